@@ -1,0 +1,209 @@
+import { createPasswordHasher } from './auth/passwords.js';
+import { readOrMakeSecret } from './auth/secret.js';
+import { createTokens } from './auth/tokens.js';
+import { createLocalBus } from './bus/local.js';
+import { createRateLimiter, noRateLimits } from './bus/rate-limiter.js';
+import { createRedisBus } from './bus/redis.js';
+import type { Config } from './config.js';
+import { createFeeds } from './domain/feeds.js';
+import { createMessages, type History } from './domain/message.js';
+import type { Bus } from './domain/ports.js';
+import { createRooms, LOBBY_ID } from './domain/room.js';
+import { createSubscriptions } from './domain/subscription.js';
+import { createUsers } from './domain/user.js';
+import { encodeGlobalId } from './graphql/global-id.js';
+import type { Logger } from './log.js';
+import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
+import { startEmbeddedPostgres } from './storage/embedded-postgres.js';
+import { readEpoch } from './storage/epoch.js';
+import { createMessageStore } from './storage/message.js';
+import { createRoomStore } from './storage/room.js';
+import { createUserStore } from './storage/user.js';
+import { createGraphiQL } from './transport/graphiql.js';
+import { createHttpServer, listen } from './transport/http.js';
+import { createWebSockets } from './transport/websocket.js';
+import { createGraphQL, GRAPHQL_PATH, type GraphQLPipeline } from './transport/yoga.js';
+
+export interface App {
+  /** Where the API and GraphiQL are. */
+  readonly url: string;
+  /** Which database and bus serve, for people. */
+  readonly description: { readonly database: string; readonly bus: string };
+  /** Resolves when everything serves; rejects with a StartupError where that can't be. */
+  readonly ready: Promise<void>;
+  /** Ends everything that was started, in reverse order. Safe to call at any time, and twice. */
+  close(): Promise<void>;
+}
+
+/** What tests put in place of what the settings would make. */
+export interface Overrides {
+  readonly database?: DatabaseAddress;
+  readonly bus?: Bus;
+}
+
+/**
+ * The only wiring: listens at once, then gets everything else ready behind `/ready`.
+ *
+ * @throws StartupError where the port can't be had.
+ */
+export async function createApp(config: Config, log: Logger, overrides: Overrides = {}): Promise<App> {
+  /** What is started, each with how to stop it; stopped in reverse order. */
+  const started: (() => unknown)[] = [];
+  const stopping = new AbortController();
+  let serving: Serving | null = null;
+
+  const server = createHttpServer({
+    config,
+    log,
+    graphiql: config.graphiql
+      ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
+      : null,
+    readiness: async () => readinessOf(serving),
+    graphql: () => serving?.graphql ?? null,
+    webSockets: () => serving?.webSockets ?? null,
+  });
+  const port = await listen(server, config);
+
+  async function start(): Promise<void> {
+    const address = overrides.database ?? (await databaseAddress(config, log, started));
+    await prepareDatabase(address, log, stopping.signal);
+    const database = openDatabase(address);
+    started.push(() => database.close());
+    const { db } = database;
+
+    const bus = overrides.bus ?? createBus(config, log);
+    started.push(() => bus.close());
+    const limits = config.rateLimits ? createRateLimiter(redisOf(config), log) : null;
+    started.push(() => limits?.close());
+
+    const history: History = { epoch: await readEpoch(db) };
+    const stores = {
+      users: createUserStore(db),
+      rooms: createRoomStore(db, history),
+      messages: createMessageStore(db, history),
+    };
+    const feeds = createFeeds({ messages: stores.messages, bus, history, log });
+    started.push(() => feeds.close());
+    const { deliver } = feeds;
+    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver });
+    if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
+
+    const tokens = createTokens(
+      config.jwtSecret ?? (await readOrMakeSecret(config.dataDir)),
+      config.accessTokenTtlSeconds,
+    );
+    const services = {
+      users: createUsers({
+        users: stores.users,
+        passwords: await createPasswordHasher(),
+        tokens,
+        limits: limits ?? noRateLimits,
+        onSignUp: async (user) => {
+          if (config.lobby !== null) await rooms.joinLobby(user);
+        },
+      }),
+      rooms,
+      messages: createMessages({
+        messages: stores.messages,
+        limits: limits ?? noRateLimits,
+        history,
+        deliver,
+      }),
+      subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
+      history,
+      stores,
+    };
+    const graphql = createGraphQL({ config, services, tokens, log });
+    const webSockets = createWebSockets({ config, graphql, tokens, log });
+    started.push(() => webSockets.close());
+    serving = { graphql, webSockets, bus, ping: database.ping };
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    server.close();
+    // Whoever is in the middle of starting has then either failed or told what it started.
+    await ready.catch(() => {});
+    serving = null;
+    // Idle connections are of no use to anyone; what is under way gets an answer, and event streams are cut without
+    // `complete`, which is how their clients know to come back.
+    server.closeIdleConnections();
+    for (const close of started.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log.warn({ error }, 'A part did not stop cleanly');
+      }
+    }
+    server.closeAllConnections();
+  }
+
+  const ready = start();
+  // Told by `ready` to whoever waits; without this, a failure before anyone does would end the process.
+  ready.catch(() => {});
+  let stopped: Promise<void> | undefined;
+  return {
+    url: `http://localhost:${port}${GRAPHQL_PATH}`,
+    description: describe(config),
+    ready,
+    close: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+interface Serving {
+  readonly graphql: GraphQLPipeline;
+  readonly webSockets: ReturnType<typeof createWebSockets>;
+  readonly bus: Bus;
+  readonly ping: () => Promise<void>;
+}
+
+async function readinessOf(serving: Serving | null) {
+  const database =
+    serving !== null &&
+    (await serving.ping().then(
+      () => true,
+      () => false,
+    ));
+  // The migrations have run before anything serves.
+  const checks = { database, bus: serving?.bus.isReady() ?? false, migrations: serving !== null };
+  return { ready: Object.values(checks).every(Boolean), checks };
+}
+
+async function databaseAddress(
+  config: Config,
+  log: Logger,
+  started: (() => unknown)[],
+): Promise<DatabaseAddress> {
+  if (config.databaseUrl !== null) return { url: config.databaseUrl };
+  const embedded = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    log: (message) => log.info(message),
+  });
+  started.push(() => embedded.stop());
+  return { connection: embedded.connection };
+}
+
+function createBus(config: Config, log: Logger): Bus {
+  const redis = redisOf(config);
+  return redis ? createRedisBus({ ...redis, log }) : createLocalBus(log);
+}
+
+function redisOf({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {
+  return redisUrl === null ? null : { url: redisUrl, prefix: redisPrefix };
+}
+
+function describe({ databaseUrl, redisUrl, dataDir }: Config): App['description'] {
+  return {
+    database: databaseUrl === null ? `embedded Postgres in ${dataDir}` : `Postgres at ${hostOf(databaseUrl)}`,
+    bus: redisUrl === null ? 'in-process' : `Redis at ${hostOf(redisUrl)}`,
+  };
+}
+
+/** Host and path of a URL, without its secrets. */
+function hostOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}

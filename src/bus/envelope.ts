@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { RoomChanged } from '../domain/events.js';
+import { MESSAGE_TYPES } from '../domain/message.js';
+
+/** Above this many bytes an envelope carries no rows: who gets it reads them from the database. */
+const LARGEST_ENVELOPE = 64 * 1024;
+
+const counter = z.int().nonnegative();
+const messageForm = z.object({
+  id: z.guid(),
+  seq: counter,
+  rev: counter,
+  type: z.enum(MESSAGE_TYPES),
+  authorId: z.guid().nullable(),
+  text: z.string(),
+  revision: counter,
+  clientMessageId: z.string().nullable(),
+  createdAt: z.number(),
+});
+
+/** Version 1. Another version comes with another number, and instances of both live through a rolling restart. */
+const envelopeForm = z.object({
+  v: z.literal(1),
+  roomId: z.guid(),
+  epoch: z.string().regex(/^[0-9a-f]{16}$/),
+  seq: counter,
+  rev: counter,
+  messages: z.array(messageForm),
+});
+
+export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {
+  const rows = messages.map(({ roomId: _, createdAt, ...row }) => ({
+    ...row,
+    createdAt: createdAt.getTime(),
+  }));
+  const encode = (kept: typeof rows) => JSON.stringify({ v: 1, roomId, epoch, ...head, messages: kept });
+  const whole = encode(rows);
+  return Buffer.byteLength(whole) <= LARGEST_ENVELOPE ? whole : encode([]);
+}
+
+/** @throws Error where the text is not an envelope of ours. */
+export function decodeEnvelope(text: string): RoomChanged {
+  const { roomId, epoch, seq, rev, messages } = envelopeForm.parse(JSON.parse(text));
+  return {
+    roomId,
+    epoch,
+    head: { seq, rev },
+    messages: messages.map((row) => ({ ...row, roomId, createdAt: new Date(row.createdAt) })),
+  };
+}

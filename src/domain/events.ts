@@ -1,0 +1,21 @@
+import type { Message } from './message.js';
+
+/** Where a room stands: `seq` counts its messages, `rev` every durable change of it. Both start at 0. */
+export interface Head {
+  readonly seq: number;
+  readonly rev: number;
+}
+
+/**
+ * What instances tell each other of a room, after the commit and never before: the only kind of event on the bus.
+ * It is a doorbell. Whoever misses it finds the same in the database within a tick.
+ */
+export interface RoomChanged {
+  readonly roomId: string;
+  /** The history that the room is of, so that nothing is spliced across a restored backup. */
+  readonly epoch: string;
+  /** The room's head as of the commit. */
+  readonly head: Head;
+  /** The rows of the commit by ascending `rev`; empty where they were too large to send, and must be fetched. */
+  readonly messages: readonly Message[];
+}

@@ -1,0 +1,166 @@
+import { HistoryGapError } from './errors.js';
+import type { Head, RoomChanged } from './events.js';
+import { createFeed, type Feed } from './feed.js';
+import type { History } from './message.js';
+import type { Bus, Log, MessageStore } from './ports.js';
+
+/** How long attaching waits for the bus before it lives on the tick, in ms. */
+const SUBSCRIBE_WAIT_MS = 500;
+/** How long a feed outlives its last subscriber, in ms: a reconnect finds it warm. */
+const LINGER_MS = 500;
+/** How often all heads are compared with the database, in ms: the longest that a lost event stays lost. */
+const TICK_MS = 1000;
+
+interface Entry {
+  readonly opening: Promise<Feed | null>;
+  feed: Feed | null;
+  unsubscribe(): void;
+  subscribers: number;
+  linger: NodeJS.Timeout | undefined;
+}
+
+/** A subscriber's hold on a feed. */
+export interface Attachment {
+  readonly feed: Feed;
+  /** Lets go; the last one to do so ends the feed half a second later. */
+  release(): void;
+}
+
+export interface FeedServices {
+  readonly messages: MessageStore;
+  readonly bus: Bus;
+  readonly history: History;
+  readonly log: Log;
+}
+
+/** The feeds of this instance: one for each room that somebody here watches. */
+export function createFeeds({ messages, bus, history, log }: FeedServices) {
+  const entries = new Map<string, Entry>();
+  let ticking = false;
+  let databaseAway = false;
+  const timer = setInterval(tick, TICK_MS);
+  bus.onRecovered(() => void tick());
+
+  /** Compares every feed with the database: whatever the bus lost is found here, a second late at most. */
+  async function tick(): Promise<void> {
+    if (ticking || entries.size === 0) return;
+    ticking = true;
+    try {
+      const { epoch, heads } = await messages.readHeads([...entries.keys()]);
+      if (databaseAway) log.info({}, 'The database answers again');
+      databaseAway = false;
+      const reset = epoch !== history.epoch;
+      if (reset)
+        log.warn({ epoch }, 'The database holds another history: subscribers are told to start again');
+      history.epoch = epoch;
+      for (const [roomId, { feed }] of entries) if (feed) compare(roomId, feed, heads.get(roomId), reset);
+    } catch (error) {
+      if (!databaseAway)
+        log.warn({ error: String(error) }, 'The database does not answer: feeds wait for it');
+      databaseAway = true;
+    } finally {
+      ticking = false;
+    }
+  }
+
+  function compare(roomId: string, feed: Feed, head: Head | undefined, reset: boolean): void {
+    if (reset || !head) {
+      feed.fail(new HistoryGapError('RESET'));
+      end(roomId);
+    } else feed.reach(head);
+  }
+
+  function open(roomId: string): Entry {
+    const subscription = bus.subscribe(roomId, (change) => {
+      if (change.epoch === history.epoch) entry.feed?.apply(change);
+    });
+    const entry: Entry = {
+      opening: start(),
+      feed: null,
+      unsubscribe: subscription.unsubscribe,
+      subscribers: 0,
+      linger: undefined,
+    };
+    entries.set(roomId, entry);
+    return entry;
+
+    async function start(): Promise<Feed | null> {
+      await settledWithin(subscription.confirmed, SUBSCRIBE_WAIT_MS);
+      // Read after the subscription stands: what is published from here on is heard, what came before is in the head.
+      const head = (await messages.readHeads([roomId])).heads.get(roomId);
+      if (!head) return null;
+      const feed = createFeed(roomId, head, messages, log);
+      entry.feed = feed;
+      if (entries.get(roomId) !== entry) feed.close();
+      return feed;
+    }
+  }
+
+  function end(roomId: string): void {
+    const entry = entries.get(roomId);
+    if (!entry) return;
+    entries.delete(roomId);
+    clearTimeout(entry.linger);
+    entry.unsubscribe();
+    entry.feed?.close();
+  }
+
+  return {
+    /** Takes hold of a room's feed and opens it where nobody here watched the room; null where there is no such room. */
+    async attach(roomId: string): Promise<Attachment | null> {
+      const entry = entries.get(roomId) ?? open(roomId);
+      entry.subscribers += 1;
+      clearTimeout(entry.linger);
+      const release = once(() => {
+        entry.subscribers -= 1;
+        if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
+        entry.linger = setTimeout(() => end(roomId), LINGER_MS);
+      });
+      try {
+        const feed = await entry.opening;
+        if (feed) return { feed, release };
+        if (entries.get(roomId) === entry) end(roomId);
+        return null;
+      } catch (error) {
+        if (entries.get(roomId) === entry) end(roomId);
+        throw error;
+      }
+    },
+
+    /** Delivers what this instance has just committed: to its own subscribers at once, and to the other instances. */
+    deliver(change: RoomChanged): void {
+      entries.get(change.roomId)?.feed?.apply(change);
+      bus.publish(change);
+    },
+
+    /** How many rooms are watched here; for tests and metrics. */
+    get size() {
+      return entries.size;
+    },
+
+    close(): void {
+      clearInterval(timer);
+      for (const roomId of [...entries.keys()]) end(roomId);
+    },
+  };
+}
+
+export type Feeds = ReturnType<typeof createFeeds>;
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}
+
+async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise.catch(() => {}), timeout]);
+  clearTimeout(timer);
+}

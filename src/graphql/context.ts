@@ -1,0 +1,56 @@
+import type { History, Messages } from '../domain/message.js';
+import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
+import type { Rooms } from '../domain/room.js';
+import type { Subscriptions } from '../domain/subscription.js';
+import {
+  type Authentication,
+  requireViewer,
+  type SignedIn,
+  type Users,
+  type Viewer,
+} from '../domain/user.js';
+import { createLoaders, type Loaders } from './loaders.js';
+
+/** What resolvers work with: the rules of the domain, and the stores that loaders read by id. */
+export interface Services {
+  readonly users: Users;
+  readonly rooms: Rooms;
+  readonly messages: Messages;
+  readonly subscriptions: Subscriptions;
+  readonly history: History;
+  readonly stores: {
+    readonly users: UserStore;
+    readonly rooms: RoomStore;
+    readonly messages: MessageStore;
+  };
+}
+
+/** Made for every operation, and again for every event of a subscription: nothing read for one shows in the next. */
+export interface Context {
+  readonly services: Services;
+  /** Changes only where an operation signs somebody in. */
+  authentication: Authentication;
+  /** Where the request comes from, for rate limits. */
+  readonly address: string;
+  loaders: Loaders;
+}
+
+export function createContext(services: Services, authentication: Authentication, address: string): Context {
+  const viewer = authentication.kind === 'viewer' ? authentication.viewer : null;
+  return { services, authentication, address, loaders: createLoaders(services.stores, viewer) };
+}
+
+/**
+ * What an operation reads after it signed somebody in, it reads as them: `login { … viewer { rooms … } }` shows their
+ * rooms, whatever header the request came with.
+ */
+export function signInto(context: Context, { user, accessToken }: SignedIn): void {
+  const viewer = { userId: user.id, sessionId: accessToken.sessionId };
+  context.authentication = { kind: 'viewer', viewer, expiresAt: accessToken.expiresAt.getTime() };
+  context.loaders = createLoaders(context.services.stores, viewer);
+}
+
+/** @throws UnauthenticatedError */
+export function viewerOf(context: Context): Viewer {
+  return requireViewer(context.authentication);
+}

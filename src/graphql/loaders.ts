@@ -1,0 +1,44 @@
+import DataLoader from 'dataloader';
+import type { Message } from '../domain/message.js';
+import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
+import type { Room } from '../domain/room.js';
+import type { User, Viewer } from '../domain/user.js';
+
+/** Rows by id, each read once per operation or event and together with the others that are asked for meanwhile. */
+export interface Loaders {
+  readonly user: DataLoader<string, User | null>;
+  /** Null where the viewer may not see the room. */
+  readonly room: DataLoader<string, { room: Room; isMember: boolean } | null>;
+  /** Null where the viewer is no member of the message's room. */
+  readonly message: DataLoader<string, Message | null>;
+}
+
+interface Stores {
+  readonly users: Pick<UserStore, 'findByIds'>;
+  readonly rooms: Pick<RoomStore, 'findVisible'>;
+  readonly messages: Pick<MessageStore, 'findByIds'>;
+}
+
+export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
+  return {
+    user: loaderOf(
+      (ids) => stores.users.findByIds(ids),
+      (user) => user.id,
+    ),
+    room: loaderOf(
+      async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
+      ({ room }) => room.id,
+    ),
+    message: loaderOf(
+      async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
+      (message) => message.id,
+    ),
+  };
+}
+
+function loaderOf<Row>(find: (ids: readonly string[]) => Promise<Row[]>, idOf: (row: Row) => string) {
+  return new DataLoader<string, Row | null>(async (ids) => {
+    const rows = new Map((await find(ids)).map((row) => [idOf(row), row]));
+    return ids.map((id) => rows.get(id) ?? null);
+  });
+}

@@ -1,0 +1,113 @@
+import { fileURLToPath } from 'node:url';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+import type { Log } from '../domain/ports.js';
+import { StartupError } from '../startup-error.js';
+import { ensureEpoch } from './epoch.js';
+import { databaseErrorCode, isConnectionError } from './errors.js';
+
+export type Database = PostgresJsDatabase;
+
+/** Where the database is: a URL, or the embedded server's socket. */
+export type DatabaseAddress =
+  | { readonly url: string }
+  | {
+      readonly connection: {
+        host: string;
+        port: number;
+        database: string;
+        username: string;
+        password?: string;
+      };
+    };
+
+export interface OpenDatabase {
+  readonly db: Database;
+  /** Resolves where the database answers; rejects with the driver's error. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url));
+/** Any number that all instances agree on: whoever holds this advisory lock migrates, the others wait. */
+const MIGRATION_LOCK = 7_265_391;
+const POOL_SIZE = 10;
+
+/** Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. */
+const SESSION_LIMITS = {
+  lock_timeout: 5_000,
+  statement_timeout: 15_000,
+  idle_in_transaction_session_timeout: 15_000,
+};
+
+/** Opens a pool; connects with the first query, not here. */
+export function openDatabase(address: DatabaseAddress): OpenDatabase {
+  const client = connect(address, POOL_SIZE, SESSION_LIMITS);
+  return {
+    db: drizzle(client),
+    ping: async () => {
+      await client`select 1`;
+    },
+    close: () => client.end({ timeout: 5 }),
+  };
+}
+
+/**
+ * Waits until the database answers, then brings its tables up to date, once however many instances start together.
+ *
+ * @throws StartupError where the database refuses us: a wrong password or name does not mend itself.
+ */
+export async function prepareDatabase(
+  address: DatabaseAddress,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  // A session of its own: an advisory lock belongs to one, and a migration may take longer than a query may.
+  const client = connect(address, 1, {});
+  try {
+    await untilAnswering(client, log, signal);
+    const db = drizzle(client);
+    await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    await migrate(db, { migrationsFolder: MIGRATIONS });
+    if (await ensureEpoch(db))
+      log.warn({}, 'The database was restored or moved: clients are told to start again');
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}
+
+function connect(address: DatabaseAddress, max: number, limits: Record<string, number>): postgres.Sql {
+  const options = {
+    max,
+    connect_timeout: 5,
+    // A connection that a proxy or a firewall forgot is replaced before it fails somebody's query.
+    max_lifetime: 60 * 30,
+    connection: { application_name: 'parley', ...limits },
+    // Migrations say «already exists, skipping» as notices.
+    onnotice: () => {},
+  };
+  return 'url' in address ? postgres(address.url, options) : postgres({ ...address.connection, ...options });
+}
+
+const RETRY_MS = 1000;
+
+async function untilAnswering(client: postgres.Sql, log: Log, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client`select 1`;
+      return;
+    } catch (error) {
+      if (!isConnectionError(error))
+        throw new StartupError(`The database refuses us: ${error instanceof Error ? error.message : error}.`);
+      if (signal.aborted) throw error;
+      // The first time and then twice a minute: the log stays readable.
+      if (attempt % 30 === 1)
+        log.warn(
+          { error: databaseErrorCode(error) },
+          'The database does not answer yet: trying again every second',
+        );
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}

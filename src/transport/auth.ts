@@ -1,0 +1,41 @@
+import type { IncomingMessage } from 'node:http';
+import type { Tokens } from '../auth/tokens.js';
+import type { Authentication } from '../domain/user.js';
+
+const MISSING: Authentication = { kind: 'missing' };
+const INVALID: Authentication = { kind: 'invalid' };
+
+/** By the `Authorization` header. Two of them are none of ours: Node would silently keep the first. */
+export async function authenticateRequest(tokens: Tokens, request: IncomingMessage): Promise<Authentication> {
+  const headers = request.rawHeaders.filter(
+    (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
+  );
+  if (headers.length === 0) return MISSING;
+  return headers.length === 1 ? authenticateBearer(tokens, request.headers.authorization) : INVALID;
+}
+
+/**
+ * By the payload of `connection_init`: `authorization: "Bearer …"` with the key in any letter case, `authToken` or
+ * `token`. An empty one counts as none, as from an app whose user has not signed in yet.
+ */
+export async function authenticateConnection(
+  tokens: Tokens,
+  params: Readonly<Record<string, unknown>> = {},
+): Promise<Authentication> {
+  const given = Object.entries(params).filter(([, value]) => value != null && value !== '');
+  const header = given.find(([name]) => name.toLowerCase() === 'authorization');
+  if (header) return authenticateBearer(tokens, header[1]);
+  const bare = given.find(([name]) => name === 'authToken' || name === 'token');
+  if (!bare) return MISSING;
+  const token = bare[1];
+  if (typeof token !== 'string') return INVALID;
+  return tokens.authenticate(token.replace(BEARER, ''));
+}
+
+const BEARER = /^bearer +/i;
+
+async function authenticateBearer(tokens: Tokens, value: unknown): Promise<Authentication> {
+  return typeof value === 'string' && BEARER.test(value)
+    ? tokens.authenticate(value.replace(BEARER, '').trim())
+    : INVALID;
+}

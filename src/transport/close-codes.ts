@@ -1,0 +1,14 @@
+/**
+ * Codes that a WebSocket is closed with, and what the standard graphql-ws client does then. Documented for clients in
+ * the README. Those of the protocol itself (4400, 4406, 4408, 4409, 4429) are graphql-ws's own.
+ */
+export const CLOSE = {
+  /** A fault of ours: the client gives up. */
+  fault: { code: 1011, reason: 'Internal error' },
+  /** The server restarts: the client retries and resumes. */
+  restart: { code: 1012, reason: 'Service restart' },
+  /** The token is not one of ours: the client gives up, and the app signs in again. */
+  invalidToken: { code: 4401, reason: 'The access token is not valid' },
+  /** The token has expired: the client asks connectionParams again and retries with a new one. */
+  expiredToken: { code: 4403, reason: 'The access token has expired' },
+} as const;

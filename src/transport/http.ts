@@ -1,0 +1,120 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Config } from '../config.js';
+import type { Log } from '../domain/ports.js';
+import { StartupError } from '../startup-error.js';
+import type { GraphiQL } from './graphiql.js';
+import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
+
+/** What stands behind the paths. `graphql` and `webSockets` are null until the database is there. */
+export interface HttpServices {
+  readonly config: Config;
+  readonly log: Log;
+  readonly graphiql: GraphiQL | null;
+  /** Whether we can serve, part by part. */
+  readonly readiness: () => Promise<Readiness>;
+  readonly graphql: () => GraphQLPipeline | null;
+  readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, boolean>>;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
+export function createHttpServer(parts: HttpServices): Server {
+  const { log, graphiql, readiness, graphql, webSockets } = parts;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request);
+    if (path === '/health') return sendJson(response, 200, { status: 'ok' });
+    if (path === '/ready') {
+      const { ready, checks } = await readiness();
+      return sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
+    }
+    if (await graphiql?.handle(request, response)) return;
+    if (path !== GRAPHQL_PATH) return sendJson(response, 404, { message: `The API is at ${GRAPHQL_PATH}.` });
+    const pipeline = graphql();
+    if (!pipeline) return notReadyYet(response);
+    await pipeline.handle(request, response);
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => {
+      log.error({ error }, 'A request could not be answered');
+      if (response.headersSent) response.destroy();
+      else sendJson(response, 500, { message: 'Unexpected error.' });
+    });
+  });
+
+  server.on('upgrade', (request, socket, head) => {
+    // Until ws has taken over, nobody else listens, and an error without a listener would end the process.
+    socket.on('error', (error: Error) => log.debug({ error: error.message }, 'An upgrade failed'));
+    const sockets = webSockets();
+    if (pathOf(request) !== GRAPHQL_PATH) refuse(socket, '404 Not Found');
+    else if (!sockets) refuse(socket, '503 Service Unavailable');
+    else sockets.upgrade(request, socket, head);
+  });
+  return server;
+}
+
+/**
+ * Listens where the settings say.
+ *
+ * @returns the port.
+ * @throws StartupError where the port is taken or the address is not ours.
+ */
+export async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<number> {
+  try {
+    await listenOn(server, host, port);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
+      return listen(server, { host: '0.0.0.0', port });
+    throw new StartupError(
+      code === 'EADDRINUSE'
+        ? `Port ${port} is in use by another program: set PORT to a free one.`
+        : `Cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : error}.`,
+    );
+  }
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?')[0] ?? '';
+}
+
+function notReadyYet(response: ServerResponse): void {
+  response.setHeader('retry-after', '1');
+  sendJson(response, 503, {
+    errors: [
+      {
+        message: 'Parley waits for its database: try again.',
+        extensions: { code: 'SERVICE_UNAVAILABLE' },
+      },
+    ],
+  });
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import { GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import type { Tokens } from '../auth/tokens.js';
+import type { Config } from '../config.js';
+import type { Log } from '../domain/ports.js';
+import type { Authentication } from '../domain/user.js';
+import { createContext, type Services } from '../graphql/context.js';
+import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
+import { schema } from '../graphql/schema.js';
+import { useSubscriptionEvents } from '../graphql/subscribe.js';
+import { clientAddress } from './address.js';
+import { authenticateRequest } from './auth.js';
+import { documentLimits, LIMITS } from './limits.js';
+import { isAllowedOrigin } from './origins.js';
+
+/** What the transports hand to Yoga. Over WebSocket the connection has told who asks, over HTTP each request does. */
+export interface ServerContext {
+  readonly req: IncomingMessage;
+  readonly authentication?: Authentication;
+}
+
+export interface YogaServices {
+  readonly config: Config;
+  readonly services: Services;
+  readonly tokens: Tokens;
+  readonly log: Log;
+}
+
+export const GRAPHQL_PATH = '/graphql';
+
+/** One pipeline for all three transports: the same parsing, limits, context, execution and masking of errors. */
+export function createGraphQL({ config, services, tokens, log }: YogaServices) {
+  return createYoga<ServerContext>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    // Served by us, self-contained; Yoga's own loads from a CDN.
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+    multipart: false,
+    maxRequestBodySize: LIMITS.requestBytes,
+    maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
+    cors: (request) => {
+      const origin = request.headers.get('origin');
+      const host = request.headers.get('host') ?? undefined;
+      return origin !== null && isAllowedOrigin(config.allowedOrigins, origin, host)
+        ? {
+            origin: [origin],
+            // Tokens travel in a header of the app's own: cookies are never read.
+            credentials: false,
+            methods: ['GET', 'POST'],
+            allowedHeaders: ['authorization', 'content-type', 'accept'],
+            maxAge: 600,
+          }
+        : false;
+    },
+    context: async ({ req, authentication }) =>
+      createContext(
+        services,
+        authentication ?? (await authenticateRequest(tokens, req)),
+        clientAddress(req, config.trustedProxies),
+      ),
+    plugins: [
+      onlyJsonBodies,
+      ...documentLimits(),
+      ...(config.introspection ? [] : [noIntrospection]),
+      codedErrors,
+      useSubscriptionEvents(),
+    ],
+  });
+}
+
+export type GraphQLPipeline = ReturnType<typeof createGraphQL>;
+
+/** Forms of other sites can post anything but this type without asking first: so nothing else is executed. */
+const onlyJsonBodies: Plugin = {
+  onRequestParse({ request }) {
+    if (request.method !== 'POST') return;
+    const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+    if (type !== 'application/json')
+      throw new GraphQLError('Send the operation as application/json.', {
+        extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status: 415 } },
+      });
+  },
+};
+
+const noIntrospection: Plugin = {
+  onValidate({ addValidationRule }) {
+    addValidationRule(NoSchemaIntrospectionCustomRule);
+  },
+};
+
+/** GraphQL's own mistakes carry one of our documented codes too. */
+const codedErrors: Plugin = {
+  onParse:
+    () =>
+    ({ result }) => {
+      if (result instanceof GraphQLError) {
+        result.extensions.code ??= 'BAD_USER_INPUT' satisfies ErrorCode;
+        result.extensions.http ??= { status: 400, spec: true };
+      }
+    },
+  onValidate:
+    () =>
+    ({ valid, result }) => {
+      if (!valid) for (const error of result) error.extensions.code ??= 'BAD_USER_INPUT' satisfies ErrorCode;
+    },
+};

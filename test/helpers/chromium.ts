@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const INSTALLED = '/usr/bin/chromium';
+const HOW_TO =
+  'This test drives Chromium: set CHROMIUM_PATH to a Chromium or Chrome binary, or install one (Debian: apt-get install chromium).';
+
+/**
+ * A headless Chromium that talks to nobody by itself, so that a test may count every request as its page's. Uses CHROMIUM_PATH
+ * or Debian's; as root (or with a sudo that asks nothing) installs the latter if need be. Throws what to do otherwise.
+ */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: [
+      '--no-sandbox', // CI runs as root, where Chromium refuses to start without this
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+function findChromium(): string {
+  const chosen = process.env.CHROMIUM_PATH;
+  if (chosen !== undefined) {
+    if (isExecutable(chosen)) return chosen;
+    throw new Error(`CHROMIUM_PATH (${chosen}) is not executable. ${HOW_TO}`);
+  }
+  if (!isExecutable(INSTALLED)) installFromDebian();
+  if (isExecutable(INSTALLED)) return INSTALLED;
+  throw new Error(HOW_TO);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Fails silently: whoever calls looks for the binary, and knows what to tell. */
+function installFromDebian(): void {
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  try {
+    run([...asRoot, 'apt-get', 'update', '-q']);
+    run([...asRoot, 'apt-get', 'install', '-qy', '--no-install-recommends', 'chromium']);
+  } catch {}
+}
+
+function run([command = '', ...args]: string[]): void {
+  execFileSync(command, args, { stdio: 'ignore', timeout: 240_000 });
+}

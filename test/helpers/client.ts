@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { createClient, type Client as WebSocketClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import { stopInTheEnd } from './stopping.js';
+
+export interface GraphQLError {
+  readonly message: string;
+  readonly path?: readonly (string | number)[];
+  readonly extensions?: { readonly code?: string } & Readonly<Record<string, unknown>>;
+}
+
+/** A result as it stands on the wire. Tests name the shape of the data they expect. */
+export interface Result<Data> {
+  readonly data?: Data | null;
+  readonly errors?: readonly GraphQLError[];
+}
+
+/** The lobby's documented id. */
+export const LOBBY = 'Rlobby0000000000000000A';
+
+/** Runs one operation over HTTP. */
+export async function request<Data = Record<string, unknown>>(
+  url: string,
+  query: string,
+  variables: object = {},
+  token?: string,
+): Promise<Result<Data>> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  // What the server answers is checked by the test that reads it.
+  return (await response.json()) as Result<Data>;
+}
+
+export interface Person {
+  readonly username: string;
+  readonly token: string;
+  /** Global id of the User. */
+  readonly userId: string;
+  /** Runs an operation as this person. */
+  request<Data = Record<string, unknown>>(query: string, variables?: object): Promise<Result<Data>>;
+}
+
+/** Signs a new person up. */
+export async function signUp(
+  url: string,
+  username = `user-${randomBytes(5).toString('hex')}`,
+): Promise<Person> {
+  const { data, errors } = await request<{
+    signUp: { accessToken?: string; viewer?: { user: { id: string } } };
+  }>(
+    url,
+    `mutation ($input: SignUpInput!) {
+      signUp(input: $input) { ... on AuthPayload { accessToken viewer { user { id } } } ... on UserError { message } }
+    }`,
+    { input: { username, password: 'correct horse battery' } },
+  );
+  const { accessToken: token, viewer } = data?.signUp ?? {};
+  if (token === undefined || viewer === undefined)
+    throw new Error(`signUp failed: ${JSON.stringify(data ?? errors)}`);
+  return personOf(url, username, token, viewer.user.id);
+}
+
+/** The same person towards another instance. */
+export function at(url: string, { username, token, userId }: Person): Person {
+  return personOf(url, username, token, userId);
+}
+
+function personOf(url: string, username: string, token: string, userId: string): Person {
+  return {
+    username,
+    token,
+    userId,
+    request: (query, variables) => request(url, query, variables, token),
+  };
+}
+
+/** Makes a public room with the person as its member, and returns its id. */
+export async function createRoom(person: Person, name = 'A room', kind = 'PUBLIC'): Promise<string> {
+  const { data, errors } = await person.request<{ createRoom: { room?: { id: string } } }>(
+    'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { ... on CreateRoomPayload { room { id } } } }',
+    { input: { name, kind } },
+  );
+  const id = data?.createRoom.room?.id;
+  if (id === undefined) throw new Error(`createRoom failed: ${JSON.stringify(data ?? errors)}`);
+  return id;
+}
+
+export async function joinRoom(person: Person, roomId: string): Promise<void> {
+  const { data, errors } = await person.request<{ joinRoom: { __typename: string } }>(
+    'mutation ($roomId: ID!) { joinRoom(input: { roomId: $roomId }) { __typename } }',
+    { roomId },
+  );
+  if (data?.joinRoom.__typename !== 'JoinRoomPayload')
+    throw new Error(`joinRoom failed: ${JSON.stringify(data ?? errors)}`);
+}
+
+export interface Message {
+  readonly id: string;
+  readonly seq: number;
+  readonly text: string;
+  readonly type: string;
+  readonly createdAt: string;
+  readonly clientMessageId: string | null;
+  readonly author: { readonly username: string; readonly displayName: string } | null;
+}
+
+export interface Edge {
+  readonly cursor: string;
+  readonly node: Message;
+}
+
+export const EDGE_FIELDS =
+  'cursor node { id seq text type createdAt clientMessageId author { username displayName } }';
+
+/** Sends one message and returns its edge; throws on anything else. */
+export async function send(
+  person: Person,
+  roomId: string,
+  text: string,
+  clientMessageId?: string,
+): Promise<Edge> {
+  const { data, errors } = await person.request<{ sendMessage: { edge?: Edge } }>(
+    `mutation ($input: SendMessageInput!) {
+      sendMessage(input: $input) { __typename ... on SendMessagePayload { edge { ${EDGE_FIELDS} } } ... on UserError { message } }
+    }`,
+    { input: { roomId, text, ...(clientMessageId === undefined ? {} : { clientMessageId }) } },
+  );
+  const edge = data?.sendMessage.edge;
+  if (edge === undefined) throw new Error(`sendMessage failed: ${JSON.stringify(data ?? errors)}`);
+  return edge;
+}
+
+export interface MessagePage {
+  readonly edges: readonly Edge[];
+  readonly pageInfo: {
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: string | null;
+    readonly endCursor: string | null;
+  };
+  readonly liveCursor: string;
+}
+
+/** A page of a room's history; throws on anything else. */
+export async function page(
+  person: Person,
+  roomId: string,
+  args: { first?: number; after?: string; last?: number; before?: string } = {},
+): Promise<MessagePage> {
+  const { data, errors } = await person.request<{ roomMessages: MessagePage | null }>(
+    `query ($roomId: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+      roomMessages(roomId: $roomId, first: $first, after: $after, last: $last, before: $before) {
+        edges { ${EDGE_FIELDS} }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        liveCursor
+      }
+    }`,
+    { roomId, ...args },
+  );
+  if (!data?.roomMessages) throw new Error(`roomMessages failed: ${JSON.stringify(errors ?? data)}`);
+  return data.roomMessages;
+}
+
+/** The standard graphql-ws client, closed at the end of the test file. */
+export function connect(
+  webSocketUrl: string,
+  connectionParams?: Record<string, unknown> | (() => Record<string, unknown>),
+): WebSocketClient {
+  const client = createClient({
+    url: webSocketUrl,
+    webSocketImpl: WebSocket,
+    ...(connectionParams === undefined ? {} : { connectionParams }),
+  });
+  stopInTheEnd(async () => client.dispose());
+  return client;
+}
+
+/** A running `messageAdded`. */
+export interface Subscription {
+  /** Everything received so far. */
+  readonly edges: readonly Edge[];
+  /** Resolves with the first `count` edges as soon as there are so many; rejects where the stream ends before. */
+  received(count: number): Promise<readonly Edge[]>;
+  /** Settles when the stream ends: with its error, or null where it was complete. */
+  readonly ended: Promise<unknown>;
+  unsubscribe(): void;
+}
+
+export const MESSAGE_ADDED = `subscription ($roomId: ID!, $after: String) {
+  messageAdded(roomId: $roomId, after: $after) { ${EDGE_FIELDS} }
+}`;
+
+/** Subscribes by the standard client; `after` is moved on as edges arrive, so that a reconnect resumes. */
+export function subscribe(client: WebSocketClient, roomId: string, after?: string): Subscription {
+  const edges: Edge[] = [];
+  const waiting = new Set<() => void>();
+  const variables = { roomId, after };
+  let end: { error: unknown } | null = null;
+  let settle = (_error: unknown): void => {};
+  const ended = new Promise<unknown>((resolve) => {
+    settle = resolve;
+  });
+  const finish = (error: unknown): void => {
+    end = { error };
+    settle(error);
+    for (const check of [...waiting]) check();
+  };
+  const unsubscribe = client.subscribe<{ messageAdded: Edge }>(
+    { query: MESSAGE_ADDED, variables },
+    {
+      next({ data, errors }) {
+        if (!data) return finish(errors);
+        edges.push(data.messageAdded);
+        variables.after = data.messageAdded.cursor;
+        for (const check of [...waiting]) check();
+      },
+      error: finish,
+      complete: () => finish(null),
+    },
+  );
+  return {
+    edges,
+    ended,
+    unsubscribe,
+    received: (count) =>
+      new Promise((resolve, reject) => {
+        const check = (): void => {
+          if (edges.length >= count) {
+            waiting.delete(check);
+            resolve(edges.slice(0, count));
+          } else if (end) {
+            waiting.delete(check);
+            reject(new Error(`Ended after ${edges.length} of ${count} edges: ${JSON.stringify(end.error)}`));
+          }
+        };
+        waiting.add(check);
+        check();
+      }),
+  };
+}

@@ -1,0 +1,89 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const USUAL_PLACES = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
+
+/**
+ * On Debian `redis-server` is a link to `redis-check-rdb`: one program, which goes by the name it is called with
+ * (startRedis calls it `redis-server`). The package `redis-tools` holds the program, `redis-server` the link and
+ * the service.
+ */
+const NAMES = ['redis-server', 'redis-check-rdb'];
+
+/** Quiet, and no restart of services that have nothing to do with this (Ubuntu's needrestart). */
+const APT_ENVIRONMENT = ['DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_SUSPEND=1', 'LC_ALL=C'];
+
+const HOW_TO_INSTALL =
+  'install Redis so that redis-server is on the PATH (Debian: apt-get install redis-server)';
+
+function find(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...USUAL_PLACES];
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Elsewhere a `redis-check-rdb` may be a program of its own. */
+function isRedisServer(path: string): boolean {
+  const { stdout } = spawnSync(path, ['--version'], { argv0: 'redis-server', encoding: 'utf8' });
+  return stdout?.startsWith('Redis server') ?? false;
+}
+
+function findRedisServer(): string | undefined {
+  return NAMES.map(find).find((path) => path !== undefined && isRedisServer(path));
+}
+
+/** As root, or by a sudo that doesn't ask for a password. */
+async function apt(...args: string[]): Promise<void> {
+  const command = ['env', ...APT_ENVIRONMENT, 'apt-get', '-o', 'DPkg::Lock::Timeout=120', ...args];
+  const [program = '', ...rest] = process.getuid?.() === 0 ? command : ['sudo', '-n', ...command];
+  await run(program, rest, { maxBuffer: 64 * 1024 * 1024 });
+}
+
+/** `redis-tools`, not `redis-server`: without the service there is none to be started, now or at the next boot. */
+async function installWithApt(): Promise<void> {
+  console.log('No Redis on this machine: installing the package redis-tools (its server, no service) ...');
+  const install = () => apt('install', '--yes', '--no-install-recommends', 'redis-tools');
+  await install().catch(async () => {
+    // No package lists yet, or old ones which name files that are gone.
+    await apt('update');
+    await install();
+  });
+}
+
+function firstErrorLine(error: unknown): string {
+  const lines = String(error instanceof Error && 'stderr' in error ? error.stderr : error).split('\n');
+  return lines.find((line) => line.startsWith('E: ')) ?? lines.find((line) => line.trim()) ?? String(error);
+}
+
+/**
+ * The path of a Redis server, to be called by the name (argv[0]) `redis-server`. Installs it where there is none,
+ * on Debian and its kin. Not for calls in parallel.
+ *
+ * @throws an Error of one line, which says what to install, where it can't.
+ */
+export async function ensureRedisServer(): Promise<string> {
+  const present = findRedisServer();
+  if (present) return present;
+  if (!find('apt-get')) throw new Error(`The tests need Redis: ${HOW_TO_INSTALL}.`);
+  await installWithApt().catch((error: unknown) => {
+    throw new Error(
+      `The tests need Redis, and apt-get failed (${firstErrorLine(error)}): ${HOW_TO_INSTALL}.`,
+    );
+  });
+  const installed = findRedisServer();
+  if (!installed)
+    throw new Error(`The tests need Redis, and redis-tools didn't bring it: ${HOW_TO_INSTALL}.`);
+  return installed;
+}

@@ -1,0 +1,48 @@
+import { createRequire } from 'node:module';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const require = createRequire(import.meta.url);
+
+/** What needs servers. Each of these files runs on both pairs and must give the same answers. */
+const ON_BOTH_PAIRS = 'test/{contract,storage,graphql,realtime,transport,bus,process}/**/*.test.ts';
+
+/**
+ * One of the two ways to run Parley (see test/helpers/provided.ts): the same files, other parts underneath.
+ * Both projects name the global setup, since only then a run of unit tests alone starts no server; whichever
+ * comes first does the work (see test/helpers/global-setup.ts).
+ */
+function pair(name: 'embedded' | 'cluster', exclude: string[]): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    test: {
+      name,
+      include: [ON_BOTH_PAIRS],
+      exclude,
+      provide: { pair: name },
+      globalSetup: ['test/helpers/global-setup.ts'],
+      setupFiles: ['test/helpers/end-of-file.ts'],
+    },
+  };
+}
+
+export default defineConfig({
+  resolve: {
+    // Vite would pick graphql's ES modules, while Yoga and graphql-ws, which are loaded by Node itself, get the
+    // CommonJS ones: two copies, and "Cannot use GraphQLSchema from another module or realm".
+    alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }],
+  },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/{unit,domain,repository}/**/*.test.ts'] },
+      },
+      pair('embedded', ['**/*.cluster.test.ts']),
+      pair('cluster', ['**/*.embedded.test.ts', 'test/storage/embedded-postgres.test.ts']),
+    ],
+  },
+});
