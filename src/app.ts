@@ -20,7 +20,7 @@ import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createGraphiQL } from './transport/graphiql.js';
-import { createHttpServer, listen } from './transport/http.js';
+import { createHttpServer } from './transport/http.js';
 import { createWebSockets } from './transport/websocket.js';
 import { createGraphQL, GRAPHQL_PATH, type GraphQLPipeline } from './transport/yoga.js';
 
@@ -52,7 +52,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const stopping = new AbortController();
   let serving: Serving | null = null;
 
-  const server = createHttpServer({
+  const http = createHttpServer({
     config,
     log,
     graphiql: config.graphiql
@@ -62,7 +62,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     graphql: () => serving?.graphql ?? null,
     webSockets: () => serving?.webSockets ?? null,
   });
-  const port = await listen(server, config);
+  const port = await http.listen(config);
 
   async function start(): Promise<void> {
     const address = overrides.database ?? (await databaseAddress(config, log, started));
@@ -121,13 +121,13 @@ export async function createApp(config: Config, log: Logger, overrides: Override
 
   async function stop(): Promise<void> {
     stopping.abort();
-    server.close();
-    // Whoever is in the middle of starting has then either failed or told what it started.
+    // First the connections, so that no client takes the end of a feed for the end of its subscription.
+    const drained = http.drain();
+    await serving?.webSockets.close();
+    await drained;
+    // Whoever is in the middle of starting has by then either failed or told what it started.
     await ready.catch(() => {});
     serving = null;
-    // Idle connections are of no use to anyone; what is under way gets an answer, and event streams are cut without
-    // `complete`, which is how their clients know to come back.
-    server.closeIdleConnections();
     for (const close of started.reverse()) {
       try {
         await close();
@@ -135,7 +135,6 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         log.warn({ error }, 'A part did not stop cleanly');
       }
     }
-    server.closeAllConnections();
   }
 
   const ready = start();

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { StartupError } from './startup-error.js';
 
-/** How Parley is set up. `readConfig` is the only reader of the environment; everything else is handed a `Config`. */
+/** How Parley is set up. This file alone reads the environment; everything else is handed a `Config`. */
 export interface Config {
   /** TCP port of HTTP and WebSocket; 0 takes a free one. */
   readonly port: number;
@@ -103,6 +104,12 @@ type SettingName = keyof Settings;
 
 /** The names of all settings, so that a test can hold the README and `.env.example` to them. */
 export const settingNames = Object.keys(settings) as SettingName[];
+
+/** The settings of this process: its environment, and for what is not set there a `.env` file in the working folder. */
+export function loadConfig(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return readConfig(process.env);
+}
 
 /**
  * Reads and checks all settings at once.

@@ -1,5 +1,5 @@
 import { createApp } from './app.js';
-import { readConfig } from './config.js';
+import { loadConfig } from './config.js';
 import { createLog } from './log.js';
 import { StartupError } from './startup-error.js';
 
@@ -7,7 +7,7 @@ import { StartupError } from './startup-error.js';
 const SIGNAL_ECHO_MS = 500;
 
 try {
-  const config = readConfig(process.env);
+  const config = loadConfig();
   const log = createLog(config);
   const app = await createApp(config, log);
   const signal = nextSignal();

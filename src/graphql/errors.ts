@@ -113,15 +113,17 @@ builder.objectType(ValidationError, {
 });
 
 /** `extensions.code` of what is wrong with a request; the README's table has the same rows. */
-export type ErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'BAD_USER_INPUT'
-  | 'LIMIT_EXCEEDED'
-  | 'RATE_LIMITED'
-  | 'HISTORY_GAP'
-  | 'SERVICE_UNAVAILABLE'
-  | 'INTERNAL';
+const ERROR_CODES = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'BAD_USER_INPUT',
+  'LIMIT_EXCEEDED',
+  'RATE_LIMITED',
+  'HISTORY_GAP',
+  'SERVICE_UNAVAILABLE',
+  'INTERNAL',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The domain's error as `errors[]` tells it; null where nobody outside may know what happened. */
 function describe(error: unknown): ({ code: ErrorCode } & Record<string, unknown>) | null {
@@ -148,7 +150,7 @@ export function toGraphQLError(error: unknown, log: Log): GraphQLError {
   if (original instanceof GraphQLError) {
     // GraphQL's own: a syntax error, a variable of the wrong type. Ours have a code already.
     const root = located ?? original;
-    root.extensions.code ??= 'BAD_USER_INPUT' satisfies ErrorCode;
+    root.extensions.code = documentedCode(root.extensions.code);
     return root;
   }
   const described = describe(original);
@@ -163,6 +165,12 @@ export function toGraphQLError(error: unknown, log: Log): GraphQLError {
     ...place,
     extensions: { code: 'INTERNAL' satisfies ErrorCode, id },
   });
+}
+
+/** Yoga has codes of its own for requests that are none, GraphQL has none: clients are told ours. */
+function documentedCode(code: unknown): ErrorCode {
+  if (code === 'REQUEST_ENTITY_TOO_LARGE') return 'LIMIT_EXCEEDED';
+  return ERROR_CODES.find((ours) => ours === code) ?? 'BAD_USER_INPUT';
 }
 
 function rootCause(error: Error): Error {

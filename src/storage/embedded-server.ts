@@ -163,7 +163,7 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 
 /** Removes the folder only if it bears the name of one of ours: the path comes from a file. */
 export async function removeSocketFolder(path: string): Promise<void> {
-  if (!basename(path).startsWith(socketFolderPrefix)) return;
+  if (!/^parley-\w{6}$/.test(basename(path))) return;
   await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 

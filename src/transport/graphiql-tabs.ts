@@ -154,8 +154,8 @@ const listen = (roomId: string) => `\
 #
 #    Variables {"after": "<liveCursor>"} bring
 #    what came since, then go on live. This page
-#    moves $after on with every message, so a
-#    lost connection loses nothing.
+#    moves $after on with every message: from
+#    the first on, a lost connection loses none.
 subscription Listen($after: String) {
   messageAdded(roomId: ${roomId}, after: $after) {
     cursor

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
@@ -24,8 +25,26 @@ export interface Readiness {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+export interface HttpServer {
+  /**
+   * Listens where the settings say.
+   *
+   * @returns the port.
+   * @throws StartupError where the port is taken or the address is not ours.
+   */
+  listen(where: Pick<Config, 'host' | 'port'>): Promise<number>;
+  /**
+   * Takes nothing new, answers what is under way, and cuts event streams: without their `complete`, which is how
+   * their clients know to come back.
+   */
+  drain(): Promise<void>;
+}
+
+/** How long answers that are under way may take when the server stops, in ms. */
+const DRAIN_MS = 5000;
+
 /** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
-export function createHttpServer(parts: HttpServices): Server {
+export function createHttpServer(parts: HttpServices): HttpServer {
   const { log, graphiql, readiness, graphql, webSockets } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -39,10 +58,15 @@ export function createHttpServer(parts: HttpServices): Server {
     if (path !== GRAPHQL_PATH) return sendJson(response, 404, { message: `The API is at ${GRAPHQL_PATH}.` });
     const pipeline = graphql();
     if (!pipeline) return notReadyYet(response);
+    // What an answer allows depends on who asks: a shared cache must not hand one origin's to another.
+    response.setHeader('vary', 'Origin');
     await pipeline.handle(request, response);
   }
 
+  const underWay = new Set<ServerResponse>();
   const server = createServer((request, response) => {
+    underWay.add(response);
+    response.once('close', () => underWay.delete(response));
     answer(request, response).catch((error) => {
       log.error({ error }, 'A request could not be answered');
       if (response.headersSent) response.destroy();
@@ -58,16 +82,30 @@ export function createHttpServer(parts: HttpServices): Server {
     else if (!sockets) refuse(socket, '503 Service Unavailable');
     else sockets.upgrade(request, socket, head);
   });
-  return server;
+
+  return {
+    listen: (where) => listen(server, where),
+    async drain() {
+      server.close();
+      server.closeIdleConnections();
+      const answered = [...underWay].map((response) => {
+        if (isEventStream(response)) response.destroy();
+        return once(response, 'close');
+      });
+      const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await Promise.all(answered);
+      clearTimeout(timer);
+      // What is left are connections that wait for a next request.
+      server.closeAllConnections();
+    },
+  };
 }
 
-/**
- * Listens where the settings say.
- *
- * @returns the port.
- * @throws StartupError where the port is taken or the address is not ours.
- */
-export async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<number> {
+function isEventStream(response: ServerResponse): boolean {
+  return String(response.getHeader('content-type')).startsWith('text/event-stream');
+}
+
+async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<number> {
   try {
     await listenOn(server, host, port);
   } catch (error) {
