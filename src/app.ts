@@ -180,6 +180,7 @@ async function databaseAddress(
   const embedded = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: (message) => log.info(message),
+    onLost: () => log.error('The embedded Postgres is gone: restart Parley, which starts it again'),
   });
   started.push(() => embedded.stop());
   return { connection: embedded.connection };

@@ -1,0 +1,85 @@
+import { readdir, readFile } from 'node:fs/promises';
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { print } from 'graphql';
+import { beforeAll, expect, test } from 'vitest';
+import {
+  CreateRoomDocument,
+  JoinRoomDocument,
+  LoginDocument,
+  MessageAddedDocument,
+  type MessageAddedSubscription,
+  RoomMessagesDocument,
+  SendMessageDocument,
+  SignUpDocument,
+} from '../../schema/generated/graphql.js';
+import { connect, LOBBY, request } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+
+/** The documents that clients are generated from, run as a typed client would. */
+let parley: TestParley;
+let token: string;
+
+beforeAll(async () => {
+  parley = await startParley();
+  const { signUp } = await run(SignUpDocument, { input: { username: 'ada', password: 'correct horse' } });
+  if (signUp.__typename !== 'AuthPayload') throw new Error(JSON.stringify(signUp));
+  token = signUp.accessToken;
+});
+
+async function run<Data, Variables extends object>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): Promise<Data> {
+  const { data, errors } = await request<Data>(parley.url, print(document), variables, token);
+  expect(errors).toBeUndefined();
+  if (!data) throw new Error('There is no data.');
+  return data;
+}
+
+test('every shared operation is generated, and used below', async () => {
+  const folder = new URL('../../schema/operations/', import.meta.url);
+  const texts = await Promise.all(
+    (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
+  );
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(/^(?:query|mutation|subscription) (\w+)/gm)].map(([, name]) => name),
+  );
+  const used = await readFile(new URL(import.meta.url), 'utf8');
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) expect(used).toMatch(new RegExp(`\\b(run\\(|print\\()${name}Document`));
+});
+
+test('signing in, making a room, joining, sending and paging have the generated shapes', async () => {
+  const { login } = await run(LoginDocument, { input: { username: 'ADA', password: 'correct horse' } });
+  expect(login).toMatchObject({ __typename: 'AuthPayload', viewer: { user: { username: 'ada' } } });
+
+  const { createRoom } = await run(CreateRoomDocument, { input: { name: 'Engines' } });
+  if (createRoom.__typename !== 'CreateRoomPayload') throw new Error(JSON.stringify(createRoom));
+  expect(createRoom.room).toMatchObject({ kind: 'PUBLIC', name: 'Engines', topic: null });
+  const roomId = createRoom.room.id;
+
+  const { joinRoom } = await run(JoinRoomDocument, { input: { roomId } });
+  expect(joinRoom).toMatchObject({ __typename: 'JoinRoomPayload', room: { viewerIsMember: true } });
+
+  const input = { roomId, text: 'Hello', clientMessageId: 'a' };
+  const { sendMessage } = await run(SendMessageDocument, { input });
+  if (sendMessage.__typename !== 'SendMessagePayload') throw new Error(JSON.stringify(sendMessage));
+
+  const { roomMessages } = await run(RoomMessagesDocument, { roomId });
+  expect(roomMessages?.edges).toEqual([sendMessage.edge]);
+});
+
+test('the subscription has the generated shape', async () => {
+  const client = connect(parley.webSocketUrl, { token });
+  const events = client.iterate<MessageAddedSubscription>({
+    query: print(MessageAddedDocument),
+    variables: {
+      roomId: LOBBY,
+      after: (await run(RoomMessagesDocument, { roomId: LOBBY })).roomMessages?.liveCursor,
+    },
+  });
+  const next = events.next();
+  const { sendMessage } = await run(SendMessageDocument, { input: { roomId: LOBBY, text: 'Hi' } });
+  if (sendMessage.__typename !== 'SendMessagePayload') throw new Error(JSON.stringify(sendMessage));
+  expect((await next).value).toEqual({ data: { messageAdded: sendMessage.edge } });
+});
