@@ -13,11 +13,15 @@ try {
   const drizzleKit = join(root, 'node_modules/drizzle-kit/bin.cjs');
   // drizzle-kit takes every path as one below its working folder.
   const options = ['--schema', 'src/storage/tables.ts', '--out', relative(root, folder)];
-  const output = execFileSync(process.execPath, [drizzleKit, 'generate', '--dialect', 'postgresql', ...options], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const output = execFileSync(
+    process.execPath,
+    [drizzleKit, 'generate', '--dialect', 'postgresql', ...options],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const added = (await readdir(folder)).filter((name) => !before.includes(name));
   if (added.length > 0) {
     console.error('The tables have changed without a migration: run `npm run generate` and review it.');

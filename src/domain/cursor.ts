@@ -28,6 +28,10 @@ const ROOM = 'r'.charCodeAt(0);
 const NUMBER_BYTES = 6;
 const EPOCH_BYTES = 8;
 const SEQ_AT = 1 + 16 + EPOCH_BYTES;
+/** `seq` is an Int in GraphQL and in Postgres: no message has a larger one, and SQL takes none. */
+const LARGEST_SEQ = 2 ** 31 - 1;
+/** The last instant with a year of four digits: no room's activity is later, and no later one has a place in SQL. */
+const LATEST_ACTIVITY = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Opaque to clients, URL-safe: kind, room, epoch, `seq` and, in a position, `rev`. */
 export function encodeMessageCursor({ roomId, epoch, seq, rev }: MessageCursor): string {
@@ -56,6 +60,8 @@ export function decodeMessageCursor(text: string, roomId: string, argument: stri
     seq: bytes.readUIntBE(SEQ_AT, NUMBER_BYTES),
     rev: bytes[0] === POSITION ? bytes.readUIntBE(SEQ_AT + NUMBER_BYTES, NUMBER_BYTES) : null,
   };
+  if (cursor.seq > LARGEST_SEQ)
+    throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a room's messages.`);
   if (cursor.roomId !== roomId)
     throw new BadUserInputError(argument, `\`${argument}\` is a cursor of another room.`);
   return cursor;
@@ -77,12 +83,10 @@ export function encodeRoomCursor({ lastActivityAt, roomId }: RoomCursor): string
 /** @throws BadUserInputError naming the argument, where it is broken or of another kind. */
 export function decodeRoomCursor(text: string, argument: string): RoomCursor {
   const bytes = decode(text, argument);
-  if (bytes[0] !== ROOM || bytes.length !== 1 + NUMBER_BYTES + 16)
+  const lastActivityAt = bytes.length === 1 + NUMBER_BYTES + 16 ? bytes.readUIntBE(1, NUMBER_BYTES) : null;
+  if (bytes[0] !== ROOM || lastActivityAt === null || lastActivityAt > LATEST_ACTIVITY)
     throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a list of rooms.`);
-  return {
-    lastActivityAt: bytes.readUIntBE(1, NUMBER_BYTES),
-    roomId: bytesToUuid(bytes.subarray(1 + NUMBER_BYTES)),
-  };
+  return { lastActivityAt, roomId: bytesToUuid(bytes.subarray(1 + NUMBER_BYTES)) };
 }
 
 function decode(text: string, argument: string): Buffer {

@@ -1,4 +1,5 @@
 import {
+  BadUserInputError,
   InvalidCredentialsError,
   UnauthenticatedError,
   UsernameTakenError,
@@ -73,10 +74,11 @@ const USERNAME_CHARACTERS = /^[\p{L}\p{M}\p{N}_.-]*$/u;
 
 /**
  * The form in which usernames are compared: without case and in one Unicode normal form.
- * Upper and then lower case comes close to Unicode's full case folding, which JavaScript lacks: `ß` equals `SS`.
+ * Lower, upper and again lower case comes close to Unicode's full case folding, which JavaScript lacks: `ß` equals `SS`
+ * by its upper case, and `ẞ` equals `ß` by its lower case.
  */
 export function usernameKey(username: string): string {
-  return username.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC');
+  return username.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
 }
 
 export function createUsers({ users, passwords, tokens, limits, onSignUp }: UserServices) {
@@ -142,9 +144,11 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
     /**
      * By exact username, in any letter case; null where there is none.
      *
-     * @throws RateLimitedError
+     * @throws RateLimitedError, BadUserInputError where it holds what no text of ours can
      */
     async findByUsername(viewer: Viewer, username: string): Promise<User | null> {
+      const [unusable] = textIssues('username', username, { least: 0, most: Infinity, form: 'line' });
+      if (unusable) throw new BadUserInputError('username', unusable.message);
       await limits.consume('findUser', viewer.userId);
       if (usernameIssues(username.normalize('NFC')).length > 0) return null;
       return (await users.findByUsername(username))?.user ?? null;
