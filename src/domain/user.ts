@@ -100,7 +100,7 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
       assertValid(
         usernameIssues(username),
         textIssues('password', input.password, PASSWORD),
-        textIssues('displayName', displayName, DISPLAY_NAME),
+        input.displayName == null ? [] : textIssues('displayName', displayName, DISPLAY_NAME),
       );
       await limits.consume('signUp', address);
       const passwordHash = await passwords.hash(input.password);

@@ -170,7 +170,9 @@ export async function page(
 /** The standard graphql-ws client, closed at the end of the test file. */
 export function connect(
   webSocketUrl: string,
-  connectionParams?: Record<string, unknown> | (() => Record<string, unknown>),
+  connectionParams?:
+    | Record<string, unknown>
+    | (() => Record<string, unknown> | Promise<Record<string, unknown>>),
 ): WebSocketClient {
   const client = createClient({
     url: webSocketUrl,

@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { beforeAll, expect, test } from 'vitest';
+import { rowId } from '../../src/graphql/global-id.js';
+import { type Person, type Result, request, signUp } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+
+let parley: TestParley;
+let alice: Person;
+
+beforeAll(async () => {
+  parley = await startParley();
+  alice = await signUp(parley.url, 'Alice');
+});
+
+const PASSWORD = 'correct horse battery';
+
+interface AuthResult {
+  readonly __typename: string;
+  readonly message?: string;
+  readonly issues?: readonly { field: string; code: string }[];
+  readonly accessToken?: string;
+  readonly accessTokenExpiresAt?: string;
+  readonly accessTokenExpiresInMs?: number;
+  readonly viewer?: { readonly user: { readonly username: string; readonly displayName: string } };
+}
+
+const AUTH_FIELDS = `
+  __typename
+  ... on AuthPayload { accessToken accessTokenExpiresAt accessTokenExpiresInMs viewer { user { username displayName } } }
+  ... on UserError { message }`;
+
+async function trySignUp(input: object): Promise<AuthResult> {
+  const { data, errors } = await request<{ signUp: AuthResult }>(
+    parley.url,
+    `mutation ($input: SignUpInput!) {
+      signUp(input: $input) { ${AUTH_FIELDS} ... on ValidationError { issues { field code } } }
+    }`,
+    { input: { password: PASSWORD, ...input } },
+  );
+  if (!data) throw new Error(JSON.stringify(errors));
+  return data.signUp;
+}
+
+async function login(username: string, password = PASSWORD, token?: string): Promise<AuthResult> {
+  const { data, errors } = await request<{ login: AuthResult }>(
+    parley.url,
+    `mutation ($input: LoginInput!) { login(input: $input) { ${AUTH_FIELDS} } }`,
+    { input: { username, password } },
+    token,
+  );
+  if (!data) throw new Error(JSON.stringify(errors));
+  return data.login;
+}
+
+const VIEWER = '{ __typename viewer { user { username } } }';
+const signedInAs = (username: string) => ({ data: { __typename: 'Query', viewer: { user: { username } } } });
+/** What an operation says whose token is not good: the public part of it is answered all the same. */
+const refused = (reason: string) => ({
+  data: { __typename: 'Query', viewer: null },
+  errors: [expect.objectContaining({ path: ['viewer'], extensions: { code: 'UNAUTHENTICATED', reason } })],
+});
+
+test('who signs up is signed in, under the name they gave and with it as the name to show', async () => {
+  const result = await trySignUp({ username: 'Zoe.de_la-Cruz9' });
+  expect(result).toEqual({
+    __typename: 'AuthPayload',
+    accessToken: expect.any(String),
+    accessTokenExpiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    accessTokenExpiresInMs: expect.any(Number),
+    viewer: { user: { username: 'Zoe.de_la-Cruz9', displayName: 'Zoe.de_la-Cruz9' } },
+  });
+  expect(result.accessTokenExpiresInMs).toBeGreaterThan(3_590_000);
+  expect(result.accessTokenExpiresInMs).toBeLessThanOrEqual(3_600_000);
+  expect(await request(parley.url, VIEWER, {}, result.accessToken)).toEqual(signedInAs('Zoe.de_la-Cruz9'));
+});
+
+test.each([
+  [{ username: 'ab' }, ['username TOO_SHORT']],
+  [{ username: 'x'.repeat(33) }, ['username TOO_LONG']],
+  [{ username: 'two words' }, ['username INVALID_CHARACTER']],
+  [{ username: 'semi;colon' }, ['username INVALID_CHARACTER']],
+  [{ username: 'emoji🎉' }, ['username INVALID_CHARACTER']],
+  [{ username: 'nul\0nul' }, ['username INVALID_CHARACTER']],
+  [{ username: 'half\ud83c' }, ['username INVALID_CHARACTER']],
+  [{ username: '' }, ['username TOO_SHORT']],
+  [{ username: 'valid', password: '7 chars' }, ['password TOO_SHORT']],
+  [{ username: 'valid', password: 'x'.repeat(129) }, ['password TOO_LONG']],
+  [{ username: 'valid', password: 'half a pair \udf89' }, ['password INVALID_CHARACTER']],
+  [{ username: 'valid', displayName: '  ' }, ['displayName TOO_SHORT']],
+  [{ username: 'valid', displayName: '🎉'.repeat(65) }, ['displayName TOO_LONG']],
+  [{ username: 'valid', displayName: 'two\nlines' }, ['displayName INVALID_CHARACTER']],
+  [
+    { username: 'a', password: '', displayName: '' },
+    ['username', 'password', 'displayName'].map((field) => `${field} TOO_SHORT`),
+  ],
+])('signing up with %j is told field by field: %j', async (input, expected) => {
+  const { __typename, issues } = await trySignUp(input);
+  expect(__typename).toBe('ValidationError');
+  expect(issues?.map(({ field, code }) => `${field} ${code}`)).toEqual(expected);
+});
+
+test('names of any script and of the full length may sign up', async () => {
+  for (const username of ['Владимир', '山田太郎', 'هنية', `${'𝔞'.repeat(31)}z`, 'é'.repeat(32)])
+    expect(await trySignUp({ username, displayName: null })).toMatchObject({ __typename: 'AuthPayload' });
+  const shown = await trySignUp({ username: 'shown', displayName: ` ${'🎉'.repeat(64)} ` });
+  expect(shown.viewer?.user.displayName).toBe('🎉'.repeat(64));
+});
+
+test.each([
+  ['Bernadette', 'bERNADETTE'],
+  ['ﬁona', 'FIONA'],
+  ['ren\u00e9e', 'Rene\u0301e'],
+  ['grossstraße', 'GROSSSTRASSE'],
+  ['nikos-ΟΔΟΣ', 'nikos-οδος'],
+])('%s and %s are one name: taken, whoever comes second; and either signs in', async (first, second) => {
+  expect(await trySignUp({ username: first })).toMatchObject({ __typename: 'AuthPayload' });
+  expect(await trySignUp({ username: second })).toEqual({
+    __typename: 'UsernameTakenError',
+    message: expect.any(String),
+  });
+  for (const username of [first, second]) expect((await login(username)).viewer?.user.username).toBe(first);
+});
+
+test('of ten who sign up with one name at the same moment, one gets it', async () => {
+  const names = Array.from({ length: 10 }, (_, index) => (index % 2 ? 'contested' : 'CONTESTED'));
+  const results = await Promise.all(names.map((username) => trySignUp({ username })));
+  expect(results.map(({ __typename }) => __typename).sort()).toEqual([
+    'AuthPayload',
+    ...Array(9).fill('UsernameTakenError'),
+  ]);
+});
+
+test('a wrong password, an unknown user and a name that nobody can have get the same answer', async () => {
+  const wrong = await login('Alice', 'not her password');
+  expect(wrong).toEqual({ __typename: 'InvalidCredentialsError', message: expect.any(String) });
+  for (const username of ['nobody', '', 'a b', 'x'.repeat(1000), 'nul\0nul'])
+    expect(await login(username, PASSWORD)).toEqual(wrong);
+  for (const password of ['', `${PASSWORD} `, PASSWORD.toUpperCase(), `${PASSWORD}\0`, 'x'.repeat(10_000)])
+    expect(await login('Alice', password)).toEqual(wrong);
+});
+
+test('an unknown user costs the server the same work as a wrong password', async () => {
+  const fastest = async (username: string): Promise<number> => {
+    let best = Infinity;
+    for (let count = 0; count < 5; count += 1) {
+      const start = performance.now();
+      await login(username, 'not the password');
+      best = Math.min(best, performance.now() - start);
+    }
+    return best;
+  };
+  // Verifying a password is nearly all of it: without that, the answer comes in a fraction of the time.
+  expect(await fastest('nobody')).toBeGreaterThan((await fastest('Alice')) / 2);
+});
+
+test('login works beside a header that is stale or garbage, and what it returns is read as the new viewer', async () => {
+  for (const token of [await sign({ exp: 1 }), 'garbage', ''])
+    expect(await login('alice', PASSWORD, token)).toMatchObject({
+      __typename: 'AuthPayload',
+      viewer: { user: { username: 'Alice' } },
+    });
+});
+
+test('viewer is null without a token, and that is no error', async () => {
+  expect(await request(parley.url, VIEWER)).toEqual({ data: { __typename: 'Query', viewer: null } });
+});
+
+/** A token as Parley makes them, but for what is given. */
+function sign(
+  claims: Record<string, unknown> = {},
+  header: JWTHeaderParameters = { alg: 'HS256' },
+  secret: string = parley.config.jwtSecret ?? '',
+): Promise<string> {
+  return new SignJWT(claimsWith(claims)).setProtectedHeader(header).sign(new TextEncoder().encode(secret));
+}
+
+function claimsWith(claims: Record<string, unknown>): JWTPayload {
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    iss: 'parley',
+    aud: 'parley-api',
+    sub: rowId('User', alice.userId) ?? '',
+    sid: randomUUID(),
+    jti: randomUUID(),
+    iat: now,
+    exp: now + 600,
+    ...claims,
+  };
+}
+
+test('a token that is good in every part is taken, whoever made it', async () => {
+  expect(await request(parley.url, VIEWER, {}, await sign())).toEqual(signedInAs('Alice'));
+});
+
+test.each<[string, () => string | Promise<string>]>([
+  ['without exp', () => sign({ exp: undefined })],
+  ['without jti', () => sign({ jti: undefined })],
+  ['without sid', () => sign({ sid: undefined })],
+  ['without sub', () => sign({ sub: undefined })],
+  ['without aud', () => sign({ aud: undefined })],
+  ['without iss', () => sign({ iss: undefined })],
+  ['for another audience', () => sign({ aud: 'another-api' })],
+  ['of another issuer', () => sign({ iss: 'another' })],
+  ['whose sub is no id', () => sign({ sub: "'; drop table users" })],
+  ['that is not valid yet', () => sign({ nbf: Math.floor(Date.now() / 1000) + 600 })],
+  ['with alg none', () => new UnsecuredJWT(claimsWith({})).encode()],
+  ['with another alg of the same secret', () => sign({}, { alg: 'HS512' })],
+  ['whose header was swapped to none', async () => swapHeader(await sign(), { alg: 'none' })],
+  ['whose header was swapped to RS256', async () => swapHeader(await sign(), { alg: 'RS256' })],
+  ['with another secret', () => sign({}, { alg: 'HS256' }, 'another secret, longer than 32 bytes too')],
+  ['with a payload of its own', async () => swapPayload(await sign())],
+  ['expired and with another secret', () => sign({ exp: 1 }, { alg: 'HS256' }, 'x'.repeat(40))],
+  ['that is garbage', () => 'garbage'],
+  ['that is cut short', async () => (await sign()).slice(0, -2)],
+  ['that is empty', () => ''],
+])('a token %s is INVALID', async (_, token) => {
+  expect(await request(parley.url, VIEWER, {}, await token())).toEqual(refused('INVALID'));
+});
+
+test('a token that was good once is EXPIRED', async () => {
+  const expired = await sign({ exp: Math.floor(Date.now() / 1000) - 1 });
+  expect(await request(parley.url, VIEWER, {}, expired)).toEqual(refused('EXPIRED'));
+});
+
+function swapHeader(token: string, header: object): string {
+  const [, payload, signature] = token.split('.');
+  return [base64url(header), payload, signature].join('.');
+}
+
+function swapPayload(token: string): string {
+  const [header, , signature] = token.split('.');
+  return [header, base64url(claimsWith({})), signature].join('.');
+}
+
+const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Asks with header lines exactly as given: fetch would tidy them up. */
+function ask(headers: readonly string[]): Promise<unknown> {
+  const body = JSON.stringify({ query: VIEWER });
+  const own = ['Host', new URL(parley.url).host, 'Content-Type', 'application/json', 'Content-Length'];
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      parley.url,
+      { method: 'POST', headers: [...own, `${body.length}`, ...headers] },
+      (response) => json(response).then(resolve, reject),
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+test('`Bearer` alone, another scheme, a bare token and two Authorization headers are INVALID', async () => {
+  const good = `Bearer ${alice.token}`;
+  expect(await ask(['Authorization', good])).toEqual(signedInAs('Alice'));
+  expect(await ask(['authorization', `bEARER  ${alice.token}`])).toEqual(signedInAs('Alice'));
+  for (const value of ['Bearer', 'Bearer ', '', alice.token, `Basic ${alice.token}`, `${good}, ${good}`])
+    expect(await ask(['Authorization', value]), value).toEqual(refused('INVALID'));
+  expect(await ask(['Authorization', good, 'Authorization', good])).toEqual(refused('INVALID'));
+  expect(await ask(['Authorization', good, 'authorization', 'Bearer other'])).toEqual(refused('INVALID'));
+});
+
+test('whoever is not signed in is told so, field by field, and changes nothing', async () => {
+  const missing = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
+  const queries = await request(
+    parley.url,
+    `{ user(username: "alice") { id } rooms { nodes { id } } node(id: "x") { id } room(id: "x") { id }
+       roomMessages(roomId: "x") { nodes { id } } }`,
+  );
+  expect(queries.data).toEqual({ user: null, rooms: null, node: null, room: null, roomMessages: null });
+  expect(queries.errors?.map(({ extensions }) => extensions)).toEqual(Array(5).fill(missing));
+  for (const mutation of [
+    'createRoom(input: { name: "room" }) { __typename }',
+    'joinRoom(input: { roomId: "x" }) { __typename }',
+    'sendMessage(input: { roomId: "x", text: "text" }) { __typename }',
+    'updateProfile(input: {}) { __typename }',
+  ]) {
+    const { data, errors } = await request(parley.url, `mutation { ${mutation} }`);
+    expect(data, mutation).toBeNull();
+    expect(errors?.map(({ extensions }) => extensions)).toEqual([missing]);
+  }
+});
+
+interface ProfileResult {
+  readonly __typename: string;
+  readonly viewer?: { readonly user: { readonly displayName: string; readonly avatarUrl: string | null } };
+  readonly issues?: readonly { field: string; code: string }[];
+}
+
+async function updateProfile(person: Person, input: object): Promise<ProfileResult> {
+  const { data, errors } = await person.request<{ updateProfile: ProfileResult }>(
+    `mutation ($input: UpdateProfileInput!) {
+      updateProfile(input: $input) {
+        __typename
+        ... on UpdateProfilePayload { viewer { user { displayName avatarUrl } } }
+        ... on ValidationError { issues { field code } }
+      }
+    }`,
+    { input },
+  );
+  if (!data) throw new Error(JSON.stringify(errors));
+  return data.updateProfile;
+}
+
+test('updateProfile keeps what is absent, clears avatarUrl by null, and keeps displayName by null', async () => {
+  const person = await signUp(parley.url);
+  const avatarUrl = 'https://pictures.example/a.png?size=64#top';
+  const steps = [
+    [
+      { displayName: ' Ann ', avatarUrl },
+      { displayName: 'Ann', avatarUrl },
+    ],
+    [{}, { displayName: 'Ann', avatarUrl }],
+    [{ displayName: 'Bea' }, { displayName: 'Bea', avatarUrl }],
+    [{ displayName: null }, { displayName: 'Bea', avatarUrl }],
+    [{ avatarUrl: null }, { displayName: 'Bea', avatarUrl: null }],
+  ] as const;
+  for (const [input, user] of steps) {
+    expect((await updateProfile(person, input)).viewer).toEqual({ user });
+    const { data } = await alice.request(
+      'query ($username: String!) { user(username: $username) { displayName avatarUrl } }',
+      {
+        username: person.username,
+      },
+    );
+    expect(data).toEqual({ user });
+  }
+});
+
+test.each([
+  [{ displayName: '' }, 'displayName TOO_SHORT'],
+  [{ displayName: 'x'.repeat(65) }, 'displayName TOO_LONG'],
+  [{ displayName: 'a\0b' }, 'displayName INVALID_CHARACTER'],
+  [{ avatarUrl: '' }, 'avatarUrl TOO_SHORT'],
+  [{ avatarUrl: `https://a.example/${'x'.repeat(2048)}` }, 'avatarUrl TOO_LONG'],
+  [{ avatarUrl: 'https://a.example/\0' }, 'avatarUrl INVALID_CHARACTER'],
+  [{ avatarUrl: 'javascript:alert(1)' }, 'avatarUrl INVALID_FORMAT'],
+  [{ avatarUrl: 'data:image/png;base64,AAAA' }, 'avatarUrl INVALID_FORMAT'],
+  [{ avatarUrl: '/relative.png' }, 'avatarUrl INVALID_FORMAT'],
+])('a profile with %j is refused: %s', async (input, expected) => {
+  const { __typename, issues } = await updateProfile(alice, input);
+  expect(__typename).toBe('ValidationError');
+  expect(issues?.map(({ field, code }) => `${field} ${code}`)).toEqual([expected]);
+});
+
+test('a user is found by the whole username in any letter case, and by nothing less', async () => {
+  const find = async (username: string): Promise<Result<{ user: { id: string } | null }>> =>
+    alice.request('query ($username: String!) { user(username: $username) { id } }', { username });
+  for (const username of ['Alice', 'alice', 'ALICE', 'ａｌｉｃｅ'])
+    expect(await find(username)).toEqual({ data: { user: { id: alice.userId } } });
+  for (const username of ['alic', 'Alice ', 'ali%', 'al_ce', '', 'x'.repeat(10_000)])
+    expect(await find(username)).toEqual({ data: { user: null } });
+});
+
+test('a user and a viewer are two nodes of one person, and the viewer is one for that person alone', async () => {
+  const bob = await signUp(parley.url);
+  const { data } = await alice.request<{ viewer: { id: string } }>('{ viewer { id } }');
+  const viewerId = data?.viewer.id ?? '';
+  expect(viewerId).not.toBe(alice.userId);
+  const node = (person: Person, id: string) =>
+    person.request('query ($id: ID!) { node(id: $id) { __typename id ... on User { username } } }', { id });
+  expect(await node(alice, viewerId)).toEqual({ data: { node: { __typename: 'Viewer', id: viewerId } } });
+  expect(await node(bob, viewerId)).toEqual({ data: { node: null } });
+  expect(await node(bob, alice.userId)).toEqual({
+    data: { node: { __typename: 'User', id: alice.userId, username: 'Alice' } },
+  });
+});

@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs';
+import {
+  buildSchema,
+  findBreakingChanges,
+  type GraphQLArgument,
+  type GraphQLInputField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  isAbstractType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isScalarType,
+  isSpecifiedScalarType,
+  isUnionType,
+  printSchema,
+} from 'graphql';
+import { expect, test } from 'vitest';
+import { schema } from '../../src/graphql/schema.js';
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+/** A copy of the public API as it was agreed on, so that no change of ours can move both sides at once. */
+const contract = buildSchema(read('../contract-fixtures/01-core.graphql'));
+
+const ownTypes = (of: GraphQLSchema): GraphQLNamedType[] =>
+  Object.values(of.getTypeMap()).filter((type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type));
+
+const withFields = (type: GraphQLNamedType) =>
+  isObjectType(type) || isInterfaceType(type) ? Object.values(type.getFields()) : [];
+const inputFields = (type: GraphQLNamedType) =>
+  isInputObjectType(type) ? Object.values(type.getFields()) : [];
+
+function inputFact(place: string, input: GraphQLArgument | GraphQLInputField): string {
+  const value = input.defaultValue === undefined ? '' : ` = ${JSON.stringify(input.defaultValue)}`;
+  return `${place}: ${input.type}${value}`;
+}
+
+/** Everything that a schema says, a line each, apart from descriptions: what a larger schema adds are more lines. */
+function facts(of: GraphQLSchema): string[] {
+  return ownTypes(of).flatMap((type) => [
+    `${type.name} is ${type.constructor.name}`,
+    ...(isScalarType(type) ? [`${type.name} @specifiedBy ${type.specifiedByURL}`] : []),
+    ...(isEnumType(type) ? type.getValues().map((value) => `${type.name}.${value.name}`) : []),
+    ...(isUnionType(type) ? type.getTypes().map((member) => `${type.name} | ${member.name}`) : []),
+    ...(isObjectType(type) || isInterfaceType(type)
+      ? type.getInterfaces().map((each) => `${type.name} implements ${each.name}`)
+      : []),
+    ...withFields(type).flatMap((field) => [
+      `${type.name}.${field.name}: ${field.type}`,
+      ...field.args.map((arg) => inputFact(`${type.name}.${field.name}(${arg.name})`, arg)),
+    ]),
+    ...inputFields(type).map((field) => inputFact(`${type.name}.${field.name}`, field)),
+  ]);
+}
+
+/** Whatever has no description, by its path. */
+function undescribed(of: GraphQLSchema): string[] {
+  return ownTypes(of)
+    .flatMap((type) => [
+      { path: type.name, ...type },
+      ...withFields(type).flatMap((field) => [
+        { path: `${type.name}.${field.name}`, description: field.description },
+        ...field.args.map((arg) => ({
+          path: `${type.name}.${field.name}(${arg.name})`,
+          description: arg.description,
+        })),
+      ]),
+      ...[...inputFields(type), ...(isEnumType(type) ? type.getValues() : [])].map((part) => ({
+        path: `${type.name}.${part.name}`,
+        description: part.description,
+      })),
+    ])
+    .filter(({ description }) => !description?.trim())
+    .map(({ path }) => path);
+}
+
+/** Fields of one name but different types below one union or interface: no fragment could select them all. */
+function clashes(of: GraphQLSchema): string[] {
+  return ownTypes(of)
+    .filter(isAbstractType)
+    .flatMap((abstract) => {
+      const seen = new Map<string, string>();
+      return of.getPossibleTypes(abstract).flatMap((member) =>
+        withFields(member).flatMap(({ name, type }) => {
+          const other = seen.get(name) ?? String(type);
+          seen.set(name, other);
+          return other === String(type) ? [] : [`${abstract.name}: ${name} is ${other} and ${type}`];
+        }),
+      );
+    });
+}
+
+const results = ownTypes(schema)
+  .filter(isUnionType)
+  .filter((type) => type.name.endsWith('Result'));
+const isUserError = (type: GraphQLNamedType) =>
+  isObjectType(type) && type.getInterfaces().some((each) => each.name === 'UserError');
+
+test('schema/schema.graphql is what the code says', () => {
+  expect(read('../../schema/schema.graphql')).toBe(`${printSchema(schema)}\n`);
+});
+
+test('nothing of the agreed API is missing or differs', () => {
+  expect(findBreakingChanges(contract, schema)).toEqual([]);
+  const ours = new Set(facts(schema));
+  expect(facts(contract).filter((fact) => !ours.has(fact))).toEqual([]);
+});
+
+test('the comparison sees what graphql-js counts as no breaking change', () => {
+  const before = buildSchema(
+    'type Query { a(b: Int!): Int }  scalar D @specifiedBy(url: "https://a.example")',
+  );
+  const after = buildSchema(
+    'type Query { a(b: Int): Int! }  scalar D @specifiedBy(url: "https://b.example")',
+  );
+  expect(findBreakingChanges(before, after)).toEqual([]);
+  const ours = new Set(facts(after));
+  expect(facts(before).filter((fact) => !ours.has(fact))).toEqual([
+    'Query.a: Int',
+    'Query.a(b): Int!',
+    'D @specifiedBy https://a.example',
+  ]);
+});
+
+test('every type, field, argument, input field and enum value is described', () => {
+  expect(undescribed(schema)).toEqual([]);
+  expect(undescribed(buildSchema('type Query { a(b: I): E } input I { c: Int } enum E { D }'))).toEqual([
+    'Query',
+    'Query.a',
+    'Query.a(b)',
+    'I',
+    'I.c',
+    'E',
+    'E.D',
+  ]);
+});
+
+test('no union or interface has members whose fields of one name differ in type', () => {
+  expect(clashes(schema)).toEqual([]);
+  const clashing = buildSchema('type A { x: Int } type B { x: Int! } union U = A | B  type Query { u: U }');
+  expect(clashes(clashing)).toEqual(['U: x is Int and Int!']);
+});
+
+test('names follow the conventions of GraphQL', () => {
+  for (const type of ownTypes(schema)) {
+    expect(type.name).toMatch(/^[A-Z][A-Za-z0-9]*$/);
+    for (const field of withFields(type)) {
+      expect(field.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+      for (const arg of field.args) expect(arg.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+    }
+    for (const field of inputFields(type)) expect(field.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+    if (isEnumType(type))
+      for (const value of type.getValues()) expect(value.name).toMatch(/^[A-Z][A-Z0-9_]*$/);
+    if (isInputObjectType(type)) expect(type.name).toMatch(/Input$/);
+    expect(type.name.endsWith('Error'), type.name).toBe(type.name === 'UserError' || isUserError(type));
+    if (type.name.endsWith('Connection'))
+      expect(withFields(type).map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['edges', 'nodes', 'pageInfo']),
+      );
+  }
+});
+
+test('every mutation takes one input and answers a payload or an expected error, by names made of its own', () => {
+  const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
+  expect(mutations.length).toBeGreaterThan(0);
+  for (const { name, type, args } of mutations) {
+    const noun = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    expect(args.map((arg) => `${arg.name}: ${arg.type}`)).toEqual([`input: ${noun}Input!`]);
+    expect(String(type)).toBe(`${noun}Result!`);
+  }
+  expect(results.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(mutations.map(({ type }) => String(type).slice(0, -1))),
+  );
+});
+
+test('a result union is one payload and, besides it, user errors alone', () => {
+  expect(results.length).toBeGreaterThan(0);
+  for (const result of results) {
+    const payloads = result.getTypes().filter((member) => !isUserError(member));
+    expect(
+      payloads.map(({ name }) => name),
+      result.name,
+    ).toEqual([expect.stringMatching(/Payload$/)]);
+    expect(result.getTypes().length, result.name).toBeGreaterThan(1);
+  }
+});

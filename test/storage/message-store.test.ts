@@ -1,0 +1,402 @@
+import { randomUUID } from 'node:crypto';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { InvalidDataError } from '../../src/domain/errors.js';
+import { newId } from '../../src/domain/id.js';
+import type { History, MessageDraft } from '../../src/domain/message.js';
+import type { MessageRange } from '../../src/domain/page.js';
+import type { Log, MessageStore, RoomStore, SendOutcome } from '../../src/domain/ports.js';
+import type { RoomKind } from '../../src/domain/room.js';
+import { createSendQueue } from '../../src/domain/send-queue.js';
+import {
+  type DatabaseAddress,
+  type OpenDatabase,
+  openDatabase,
+  prepareDatabase,
+} from '../../src/storage/database.js';
+import { readEpoch } from '../../src/storage/epoch.js';
+import { createMessageStore } from '../../src/storage/message.js';
+import { createRoomStore } from '../../src/storage/room.js';
+import { createUserStore } from '../../src/storage/user.js';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
+
+const warnings: string[] = [];
+const log: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: (_fields, message) => void warnings.push(message),
+  error: (_fields, message) => void warnings.push(message),
+};
+
+function addressOf(database: TestDatabase): DatabaseAddress {
+  return inject('pair') === 'cluster' ? { url: database.url } : { connection: database.connection };
+}
+
+const connectTo = ({ connection }: TestDatabase) => postgres({ ...connection, onnotice: () => {} });
+
+/** Three instances on one database, each with connections and stores of its own. */
+let databases: OpenDatabase[] = [];
+let stores: [MessageStore, MessageStore, MessageStore];
+let store: MessageStore;
+let rooms: RoomStore;
+let people: string[];
+/** The test's own way in. */
+let sql: postgres.Sql;
+
+beforeAll(async () => {
+  const database = await createTestDatabase();
+  await prepareDatabase(addressOf(database), log, new AbortController().signal);
+  const open = () => {
+    const opened = openDatabase(addressOf(database));
+    databases.push(opened);
+    return createMessageStore(opened.db, history);
+  };
+  const history: History = { epoch: '00ff00ff00ff00ff' };
+  stores = [open(), open(), open()];
+  store = stores[0];
+  sql = connectTo(database);
+  const [{ db } = { db: null }] = databases;
+  if (!db) throw new Error('No database is open.');
+  rooms = createRoomStore(db, history);
+  const users = createUserStore(db);
+  people = await Promise.all(
+    Array.from({ length: 20 }, async (_, index) => {
+      const username = `person-${index}`;
+      const id = newId();
+      await users.create({ id, username, displayName: username, passwordHash: '' });
+      return id;
+    }),
+  );
+});
+
+afterAll(async () => {
+  await sql?.end();
+  await Promise.all(databases.map((database) => database.close()));
+  databases = [];
+});
+
+/** A new room whose only messages are those that a test sends: the members are there without having joined. */
+async function createRoom(members: readonly string[] = people, kind: RoomKind = 'PUBLIC'): Promise<string> {
+  const [creatorId = '', ...others] = members;
+  const { id } = await rooms.create({ id: newId(), kind, name: 'room', topic: null, creatorId });
+  if (others.length > 0)
+    await sql`insert into members ${sql(others.map((user_id) => ({ room_id: id, user_id })))}`;
+  return id;
+}
+
+function draft(text: string, clientMessageId: string | null = null, author = 0): MessageDraft {
+  return { id: newId(), authorId: people[author] ?? '', text, clientMessageId };
+}
+
+const range = (from: 'start' | 'end', size: number, after?: number): MessageRange => ({
+  from,
+  size,
+  after: after === undefined ? null : { roomId: '', epoch: '', seq: after, rev: null },
+  before: null,
+});
+
+async function read(roomId: string, ...args: Parameters<typeof range>) {
+  const found = await store.read(roomId, people[0] ?? '', range(...args));
+  if (!found) throw new Error('There is no such room.');
+  return found;
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const seqs = (messages: readonly { seq: number }[]) => messages.map(({ seq }) => seq);
+const kinds = (outcomes: readonly SendOutcome[]) => outcomes.map(({ kind }) => kind);
+const storeOf = (index: number): MessageStore => stores[index % stores.length] ?? store;
+
+/** Twenty people on three instances, who send as fast as they can. */
+function writers(roomId: string, each: number): Promise<unknown> {
+  return Promise.all(
+    people.map(async (_, author) => {
+      for (let count = 0; count < each; count += 1)
+        await storeOf(author).send(roomId, [draft(`${author}: ${count}`, null, author)]);
+    }),
+  );
+}
+
+test('concurrent senders on several instances get one sequence without a hole, each in their own order', async () => {
+  const roomId = await createRoom();
+  await writers(roomId, 5);
+  const { head, messages } = await read(roomId, 'start', 100);
+  expect(head).toEqual({ seq: 100, rev: 100 });
+  expect(seqs(messages)).toEqual(numbers(1, 100));
+  expect(messages.map(({ rev }) => rev)).toEqual(numbers(1, 100));
+  for (const [author, id] of people.entries())
+    expect(messages.filter(({ authorId }) => authorId === id).map(({ text }) => text)).toEqual(
+      numbers(0, 4).map((count) => `${author}: ${count}`),
+    );
+  for (const [index, { createdAt }] of messages.entries())
+    expect(createdAt.getTime()).toBeGreaterThanOrEqual(messages[index - 1]?.createdAt.getTime() ?? 0);
+});
+
+test('a reader beside writers sees the newest page and the head as of one moment, and on its way skips nothing', async () => {
+  const roomId = await createRoom();
+  let writing = true;
+  const written = writers(roomId, 10).finally(() => {
+    writing = false;
+  });
+  const pager = async (): Promise<number> => {
+    let pages = 0;
+    for (; writing; pages += 1) {
+      const { head, messages } = await read(roomId, 'end', 10);
+      expect(seqs(messages)).toEqual(numbers(Math.max(1, head.seq - 9), head.seq));
+    }
+    return pages;
+  };
+  const follower = async (): Promise<number[]> => {
+    const got: number[] = [];
+    while (writing || got.length < 200)
+      got.push(...seqs((await read(roomId, 'start', 7, got.at(-1) ?? 0)).messages));
+    return got;
+  };
+  const feed = async (): Promise<number[]> => {
+    const got: number[] = [];
+    while (writing || got.length < 200) {
+      const found = await store.readSince(roomId, got.at(-1) ?? 0, 1000);
+      expect(found?.messages.at(-1)?.seq ?? got.at(-1) ?? 0).toBe(found?.head.seq);
+      got.push(...seqs(found?.messages ?? []));
+    }
+    return got;
+  };
+  const [pages, followed, fed] = await Promise.all([pager(), follower(), feed(), written]);
+  expect(pages).toBeGreaterThan(3);
+  expect(followed).toEqual(numbers(1, 200));
+  expect(fed).toEqual(numbers(1, 200));
+});
+
+test('a retry by its clientMessageId gets the first message and stores nothing', async () => {
+  const roomId = await createRoom();
+  const [first] = (await store.send(roomId, [draft('text', 'key')])).outcomes;
+  const { outcomes, change } = await store.send(roomId, [draft('text', 'key')]);
+  expect(first).toMatchObject({ kind: 'sent', message: { seq: 1, clientMessageId: 'key' } });
+  expect(outcomes).toEqual([{ ...first, kind: 'repeated' }]);
+  expect(change).toBeNull();
+  expect((await read(roomId, 'start', 10)).head).toEqual({ seq: 1, rev: 1 });
+});
+
+test('a key comes again with another text: a conflict that names the first message', async () => {
+  const roomId = await createRoom();
+  const first = draft('text', 'key');
+  await store.send(roomId, [first]);
+  const { outcomes, change } = await store.send(roomId, [draft('Text', 'key')]);
+  expect(outcomes).toEqual([{ kind: 'conflict', existingId: first.id }]);
+  expect(change).toBeNull();
+});
+
+test('a key is one of its sender and its room, and also holds within one batch', async () => {
+  const [roomId, otherRoomId] = [await createRoom(), await createRoom()];
+  const batch = [draft('a', 'key'), draft('a', 'key', 1), draft('a', 'key'), draft('b', 'key'), draft('c')];
+  expect(kinds((await store.send(roomId, batch)).outcomes)).toEqual([
+    'sent',
+    'sent',
+    'repeated',
+    'conflict',
+    'sent',
+  ]);
+  expect(kinds((await store.send(otherRoomId, [draft('a', 'key')])).outcomes)).toEqual(['sent']);
+  expect(seqs((await read(roomId, 'start', 10)).messages)).toEqual([1, 2, 3]);
+});
+
+test('of concurrent retries with one key, one is stored', async () => {
+  const roomId = await createRoom();
+  const results = await Promise.all(
+    numbers(0, 11).map((index) => storeOf(index).send(roomId, [draft('text', 'key'), draft(`${index}`)])),
+  );
+  const keyed = results.flatMap(({ outcomes }) => outcomes[0] ?? []);
+  expect(kinds(keyed).sort()).toEqual([...Array(11).fill('repeated'), 'sent']);
+  expect(new Set(keyed.map((outcome) => 'message' in outcome && outcome.message.id)).size).toBe(1);
+  expect(seqs((await read(roomId, 'start', 100)).messages)).toEqual(numbers(1, 13));
+});
+
+test('the same draft again, as after a lost connection, counts as sent and is stored once', async () => {
+  const roomId = await createRoom();
+  const drafts = [draft('a'), draft('b', 'key')];
+  const first = await store.send(roomId, drafts);
+  await store.send(roomId, [draft('c')]);
+  const again = await store.send(roomId, [...drafts, draft('d')]);
+  expect(again.outcomes.slice(0, 2)).toEqual(first.outcomes);
+  expect(again.outcomes[2]).toMatchObject({ kind: 'sent', message: { seq: 4 } });
+  expect((await read(roomId, 'start', 10)).messages.map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('who is no member stores nothing, and harms nobody else in the batch', async () => {
+  const members = [people[0] ?? '', people[2] ?? ''];
+  const batch = () => [draft('a'), draft('b', 'key', 1), draft('c', null, 2)];
+  const publicRoom = await createRoom(members);
+  const { outcomes, change } = await store.send(publicRoom, batch());
+  expect(kinds(outcomes)).toEqual(['sent', 'not-a-member', 'sent']);
+  expect(change).toMatchObject({ roomId: publicRoom, head: { seq: 2, rev: 2 } });
+  expect(change?.messages.map(({ seq, text }) => [seq, text])).toEqual([
+    [1, 'a'],
+    [2, 'c'],
+  ]);
+  const privateRoom = await createRoom(members, 'PRIVATE');
+  expect(kinds((await store.send(privateRoom, batch())).outcomes)).toEqual(['sent', 'not-found', 'sent']);
+  expect(await store.send(randomUUID(), batch())).toEqual({
+    outcomes: Array(3).fill({ kind: 'not-found' }),
+    change: null,
+  });
+});
+
+test('what a send returns is what every reader gets', async () => {
+  const roomId = await createRoom();
+  const { outcomes, change } = await store.send(roomId, [draft('zu\u0308rich 🎉 "\\ \'', 'kéy')]);
+  const sent = outcomes.flatMap((outcome) => ('message' in outcome ? [outcome.message] : []));
+  expect(sent[0]?.text).toBe('zu\u0308rich 🎉 "\\ \'');
+  expect((await read(roomId, 'start', 10)).messages).toEqual(sent);
+  expect((await store.readSince(roomId, 0, 10))?.messages).toEqual(sent);
+  expect(await store.findByIds([sent[0]?.id ?? ''], people[0] ?? '')).toEqual(sent);
+  expect(change?.messages).toEqual(sent);
+});
+
+test('createdAt never goes back, though the clock does', async () => {
+  const roomId = await createRoom();
+  const ahead = new Date('2100-01-01T00:00:00.000Z');
+  await sql`update rooms set last_activity_at = ${ahead} where id = ${roomId}`;
+  await store.send(roomId, [draft('a')]);
+  await rooms.join({ roomId, userId: people[1] ?? '', messageId: newId() });
+  await store.send(roomId, [draft('b')]);
+  const { messages } = await read(roomId, 'start', 10);
+  expect(messages.map(({ createdAt }) => createdAt)).toEqual(messages.map(() => ahead));
+});
+
+test('data that the database refuses stores nothing of the call, and in the queue harms no other message', async () => {
+  const roomId = await createRoom();
+  await expect(store.send(roomId, [draft('a'), draft('b\0')])).rejects.toThrow(InvalidDataError);
+  expect((await read(roomId, 'start', 10)).head.seq).toBe(0);
+  const queue = createSendQueue(store, () => {});
+  const results = await Promise.allSettled(
+    ['a', 'b', 'c\0', 'd'].map((text) => queue.send(roomId, draft(text))),
+  );
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  expect((await read(roomId, 'start', 10)).messages.map(({ text }) => text)).toEqual(['a', 'b', 'd']);
+});
+
+/** Runs `meanwhile` in a transaction that holds the room, once `send` waits for it; both are committed then. */
+async function whileItWaits<Result>(
+  roomId: string,
+  send: () => Promise<Result>,
+  meanwhile: (transaction: postgres.TransactionSql) => Promise<unknown>,
+): Promise<Result> {
+  const { sending } = await sql.begin(async (transaction) => {
+    await transaction`select from rooms where id = ${roomId} for no key update`;
+    const sending = send();
+    await expect.poll(waitingBackends, { interval: 10, timeout: 10_000 }).toHaveLength(1);
+    await meanwhile(transaction);
+    // In an object: the transaction would wait for a promise, which waits for the transaction.
+    return { sending };
+  });
+  return sending;
+}
+
+async function waitingBackends(): Promise<number[]> {
+  const rows = await sql<{ pid: number }[]>`
+    select pid from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%send_messages%'`;
+  return rows.map(({ pid }) => pid);
+}
+
+test('a member who is removed while their message waits for the room sends nothing', async () => {
+  const roomId = await createRoom();
+  const { outcomes } = await whileItWaits(
+    roomId,
+    () => store.send(roomId, [draft('a')]),
+    (transaction) =>
+      transaction`delete from members where room_id = ${roomId} and user_id = ${people[0] ?? ''}`,
+  );
+  expect(outcomes).toEqual([{ kind: 'not-a-member' }]);
+});
+
+test('a retry that waits for the room behind its first try is told of it', async () => {
+  const roomId = await createRoom();
+  const first = draft('text', 'key');
+  const { outcomes } = await whileItWaits(
+    roomId,
+    () => store.send(roomId, [draft('text', 'key'), draft('other')]),
+    (transaction) => transaction`
+      select from send_messages(${roomId}, ${sql.json([
+        { id: first.id, author_id: first.authorId, text: first.text, client_message_id: 'key' },
+      ])})`,
+  );
+  expect(outcomes).toMatchObject([
+    { kind: 'repeated', message: { id: first.id, seq: 1 } },
+    { kind: 'sent', message: { seq: 2 } },
+  ]);
+});
+
+test('a connection that is lost in the middle of a send costs nothing: it is sent again, and once', async () => {
+  const roomId = await createRoom();
+  const { outcomes } = await whileItWaits(
+    roomId,
+    () => store.send(roomId, [draft('a')]),
+    async () => {
+      for (const pid of await waitingBackends()) await sql`select pg_terminate_backend(${pid})`;
+    },
+  );
+  expect(outcomes).toMatchObject([{ kind: 'sent', message: { seq: 1 } }]);
+  expect((await read(roomId, 'start', 10)).messages).toHaveLength(1);
+  // Has the pool open its connections again, the lost one too: postgres.js tells its first query the old error, and
+  // without one would wait for it for 5 s when the pool is closed.
+  await Promise.allSettled(numbers(1, 20).map(() => store.readHeads([roomId])));
+});
+
+test('joining twice, also at the same moment, is joining once', async () => {
+  const roomId = await createRoom([people[0] ?? '']);
+  const userId = people[1] ?? '';
+  const joined = await Promise.all(
+    numbers(1, 5).map(() => rooms.join({ roomId, userId, messageId: newId() })),
+  );
+  expect(joined.filter((result) => result?.change)).toHaveLength(1);
+  const { messages, head } = await read(roomId, 'start', 10);
+  expect(head).toEqual({ seq: 1, rev: 1 });
+  expect(messages).toMatchObject([{ type: 'MEMBER_JOINED', authorId: userId, text: '' }]);
+  expect((await rooms.findVisible([roomId], userId))[0]?.room.memberCount).toBe(2);
+});
+
+test('ten instances that start at once on an empty database make one set of tables and one epoch', async () => {
+  const empty = await createTestDatabase();
+  const signal = new AbortController().signal;
+  const opened = openDatabase(addressOf(empty));
+  const direct = connectTo(empty);
+  warnings.length = 0;
+  try {
+    const epochs = await Promise.all(
+      numbers(1, 10).map(async () => {
+        await prepareDatabase(addressOf(empty), log, signal);
+        return readEpoch(opened.db);
+      }),
+    );
+    expect(new Set(epochs).size).toBe(1);
+    expect(epochs[0]).toMatch(/^[0-9a-f]{16}$/);
+    const applied = await direct<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`;
+    expect(applied.length).toBeGreaterThan(0);
+    expect(new Set(applied.map(({ hash }) => hash)).size).toBe(applied.length);
+    expect(warnings).toEqual([]);
+  } finally {
+    await direct.end();
+    await opened.close();
+  }
+});
+
+test('data that stands on another server than before is another history', async () => {
+  const moved = await createTestDatabase();
+  const prepare = () => prepareDatabase(addressOf(moved), log, new AbortController().signal);
+  const opened = openDatabase(addressOf(moved));
+  const direct = connectTo(moved);
+  try {
+    await prepare();
+    const before = await readEpoch(opened.db);
+    await prepare();
+    expect(await readEpoch(opened.db)).toBe(before);
+    await direct`update meta set value = '1/1' where key = 'server'`;
+    warnings.length = 0;
+    await prepare();
+    expect(await readEpoch(opened.db)).not.toBe(before);
+    expect(warnings).toHaveLength(1);
+  } finally {
+    await direct.end();
+    await opened.close();
+  }
+});

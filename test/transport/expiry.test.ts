@@ -1,0 +1,83 @@
+import { beforeAll, expect, test } from 'vitest';
+import { createTokens } from '../../src/auth/tokens.js';
+import { at, connect, createRoom, type Person, send, signUp, subscribe } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { openSocketOf } from '../helpers/raw-socket.js';
+
+/** Their shortest is a second; with two, one that was just issued is good for more than one. */
+const TTL_SECONDS = 2;
+
+let parley: TestParley;
+/** With a token that outlives the test. */
+let alice: Person;
+
+/** A token of Alice's that is good for so many seconds, rounded down to the full second of the clock. */
+async function tokenFor(seconds: number): Promise<string> {
+  const tokens = createTokens(parley.config.jwtSecret ?? '', seconds);
+  const known = await tokens.authenticate(alice.token);
+  if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
+  return (await tokens.issue(known.viewer)).token;
+}
+
+beforeAll(async () => {
+  parley = await startParley({ env: { ACCESS_TOKEN_TTL: String(TTL_SECONDS) } });
+  alice = await signUp(parley.url);
+  alice = at(parley.url, { ...alice, token: await tokenFor(3600) });
+});
+
+test('a token lives as long as the settings say', async () => {
+  const { data } = await alice.request<{ login: { accessTokenExpiresInMs: number } }>(
+    'mutation ($input: LoginInput!) { login(input: $input) { ... on AuthPayload { accessTokenExpiresInMs } } }',
+    { input: { username: alice.username, password: 'correct horse battery' } },
+  );
+
+  expect(data?.login.accessTokenExpiresInMs).toBeGreaterThan((TTL_SECONDS - 1) * 1000 - 500);
+  expect(data?.login.accessTokenExpiresInMs).toBeLessThanOrEqual(TTL_SECONDS * 1000);
+});
+
+test('an open socket whose token expires is closed with 4403, before any operation ends', async () => {
+  const roomId = await createRoom(alice);
+  const socket = await openSocketOf({ token: await tokenFor(TTL_SECONDS) }, parley.webSocketUrl);
+  socket.subscribe('silent', { roomId: await createRoom(alice) });
+  socket.subscribe('busy', { roomId });
+  let open = true;
+  void socket.closed.then(() => {
+    open = false;
+  });
+  while (open) await send(alice, roomId, 'x');
+
+  expect(await socket.closed).toMatchObject({ code: 4403 });
+  expect(new Set(socket.frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
+  expect(socket.frames.filter((frame) => frame.type === 'next' && frame.payload.errors)).toEqual([]);
+});
+
+test('the standard client lives on with new tokens, and misses and repeats nothing', async () => {
+  const roomId = await createRoom(alice);
+  const codes: number[] = [];
+  let connections = 0;
+  const client = connect(parley.webSocketUrl, async () => ({
+    authorization: `Bearer ${await tokenFor(TTL_SECONDS)}`,
+  }));
+  client.on('connected', () => {
+    connections += 1;
+  });
+  // What `ws` hands on is a close event, though the client can't know its type.
+  client.on('closed', (event) => codes.push((event as { code: number }).code));
+  const subscription = subscribe(client, roomId);
+  let lost = false;
+  void subscription.ended.then(() => {
+    lost = true;
+  });
+  // The first few may come before the subscription does: it is from then on that all must arrive.
+  let sent = 0;
+  while (connections < 3 && !lost) {
+    await send(alice, roomId, `${(sent += 1)}`);
+  }
+  const first = subscription.edges[0]?.node.seq ?? 0;
+  const edges = await subscription.received(sent - first + 1);
+
+  expect(codes).toEqual([4403, 4403]);
+  expect(edges.map(({ node }) => node.seq)).toEqual(
+    Array.from({ length: sent - first + 1 }, (_, index) => first + index),
+  );
+});

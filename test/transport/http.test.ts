@@ -1,0 +1,308 @@
+import { serverAudits } from 'graphql-http';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createRoom, type Person, page, type Result, request, send, signUp } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+
+const ALLOWED = 'https://app.example.com';
+const FOREIGN = 'https://evil.example.com';
+const RESPONSE_JSON = 'application/graphql-response+json';
+
+let parley: TestParley;
+let origin: string;
+let alice: Person;
+
+beforeAll(async () => {
+  parley = await startParley({ env: { ALLOWED_ORIGINS: ALLOWED } });
+  origin = new URL(parley.url).origin;
+  alice = await signUp(parley.url);
+});
+
+function post(body: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(parley.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
+}
+
+function get(parameters: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${parley.url}?${new URLSearchParams(parameters)}`, { headers });
+}
+
+/** Waits for the whole answer, so that the next request of a test finds its connection free. */
+async function answer(response: Response): Promise<{ status: number; type: string | null } & Result<object>> {
+  // What the server answers is checked by the test that reads it.
+  const result = (await response.json()) as Result<object>;
+  return { status: response.status, type: response.headers.get('content-type'), ...result };
+}
+
+test('all 61 audits of GraphQL over HTTP pass', async () => {
+  const audits = serverAudits({ url: parley.url });
+  const results = await Promise.all(audits.map((audit) => audit.fn()));
+
+  expect(results.filter(({ status }) => status !== 'ok')).toEqual([]);
+  expect(results).toHaveLength(61);
+});
+
+describe('a query', () => {
+  const query = 'query Who($id: ID!) { viewer { user { username } } node(id: $id) { __typename } }';
+
+  test.each([RESPONSE_JSON, 'application/json'])('is answered as %s, by POST and by GET', async (accept) => {
+    const variables = { id: alice.userId };
+    const expected = {
+      status: 200,
+      type: expect.stringContaining(accept),
+      data: { viewer: { user: { username: alice.username } }, node: { __typename: 'User' } },
+    };
+    const headers = { accept, authorization: `Bearer ${alice.token}` };
+
+    const posted = await post(JSON.stringify({ query, variables }), headers);
+    expect(await answer(posted)).toEqual(expected);
+    const got = await get({ query, variables: JSON.stringify(variables), operationName: 'Who' }, headers);
+    expect(await answer(got)).toEqual(expected);
+  });
+
+  test('with a mistake is coded, and is 400 only where the client knows the newer type', async () => {
+    const body = JSON.stringify({ query: '{ nowhere }' });
+    const errors = [expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT' } })];
+
+    expect(await answer(await post(body, { accept: RESPONSE_JSON }))).toMatchObject({ status: 400, errors });
+    expect(await answer(await post(body, { accept: 'application/json' }))).toMatchObject({
+      status: 200,
+      errors,
+    });
+  });
+});
+
+describe('a mutation', () => {
+  const mutation = (roomId: string) =>
+    `mutation { sendMessage(input: { roomId: "${roomId}", text: "x" }) { __typename } }`;
+  const boundary = 'border';
+  const part = (name: string, value: string) =>
+    `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+
+  /** Each a way in which another site's page, or a link, could send it without asking first. */
+  const disguises: Record<string, (query: string) => { type: string; body: string }> = {
+    'a form': (query) => ({
+      type: 'application/x-www-form-urlencoded',
+      body: String(new URLSearchParams({ query })),
+    }),
+    'plain text': (query) => ({ type: 'text/plain', body: JSON.stringify({ query }) }),
+    'plain text that claims a JSON parameter': (query) => ({
+      type: 'text/plain; application/json',
+      body: JSON.stringify({ query }),
+    }),
+    'a multipart form': (query) => ({
+      type: `multipart/form-data; boundary=${boundary}`,
+      body: `${part('query', query)}--${boundary}--\r\n`,
+    }),
+    'a multipart request': (query) => ({
+      type: `multipart/form-data; boundary=${boundary}`,
+      body: `${part('operations', JSON.stringify({ query }))}${part('map', '{}')}--${boundary}--\r\n`,
+    }),
+    'application/graphql': (query) => ({ type: 'application/graphql', body: query }),
+    'no type': (query) => ({ type: '', body: JSON.stringify({ query }) }),
+  };
+
+  test.each(Object.keys(disguises))('as %s is refused and not executed', async (name) => {
+    const roomId = await createRoom(alice);
+    const { type, body } = disguises[name]?.(mutation(roomId)) ?? {};
+    const response = await fetch(parley.url, {
+      method: 'POST',
+      // As bytes: for a text, fetch would add a type of its own.
+      body: new TextEncoder().encode(body),
+      headers: { authorization: `Bearer ${alice.token}`, ...(type ? { 'content-type': type } : {}) },
+    });
+
+    expect(await answer(response)).toMatchObject({
+      status: 415,
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+    expect((await page(alice, roomId)).edges).toEqual([]);
+  });
+
+  test('by GET is refused and not executed', async () => {
+    const roomId = await createRoom(alice);
+    const response = await get({ query: mutation(roomId) }, { authorization: `Bearer ${alice.token}` });
+
+    expect(response.status).toBe(405);
+    expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect((await page(alice, roomId)).edges).toEqual([]);
+  });
+
+  test('as JSON is executed, with or without a charset', async () => {
+    const roomId = await createRoom(alice);
+    const response = await post(JSON.stringify({ query: mutation(roomId) }), {
+      'content-type': 'application/json; charset=utf-8',
+      authorization: `Bearer ${alice.token}`,
+    });
+
+    expect(await answer(response)).toMatchObject({
+      status: 200,
+      data: { sendMessage: { __typename: 'SendMessagePayload' } },
+    });
+    expect((await page(alice, roomId)).edges).toHaveLength(1);
+  });
+
+  test('in a batch of operations is refused and not executed', async () => {
+    const roomId = await createRoom(alice);
+    const batch = [{ query: mutation(roomId) }, { query: mutation(roomId) }];
+    const response = await post(JSON.stringify(batch), { authorization: `Bearer ${alice.token}` });
+
+    expect(response.status).toBe(400);
+    expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect((await page(alice, roomId)).edges).toEqual([]);
+  });
+});
+
+describe('a body', () => {
+  /** A valid request of exactly so many bytes. */
+  const bodyOf = (bytes: number): string => {
+    const request = (padding: string) => JSON.stringify({ query: '{ __typename }', variables: { padding } });
+    return request('x'.repeat(bytes - request('').length));
+  };
+  const chunked = (body: string): ReadableStream => new Blob([body]).stream();
+  const LIMIT = 64 * 1024;
+
+  test('of 64 KiB is taken, with its length told and in chunks', async () => {
+    const body = bodyOf(LIMIT);
+
+    expect(await answer(await post(body))).toMatchObject({ status: 200, data: { __typename: 'Query' } });
+    const response = await fetch(parley.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: chunked(body),
+      duplex: 'half',
+    });
+    expect(await answer(response)).toMatchObject({ status: 200, data: { __typename: 'Query' } });
+  });
+
+  test('of one byte more is 413, with its length told and in chunks', async () => {
+    const body = bodyOf(LIMIT + 1);
+    const refused = { status: 413, errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] };
+
+    expect(await answer(await post(body))).toMatchObject(refused);
+    const response = await fetch(parley.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: chunked(body),
+      duplex: 'half',
+    });
+    expect(await answer(response)).toMatchObject(refused);
+  });
+
+  test.each(['', '{', 'null', '"text"', '{}', '{"query":1}', '{"query":"{ __typename }","variables":[]}'])(
+    'that is no request (%s) is a coded 400',
+    async (body) => {
+      const response = await post(body, { accept: RESPONSE_JSON });
+
+      expect(response.status).toBe(400);
+      expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    },
+  );
+});
+
+describe('a page of another site', () => {
+  const corsHeaders = ({ headers }: Response) =>
+    Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+  const preflight = (from: string) =>
+    fetch(parley.url, {
+      method: 'OPTIONS',
+      headers: {
+        origin: from,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type, authorization',
+      },
+    });
+
+  test.each([FOREIGN, 'null', `${ALLOWED}.evil.example`, 'http://app.example.com'])(
+    'from %s is allowed nothing, in the preflight and in the answer',
+    async (from) => {
+      expect(corsHeaders(await preflight(from))).toEqual({});
+      expect(corsHeaders(await post('{"query":"{ __typename }"}', { origin: from }))).toEqual({});
+      expect(corsHeaders(await get({ query: '{ __typename }' }, { origin: from }))).toEqual({});
+    },
+  );
+
+  test('from the allow-list may call, but never with cookies', async () => {
+    const allowed = corsHeaders(await preflight(ALLOWED));
+    expect(allowed['access-control-allow-origin']).toBe(ALLOWED);
+    expect(allowed['access-control-allow-methods']).toMatch(/\bPOST\b/);
+    expect(allowed['access-control-allow-headers']).toMatch(/\bauthorization\b/);
+    expect(allowed['access-control-allow-headers']).toMatch(/\bcontent-type\b/);
+    expect(allowed).not.toHaveProperty('access-control-allow-credentials');
+
+    const answered = await post('{"query":"{ __typename }"}', { origin: ALLOWED });
+    expect(answered.status).toBe(200);
+    expect(answered.headers.get('vary')).toMatch(/\borigin\b/i);
+    expect(corsHeaders(answered)).toMatchObject({ 'access-control-allow-origin': ALLOWED });
+    expect(corsHeaders(answered)).not.toHaveProperty('access-control-allow-credentials');
+  });
+});
+
+describe('credentials', () => {
+  const query = '{ viewer { id } __typename }';
+
+  test.each([
+    ['garbage', 'INVALID'],
+    ['Bearer', 'INVALID'],
+    ['Bearer garbage', 'INVALID'],
+    ['Basic YWxpY2U6YQ==', 'INVALID'],
+  ])('of «%s» are a coded error, and public fields still run', async (authorization, reason) => {
+    expect(await answer(await post(JSON.stringify({ query }), { authorization }))).toMatchObject({
+      data: { viewer: null, __typename: 'Query' },
+      errors: [{ extensions: { code: 'UNAUTHENTICATED', reason } }],
+    });
+  });
+
+  test('work with «bearer» in any letter case', async () => {
+    const response = await post(JSON.stringify({ query }), { authorization: `bEARER ${alice.token}` });
+
+    expect((await answer(response)).errors).toBeUndefined();
+  });
+
+  test('do not keep anyone from signing in beside a stale header', async () => {
+    const { data, errors } = await request(
+      parley.url,
+      `mutation ($input: LoginInput!) { login(input: $input) { ... on AuthPayload { viewer { user { username } } } } }`,
+      { input: { username: alice.username, password: 'correct horse battery' } },
+      'stale',
+    );
+
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({ login: { viewer: { user: { username: alice.username } } } });
+  });
+});
+
+describe('other paths', () => {
+  test('/health tells of the process', async () => {
+    const response = await fetch(`${origin}/health`);
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: 'ok' });
+  });
+
+  test('/ready tells of every part', async () => {
+    const response = await fetch(`${origin}/ready`);
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      status: 'ready',
+      checks: { database: true, bus: true, migrations: true },
+    });
+  });
+
+  test.each(['/', '/graphql/', '/graphqlx', '/health/x', '/../etc/passwd'])('%s is 404', async (path) => {
+    expect((await fetch(`${origin}${path}`)).status).toBe(404);
+    expect((await fetch(`${origin}${path}`, { method: 'POST', body: '{}' })).status).toBe(404);
+  });
+});
+
+test('a message sent over HTTP keeps its text as given', async () => {
+  const roomId = await createRoom(alice);
+  const text = '  naïve e\u0301 🦊 ‮ \u2028 </script> \\ " \n\t';
+  const edge = await send(alice, roomId, text);
+
+  expect(edge.node.text).toBe(text);
+  expect((await page(alice, roomId)).edges).toEqual([edge]);
+});

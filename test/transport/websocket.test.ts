@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { createTokens } from '../../src/auth/tokens.js';
+import { connect, createRoom, type Person, page, type Result, signUp } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
+
+const ALLOWED = 'https://app.example.com';
+const VIEWER = '{ viewer { user { username } } }';
+
+let parley: TestParley;
+let alice: Person;
+
+beforeAll(async () => {
+  parley = await startParley({ env: { ALLOWED_ORIGINS: ALLOWED } });
+  alice = await signUp(parley.url);
+});
+
+/** Runs one operation by the standard client, which then goes. */
+async function run(
+  query: string,
+  connectionParams?: Record<string, unknown>,
+  variables: Record<string, unknown> = {},
+): Promise<Result<Record<string, unknown>>> {
+  const client = connect(parley.webSocketUrl, connectionParams);
+  const results = client.iterate({ query, variables });
+  const { value } = await results.next();
+  await client.dispose();
+  // As it came over the wire, where an error is the plain object that a test compares.
+  return JSON.parse(JSON.stringify(value));
+}
+
+/** Runs one operation by the standard client, and resolves with what it fails with. */
+async function failure(connectionParams: Record<string, unknown>): Promise<unknown> {
+  const client = connect(parley.webSocketUrl, connectionParams);
+  try {
+    return await client.iterate({ query: VIEWER }).next();
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Opens by hand (`ws` hides what follows a handshake without its subprotocol) and reads the code of the close frame. */
+function closeCodeOf(protocol: string | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const upgrade = httpRequest(parley.url, {
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': randomBytes(16).toString('base64'),
+        ...(protocol === undefined ? {} : { 'sec-websocket-protocol': protocol }),
+      },
+    });
+    upgrade.on('error', reject);
+    upgrade.on('upgrade', (_response, socket, head) => {
+      const read = (data: Buffer): void => {
+        // The first frame: final and of type «close», its length, then the code.
+        resolve(data[0] === 0x88 ? data.readUInt16BE(2) : 0);
+        socket.destroy();
+      };
+      if (head.length > 0) read(head);
+      else socket.once('data', read);
+    });
+    upgrade.end();
+  });
+}
+
+describe('an operation over WebSocket', () => {
+  test('may be a query or a mutation', async () => {
+    const roomId = await createRoom(alice);
+    const authorization = `Bearer ${alice.token}`;
+
+    const { data } = await run(
+      'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
+      { authorization },
+      { input: { roomId, text: 'over WebSocket' } },
+    );
+    expect(data).toEqual({ sendMessage: { __typename: 'SendMessagePayload' } });
+    expect((await page(alice, roomId)).edges.map(({ node }) => node.text)).toEqual(['over WebSocket']);
+    expect(await run(VIEWER, { authorization })).toEqual({
+      data: { viewer: { user: { username: alice.username } } },
+    });
+  });
+
+  test('is carried out in the order of its socket', async () => {
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    const roomId = await createRoom(alice);
+    const mutation =
+      'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload { edge { node { seq } } } } }';
+    const count = 30;
+    for (let number = 1; number <= count; number += 1)
+      socket.subscribe(`m${number}`, { input: { roomId, text: `${number}` } }, mutation);
+    await socket.received('complete', undefined, count);
+
+    const { edges } = await page(alice, roomId);
+    expect(edges.map(({ node }) => node.text)).toEqual(
+      Array.from({ length: count }, (_, index) => `${index + 1}`),
+    );
+  });
+});
+
+describe('connectionParams', () => {
+  test.each<[string, (token: string) => Record<string, unknown>]>([
+    ['authorization', (token) => ({ authorization: `Bearer ${token}` })],
+    ['Authorization', (token) => ({ Authorization: `Bearer ${token}` })],
+    ['AUTHORIZATION with bearer', (token) => ({ AUTHORIZATION: `bearer ${token}` })],
+    ['authToken', (token) => ({ authToken: token })],
+    ['token', (token) => ({ token })],
+  ])('sign in by %s', async (_name, params) => {
+    expect(await run(VIEWER, params(alice.token))).toEqual({
+      data: { viewer: { user: { username: alice.username } } },
+    });
+  });
+
+  test.each<[string, Record<string, unknown> | undefined]>([
+    ['absent', undefined],
+    ['empty', {}],
+    ['without a token', { authToken: null }],
+    ['with an empty token', { authorization: '' }],
+  ])('%s may connect, and each operation is told that they are missing', async (_name, params) => {
+    expect(await run('{ rooms { nodes { id } } __typename }', params)).toMatchObject({
+      data: { rooms: null, __typename: 'Query' },
+      errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } }],
+    });
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['garbage', { authorization: 'Bearer garbage' }],
+    ['another scheme', { authorization: 'Basic YWxpY2U6YQ==' }],
+    ['«Bearer» alone', { authorization: 'Bearer' }],
+    ['a token that is no text', { authToken: { nested: true } }],
+    ['a bare token that is garbage', { token: 'garbage' }],
+  ])('with %s are closed with 4401, and the standard client gives up', async (_name, params) => {
+    expect(await failure(params)).toMatchObject({ code: 4401 });
+  });
+
+  test('with an expired token are closed with 4403, and the standard client asks for others', async () => {
+    const tokens = createTokens(parley.config.jwtSecret ?? '', 0);
+    const known = await tokens.authenticate(alice.token);
+    if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
+    const given = [(await tokens.issue(known.viewer)).token, alice.token];
+    const client = connect(parley.webSocketUrl, () => ({ authorization: `Bearer ${given.shift()}` }));
+    const codes: unknown[] = [];
+    client.on('closed', (event) => codes.push((event as CloseEvent).code));
+
+    const { value } = await client.iterate({ query: VIEWER }).next();
+    expect(value).toEqual({ data: { viewer: { user: { username: alice.username } } } });
+    expect(codes).toEqual([4403]);
+    expect(given).toEqual([]);
+  });
+
+  test('that are no object are closed with 4400', async () => {
+    const socket = await openRawSocket(parley.webSocketUrl);
+    socket.send({ type: 'connection_init', payload: 'token' });
+
+    expect(await socket.closed).toMatchObject({ code: 4400 });
+  });
+});
+
+describe('a breach of the protocol', () => {
+  test.each<[string, object | string]>([
+    ['no JSON', '{'],
+    ['no message', '[]'],
+    ['a message of an unknown type', { type: 'shout' }],
+    ['a subscribe without an id', { type: 'subscribe', payload: { query: VIEWER } }],
+    ['a subscribe without a query', { type: 'subscribe', id: '1', payload: {} }],
+    [
+      'a subscribe whose variables are a list',
+      { type: 'subscribe', id: '1', payload: { query: VIEWER, variables: [] } },
+    ],
+  ])('by %s is closed with 4400', async (_name, message) => {
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    socket.send(message);
+
+    expect(await socket.closed).toMatchObject({ code: 4400 });
+  });
+
+  test('by an operation before the connection is acknowledged is closed with 4401', async () => {
+    const socket = await openRawSocket(parley.webSocketUrl);
+    socket.subscribe('1', {}, VIEWER);
+
+    expect(await socket.closed).toMatchObject({ code: 4401 });
+  });
+
+  test('by an id in use is closed with 4409', async () => {
+    const roomId = await createRoom(alice);
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    socket.subscribe('1', { roomId });
+    socket.subscribe('1', { roomId });
+
+    expect(await socket.closed).toMatchObject({ code: 4409 });
+  });
+
+  test('by a second init is closed with 4429', async () => {
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    socket.send({ type: 'connection_init' });
+
+    expect(await socket.closed).toMatchObject({ code: 4429 });
+  });
+
+  test.each(['graphql-ws', 'chat, soap', undefined])(
+    'by the subprotocol %s is closed with 4406',
+    async (protocol) => {
+      expect(await closeCodeOf(protocol)).toBe(4406);
+    },
+  );
+});
+
+describe('a GraphQL mistake', () => {
+  test.each<[string, string, Record<string, unknown>]>([
+    ['syntax', '{', {}],
+    ['an unknown field', '{ nowhere }', {}],
+    ['an unknown field of a subscription', 'subscription { nowhere }', {}],
+    [
+      'two fields of a subscription',
+      'subscription ($id: ID!) { a: messageAdded(roomId: $id) { cursor } b: messageAdded(roomId: $id) { cursor } }',
+      { id: 'x' },
+    ],
+    ['a variable of the wrong type', 'query ($id: ID!) { node(id: $id) { id } }', { id: {} }],
+    [
+      'a missing variable of a subscription',
+      'subscription ($id: ID!) { messageAdded(roomId: $id) { cursor } }',
+      {},
+    ],
+    ['no operation', 'fragment F on Query { __typename }', {}],
+  ])('(%s) ends one operation, and the socket lives', async (_name, query, variables) => {
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    socket.subscribe('wrong', variables, query);
+    socket.subscribe('right', {}, VIEWER);
+    await socket.received('complete', 'right');
+
+    const answers = socket.frames.filter((frame) => 'id' in frame && frame.id === 'wrong');
+    const errors = answers.flatMap((frame) =>
+      frame.type === 'error' ? frame.payload : frame.type === 'next' ? (frame.payload.errors ?? []) : [],
+    );
+    expect(errors).not.toEqual([]);
+    for (const { extensions } of errors) expect(extensions).toEqual({ code: 'BAD_USER_INPUT' });
+    expect(socket.frames).toContainEqual(expect.objectContaining({ id: 'right', type: 'next' }));
+  });
+});
+
+describe('an upgrade', () => {
+  const statusOf = (origin?: string, path = '') =>
+    new Promise<number>((resolve) => {
+      const socket = new WebSocket(`${parley.webSocketUrl}${path}`, 'graphql-transport-ws', {
+        ...(origin === undefined ? {} : { headers: { origin } }),
+      });
+      socket.once('upgrade', ({ statusCode }) => resolve(statusCode ?? 0));
+      socket.once('unexpected-response', (_request, { statusCode }) => resolve(statusCode ?? 0));
+      socket.once('open', () => socket.terminate());
+      socket.on('error', () => {});
+    });
+
+  test.each(['https://evil.example.com', 'null', 'not an origin', `${ALLOWED}.evil.example`])(
+    'from a page of %s is refused with 403',
+    async (origin) => {
+      expect(await statusOf(origin)).toBe(403);
+    },
+  );
+
+  test('from our own page, from an allowed one and from no page is taken', async () => {
+    expect(await statusOf(new URL(parley.url).origin)).toBe(101);
+    expect(await statusOf(ALLOWED)).toBe(101);
+    expect(await statusOf()).toBe(101);
+  });
+
+  test('elsewhere than at the API is refused with 404', async () => {
+    expect(await statusOf(undefined, 'x')).toBe(404);
+  });
+});

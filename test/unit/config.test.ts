@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest';
+import { readConfig, settingNames } from '../../src/config.js';
+import { StartupError } from '../../src/startup-error.js';
+
+const SECRET = 'thirty-two bytes or more, so it is good enough';
+
+/** What a start with these settings complains of, a line each. */
+function mistakes(env: Record<string, string>): string[] {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return error.message.split('\n');
+  }
+}
+
+test('without any setting, everything has its documented default', () => {
+  expect(readConfig({})).toEqual({
+    port: 4000,
+    host: '::',
+    dataDir: '.data',
+    databaseUrl: null,
+    redisUrl: null,
+    redisPrefix: 'parley',
+    jwtSecret: null,
+    accessTokenTtlSeconds: 3600,
+    allowedOrigins: { any: false, exact: new Set(), localhost: true },
+    lobby: 'Lobby',
+    logLevel: 'info',
+    rateLimits: true,
+    trustedProxies: 0,
+    graphiql: true,
+    introspection: true,
+    production: false,
+  });
+});
+
+test('every setting is read', () => {
+  const env = {
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DATA_DIR: '/var/lib/parley',
+    DATABASE_URL: 'postgresql://parley:pw@db/parley',
+    REDIS_URL: 'rediss://cache:6380/2',
+    REDIS_PREFIX: 'chat.eu-1_b',
+    JWT_SECRET: SECRET,
+    ACCESS_TOKEN_TTL: '60',
+    ALLOWED_ORIGINS: 'https://a.example, http://b.example:8080',
+    LOBBY: ' Halle ',
+    LOG_LEVEL: 'silent',
+    RATE_LIMITS: 'off',
+    TRUSTED_PROXIES: '2',
+    GRAPHIQL: 'off',
+    INTROSPECTION: 'off',
+  };
+  expect(Object.keys(env)).toEqual(settingNames);
+  expect(readConfig({ ...env, NODE_ENV: 'production' })).toEqual({
+    port: 0,
+    host: '127.0.0.1',
+    dataDir: '/var/lib/parley',
+    databaseUrl: env.DATABASE_URL,
+    redisUrl: env.REDIS_URL,
+    redisPrefix: 'chat.eu-1_b',
+    jwtSecret: SECRET,
+    accessTokenTtlSeconds: 60,
+    allowedOrigins: {
+      any: false,
+      exact: new Set(['https://a.example', 'http://b.example:8080']),
+      localhost: false,
+    },
+    lobby: 'Halle',
+    logLevel: 'silent',
+    rateLimits: false,
+    trustedProxies: 2,
+    graphiql: false,
+    introspection: false,
+    production: true,
+  });
+});
+
+test('a setting that is set but empty is one that is not set', () => {
+  const empty = Object.fromEntries(settingNames.map((name) => [name, '']));
+  expect(readConfig({ ...empty, LOBBY: 'Lobby' })).toEqual(readConfig({}));
+});
+
+test('an empty or blank LOBBY means that there is none', () => {
+  expect(readConfig({ LOBBY: '' }).lobby).toBeNull();
+  expect(readConfig({ LOBBY: '  ' }).lobby).toBeNull();
+});
+
+test.each([
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['PORT', '80.5'],
+  ['PORT', '0x50'],
+  ['PORT', 'http'],
+  ['DATABASE_URL', 'mysql://db/parley'],
+  ['DATABASE_URL', 'db'],
+  ['REDIS_URL', 'https://cache'],
+  ['REDIS_PREFIX', 'a b'],
+  ['REDIS_PREFIX', 'a:b'],
+  ['REDIS_PREFIX', 'x'.repeat(65)],
+  ['JWT_SECRET', 'x'.repeat(31)],
+  ['ACCESS_TOKEN_TTL', '0'],
+  ['ACCESS_TOKEN_TTL', '1h'],
+  ['ALLOWED_ORIGINS', 'app.example.com'],
+  ['ALLOWED_ORIGINS', 'https://app.example.com/'],
+  ['ALLOWED_ORIGINS', 'https://a.example,'],
+  ['ALLOWED_ORIGINS', 'https://*.example.com'],
+  ['LOBBY', 'x'.repeat(81)],
+  ['LOBBY', 'two\nlines'],
+  ['LOG_LEVEL', 'loud'],
+  ['RATE_LIMITS', 'no'],
+  ['TRUSTED_PROXIES', 'all'],
+  ['GRAPHIQL', 'true'],
+  ['INTROSPECTION', '0'],
+])('a mistake in %s (%j) is one line that names it', (name, value) => {
+  expect(mistakes({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} must be .+\\.$`))]);
+});
+
+test('all mistakes are told at once', () => {
+  const lines = mistakes({ PORT: 'x', LOG_LEVEL: 'x', GRAPHIQL: 'x' });
+  expect(lines.map((line) => line.split(' ')[0])).toEqual(['PORT', 'LOG_LEVEL', 'GRAPHIQL']);
+});
+
+test('a wrong value is shown, unless it may hold a secret', () => {
+  expect(mistakes({ PORT: 'eighty' })).toEqual([expect.stringContaining('"eighty"')]);
+  const secrets = {
+    JWT_SECRET: 'hunter2',
+    DATABASE_URL: 'mysql://user:hunter2@db',
+    REDIS_URL: 'http://:hunter2@cache',
+  };
+  const lines = mistakes(secrets);
+  expect(lines).toHaveLength(3);
+  expect(lines.join()).not.toContain('hunter2');
+});
+
+test('lengths are of characters, and those of the secret of bytes', () => {
+  expect(readConfig({ LOBBY: '🏛'.repeat(80) }).lobby).toBe('🏛'.repeat(80));
+  expect(readConfig({ JWT_SECRET: 'ä'.repeat(16) }).jwtSecret).toBe('ä'.repeat(16));
+});
+
+test('production wants a database and a secret of its own, and lets in no localhost', () => {
+  expect(mistakes({ NODE_ENV: 'production' })).toEqual([
+    expect.stringMatching(/^DATABASE_URL must be set/),
+    expect.stringMatching(/^JWT_SECRET must be set/),
+  ]);
+  expect(
+    mistakes({ NODE_ENV: 'production', DATABASE_URL: 'postgres://db/parley', JWT_SECRET: 'short' }),
+  ).toEqual(['JWT_SECRET must be at least 32 bytes.']);
+  expect(mistakes({ NODE_ENV: 'development' })).toEqual([]);
+});
+
+test('ALLOWED_ORIGINS takes a list, or any origin', () => {
+  expect(readConfig({ ALLOWED_ORIGINS: 'https://a.example' }).allowedOrigins).toEqual({
+    any: false,
+    exact: new Set(['https://a.example']),
+    localhost: true,
+  });
+  expect(readConfig({ ALLOWED_ORIGINS: '*' }).allowedOrigins.any).toBe(true);
+});
