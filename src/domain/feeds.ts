@@ -41,9 +41,12 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
   const timer = setInterval(tick, TICK_MS);
   bus.onRecovered(() => void tick());
 
-  /** Compares every feed with the database: whatever the bus lost is found here, a second late at most. */
+  /**
+   * Compares every feed with the database: whatever the bus lost is found here, a second late at most. The epoch is
+   * read also where nobody subscribes, since pages carry it too.
+   */
   async function tick(): Promise<void> {
-    if (ticking || entries.size === 0) return;
+    if (ticking) return;
     ticking = true;
     try {
       const { epoch, heads } = await messages.readHeads([...entries.keys()]);

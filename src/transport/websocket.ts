@@ -101,6 +101,8 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
       const result = await enveloped(args).subscribe(withoutRoot(args));
       return isStream(result) ? result : failing(result);
     },
+    onNext: (_context, _id, _params, _args, { data, errors }) =>
+      errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
     onError: (_context, _id, _params, errors) => errors.map(formatError),
   });
 
@@ -115,8 +117,11 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
       {
         protocol: socket.protocol,
         // Resolves when the frame has left: graphql-ws waits for it, and so does the subscription behind it.
+        // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
+        // would not be resumed, as it is after this close.
         send: (frame) =>
           new Promise((resolve) => {
+            closeIfExpired(socket, connections.get(socket));
             if (socket.readyState === socket.OPEN) socket.send(frame, () => resolve());
             else resolve();
           }),
@@ -145,10 +150,8 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
     for (const socket of server.clients) {
       const connection = connections.get(socket);
       if (!connection) continue;
-      const { authentication } = connection;
-      if (authentication.kind === 'viewer' && authentication.expiresAt <= Date.now())
-        socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
-      else if (round % PING_ROUNDS === 0) ping(socket, connection);
+      closeIfExpired(socket, connection);
+      if (round % PING_ROUNDS === 0) ping(socket, connection);
     }
   }, ROUND_MS);
 
@@ -231,6 +234,12 @@ function refuse(socket: WebSocket, { code, reason }: { code: number; reason: str
 
 function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function closeIfExpired(socket: WebSocket, connection: Connection | undefined): void {
+  const authentication = connection?.authentication;
+  if (authentication?.kind === 'viewer' && authentication.expiresAt <= Date.now())
+    socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
 }
 
 function ping(socket: WebSocket, connection: Connection): void {

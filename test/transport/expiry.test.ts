@@ -71,7 +71,8 @@ test('the standard client lives on with new tokens, and misses and repeats nothi
   // The first few may come before the subscription does: it is from then on that all must arrive.
   let sent = 0;
   while (connections < 3 && !lost) {
-    await send(alice, roomId, `${(sent += 1)}`);
+    sent += 1;
+    await send(alice, roomId, `${sent}`);
   }
   const first = subscription.edges[0]?.node.seq ?? 0;
   const edges = await subscription.received(sent - first + 1);
