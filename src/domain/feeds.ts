@@ -49,14 +49,17 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
     if (ticking) return;
     ticking = true;
     try {
-      const { epoch, heads } = await messages.readHeads([...entries.keys()]);
+      // Those that stood before the question: one that was opened meanwhile is not in the answer.
+      const asked = [...entries].flatMap(([roomId, { feed }]) => (feed ? [{ roomId, feed }] : []));
+      const { epoch, heads } = await messages.readHeads(asked.map(({ roomId }) => roomId));
       if (databaseAway) log.info({}, 'The database answers again');
       databaseAway = false;
       const reset = epoch !== history.epoch;
       if (reset)
         log.warn({ epoch }, 'The database holds another history: subscribers are told to start again');
       history.epoch = epoch;
-      for (const [roomId, { feed }] of entries) if (feed) compare(roomId, feed, heads.get(roomId), reset);
+      for (const { roomId, feed } of asked)
+        if (entries.get(roomId)?.feed === feed) compare(roomId, feed, heads.get(roomId), reset);
     } catch (error) {
       if (!databaseAway)
         log.warn({ error: String(error) }, 'The database does not answer: feeds wait for it');

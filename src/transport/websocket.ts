@@ -103,7 +103,11 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
     },
     onNext: (_context, _id, _params, _args, { data, errors }) =>
       errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
-    onError: (_context, _id, _params, errors) => errors.map(formatError),
+    // A failure of a stream arrives wrapped once more: the inner one has the place.
+    onError: (_context, _id, _params, errors) =>
+      errors.map((error) =>
+        formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
+      ),
   });
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
@@ -209,14 +213,9 @@ async function* failing({ errors }: ExecutionResult): AsyncGenerator<ExecutionRe
   throw errors?.[0] ?? new GraphQLError('The subscription could not start.');
 }
 
-/**
- * An error as clients see it. A failure of a stream arrives wrapped once more: the inner one has the code. The status
- * that an error has over HTTP means nothing here.
- */
+/** An error as clients see it. The status that it has over HTTP means nothing here. */
 function formatError(error: GraphQLError): GraphQLFormattedError {
-  const { extensions, ...rest } = (
-    error.originalError instanceof GraphQLError ? error.originalError : error
-  ).toJSON();
+  const { extensions, ...rest } = error.toJSON();
   const { http: _, ...kept } = extensions ?? {};
   return { ...rest, extensions: kept };
 }

@@ -77,7 +77,8 @@ test('the standard client lives on with new tokens, and misses and repeats nothi
   const first = subscription.edges[0]?.node.seq ?? 0;
   const edges = await subscription.received(sent - first + 1);
 
-  expect(codes).toEqual([4403, 4403]);
+  expect(codes.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(codes)).toEqual(new Set([4403]));
   expect(edges.map(({ node }) => node.seq)).toEqual(
     Array.from({ length: sent - first + 1 }, (_, index) => first + index),
   );
