@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { settingNames } from '../../src/config.js';
+
+const root = new URL('../../', import.meta.url);
+const read = (name: string): string => readFileSync(new URL(name, root), 'utf8');
+
+test('the compose file sets only what is a setting', () => {
+  const environment = read('docker-compose.yml').match(
+    /x-parley:[\s\S]*?environment:\n((?: {4}\S.*\n)+)/,
+  )?.[1];
+  const names = [...(environment ?? '').matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name);
+
+  expect(names).toContain('DATABASE_URL');
+  expect(settingNames).toEqual(expect.arrayContaining(names));
+});
+
+test('the compose file has no secrets of its own', () => {
+  const compose = read('docker-compose.yml');
+
+  for (const secret of ['JWT_SECRET', 'POSTGRES_PASSWORD']) {
+    const uses = compose.match(new RegExp(`\\$\\{${secret}[^}]*\\}`, 'g')) ?? [];
+    expect(uses.length).toBeGreaterThan(0);
+    for (const use of uses) expect(use).toMatch(new RegExp(`^\\$\\{${secret}:\\?`));
+  }
+});
+
+test('whatever the image copies is in the repository and passes its .dockerignore', () => {
+  const allowed = new Set([...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, name]) => name));
+  const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names]) =>
+    (names ?? '').split(' '),
+  );
+
+  expect(copied).toEqual(expect.arrayContaining(['src', 'drizzle', 'package-lock.json']));
+  for (const name of copied) {
+    expect(existsSync(new URL(name, root)), name).toBe(true);
+    expect(allowed, name).toContain(name);
+  }
+});
+
+test('the workflow runs the gate on every supported line of Node', () => {
+  const workflow = read('.github/workflows/ci.yml');
+
+  expect(workflow).toContain('node: [20, 22, 24]');
+  expect(workflow).toContain('run: .ci/run');
+});
