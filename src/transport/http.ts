@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
@@ -90,7 +89,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       server.closeIdleConnections();
       const answered = [...underWay].map((response) => {
         if (isEventStream(response)) response.destroy();
-        return once(response, 'close');
+        return new Promise((resolve) => response.once('close', resolve));
       });
       const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await Promise.all(answered);
