@@ -1,22 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
-import {
-  type Context as ConnectionContext,
-  handleProtocols,
-  makeServer,
-  type SubscribePayload,
-} from 'graphql-ws';
+import { type Context as ConnectionContext, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Tokens } from '../auth/tokens.js';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
-import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
 import { authenticateConnection } from './auth.js';
 import { CLOSE } from './close-codes.js';
 import { LIMITS } from './limits.js';
 import { hasAllowedOrigin } from './origins.js';
+import { createOperations, type Extra, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
 
 /** How often sockets are looked after, in ms. */
@@ -30,12 +24,6 @@ export interface WebSocketServices {
   readonly tokens: Tokens;
   readonly log: Log;
 }
-
-// A type, not an interface: graphql-ws wants one with an index signature.
-type Extra = {
-  readonly socket: WebSocket;
-  readonly request: IncomingMessage;
-};
 
 /** What we know of a socket; a weak map, so that nothing of a socket outlives it. */
 interface Connection {
@@ -62,52 +50,13 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
     return true;
   }
 
-  /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
-  async function onSubscribe(
-    { extra, subscriptions }: ConnectionContext<Params, Extra>,
-    _id: string,
-    params: SubscribePayload,
-  ): Promise<ExecutionArgs | GraphQLError[]> {
-    if (Object.keys(subscriptions).length > LIMITS.operationsPerSocket) return [tooManyOperations()];
-    try {
-      const authentication = connections.get(extra.socket)?.authentication ?? { kind: 'missing' };
-      const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
-        req: extra.request,
-        authentication,
-        params,
-      });
-      const document = parse(params.query);
-      const errors = validate(schema, document);
-      if (errors.length > 0) return [...errors];
-      return {
-        schema,
-        document,
-        operationName: params.operationName,
-        variableValues: params.variables,
-        contextValue: await contextFactory(),
-        // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
-        rootValue: { execute, subscribe },
-      };
-    } catch (error) {
-      return [toGraphQLError(error, log)];
-    }
-  }
-
   const protocol = makeServer<Params, Extra>({
     onConnect,
-    onSubscribe,
-    execute: (args) => enveloped(args).execute(withoutRoot(args)),
-    async subscribe(args) {
-      const result = await enveloped(args).subscribe(withoutRoot(args));
-      return isStream(result) ? result : failing(result);
-    },
-    onNext: (_context, _id, _params, _args, { data, errors }) =>
-      errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
-    // A failure of a stream arrives wrapped once more: the inner one has the place.
-    onError: (_context, _id, _params, errors) =>
-      errors.map((error) =>
-        formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
-      ),
+    ...createOperations({
+      graphql,
+      log,
+      authenticationOf: (socket) => connections.get(socket)?.authentication ?? { kind: 'missing' },
+    }),
   });
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
@@ -183,46 +132,6 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
       return server.clients.size;
     },
   };
-}
-
-type Params = Record<string, unknown>;
-
-interface Enveloped {
-  execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
-}
-
-/** What `onSubscribe` put there. */
-function enveloped(args: ExecutionArgs): Enveloped {
-  return args.rootValue as Enveloped;
-}
-
-function withoutRoot({ rootValue: _, ...args }: ExecutionArgs): ExecutionArgs {
-  return args;
-}
-
-function isStream(
-  result: AsyncIterable<ExecutionResult> | ExecutionResult,
-): result is AsyncIterable<ExecutionResult> {
-  return Symbol.asyncIterator in result;
-}
-
-/** A subscription that could not start ends with the protocol's `error`, like one that could not go on. */
-// biome-ignore lint/correctness/useYield: a stream whose first step fails.
-async function* failing({ errors }: ExecutionResult): AsyncGenerator<ExecutionResult> {
-  throw errors?.[0] ?? new GraphQLError('The subscription could not start.');
-}
-
-/** An error as clients see it. The status that it has over HTTP means nothing here. */
-function formatError(error: GraphQLError): GraphQLFormattedError {
-  const { extensions, ...rest } = error.toJSON();
-  const { http: _, ...kept } = extensions ?? {};
-  return { ...rest, extensions: kept };
-}
-
-function tooManyOperations(): GraphQLError {
-  const message = `At most ${LIMITS.operationsPerSocket} operations may be under way on one socket.`;
-  return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode } });
 }
 
 /** Closes with the code first: graphql-ws's own close after `false` comes too late to matter. */

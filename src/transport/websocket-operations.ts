@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
+import type { WebSocket } from 'ws';
+import type { Log } from '../domain/ports.js';
+import type { Authentication } from '../domain/user.js';
+import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
+import { LIMITS } from './limits.js';
+import type { GraphQLPipeline } from './yoga.js';
+
+/** The payload of `connection_init`. */
+export type Params = Record<string, unknown>;
+
+// A type, not an interface: graphql-ws wants one with an index signature.
+export type Extra = {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+};
+
+export interface OperationServices {
+  readonly graphql: GraphQLPipeline;
+  readonly log: Log;
+  readonly authenticationOf: (socket: WebSocket) => Authentication;
+}
+
+type OperationHooks = Pick<
+  ServerOptions<Params, Extra>,
+  'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'
+>;
+
+/** How graphql-ws runs one operation: through the same pipeline as HTTP. */
+export function createOperations({ graphql, log, authenticationOf }: OperationServices): OperationHooks {
+  /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
+  async function onSubscribe(
+    { extra, subscriptions }: ConnectionContext<Params, Extra>,
+    _id: string,
+    params: SubscribePayload,
+  ): Promise<ExecutionArgs | GraphQLError[]> {
+    if (Object.keys(subscriptions).length > LIMITS.operationsPerSocket) return [tooManyOperations()];
+    try {
+      const authentication = authenticationOf(extra.socket);
+      const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
+        req: extra.request,
+        authentication,
+        params,
+      });
+      const document = parse(params.query);
+      const errors = validate(schema, document);
+      if (errors.length > 0) return [...errors];
+      return {
+        schema,
+        document,
+        operationName: params.operationName,
+        variableValues: params.variables,
+        contextValue: await contextFactory(),
+        // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
+        rootValue: { execute, subscribe },
+      };
+    } catch (error) {
+      return [toGraphQLError(error, log)];
+    }
+  }
+
+  return {
+    onSubscribe,
+    execute: (args) => enveloped(args).execute(withoutRoot(args)),
+    async subscribe(args) {
+      const result = await enveloped(args).subscribe(withoutRoot(args));
+      return isStream(result) ? result : failing(result);
+    },
+    onNext: (_context, _id, _params, _args, { data, errors }) =>
+      errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
+    // A failure of a stream arrives wrapped once more: the inner one has the place.
+    onError: (_context, _id, _params, errors) =>
+      errors.map((error) =>
+        formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
+      ),
+  };
+}
+
+interface Enveloped {
+  execute(args: ExecutionArgs): Promise<ExecutionResult>;
+  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+}
+
+/** What `onSubscribe` put there. */
+function enveloped(args: ExecutionArgs): Enveloped {
+  return args.rootValue as Enveloped;
+}
+
+function withoutRoot({ rootValue: _, ...args }: ExecutionArgs): ExecutionArgs {
+  return args;
+}
+
+function isStream(
+  result: AsyncIterable<ExecutionResult> | ExecutionResult,
+): result is AsyncIterable<ExecutionResult> {
+  return Symbol.asyncIterator in result;
+}
+
+/** A subscription that could not start ends with the protocol's `error`, like one that could not go on. */
+// biome-ignore lint/correctness/useYield: a stream whose first step fails.
+async function* failing({ errors }: ExecutionResult): AsyncGenerator<ExecutionResult> {
+  throw errors?.[0] ?? new GraphQLError('The subscription could not start.');
+}
+
+/** An error as clients see it. The status that it has over HTTP means nothing here. */
+function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { extensions, ...rest } = error.toJSON();
+  const { http: _, ...kept } = extensions ?? {};
+  return { ...rest, extensions: kept };
+}
+
+function tooManyOperations(): GraphQLError {
+  const message = `At most ${LIMITS.operationsPerSocket} operations may be under way on one socket.`;
+  return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode } });
+}
