@@ -1,0 +1,133 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { afterEach, expect, inject, test } from 'vitest';
+import { createLocalBus } from '../../src/bus/local.js';
+import { createRedisBus } from '../../src/bus/redis.js';
+import type { RoomChanged } from '../../src/domain/events.js';
+import type { Bus } from '../../src/domain/ports.js';
+
+/** One contract for both buses: which one is under test is the pair's choice. */
+const log = pino({ level: 'silent' });
+const open: Bus[] = [];
+
+async function createBus(): Promise<Bus> {
+  const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const bus =
+    inject('pair') === 'embedded'
+      ? createLocalBus(log)
+      : createRedisBus({ url: inject('redisUrl'), prefix, log });
+  open.push(bus);
+  await expect.poll(() => bus.isReady()).toBe(true);
+  return bus;
+}
+
+afterEach(async () => {
+  for (const bus of open.splice(0)) await bus.close();
+});
+
+function change(roomId: string, seq = 1): RoomChanged {
+  return {
+    roomId,
+    epoch: '0123456789abcdef',
+    head: { seq, rev: seq },
+    messages: [
+      {
+        id: randomUUID(),
+        roomId,
+        seq,
+        rev: seq,
+        type: 'TEXT',
+        authorId: randomUUID(),
+        text: 'Grüße, 世界 👋',
+        revision: 1,
+        clientMessageId: 'a',
+        createdAt: new Date('2026-11-25T01:49:00.123Z'),
+      },
+    ],
+  };
+}
+
+/** What a listener of a room hears; it resolves as soon as there is so much. */
+async function listen(bus: Bus, roomId: string) {
+  const heard: RoomChanged[] = [];
+  const { confirmed, unsubscribe } = bus.subscribe(roomId, (event) => heard.push(event));
+  await confirmed;
+  const received = (count: number) => expect.poll(() => heard.length).toBeGreaterThanOrEqual(count);
+  return { heard, received, unsubscribe };
+}
+
+test('every listener of a room hears each event once, as it was, dates too', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const first = await listen(bus, roomId);
+  const second = await listen(bus, roomId);
+  const events = [change(roomId, 1), change(roomId, 2), change(roomId, 3)];
+
+  for (const event of events) bus.publish(event);
+  await first.received(3);
+  await second.received(3);
+
+  expect(first.heard).toEqual(events);
+  expect(second.heard).toEqual(events);
+});
+
+test('a room hears nothing of another', async () => {
+  const bus = await createBus();
+  const [here, there] = [randomUUID(), randomUUID()];
+  const listener = await listen(bus, here);
+
+  bus.publish(change(there));
+  const last = change(here);
+  bus.publish(last);
+  await listener.received(1);
+
+  expect(listener.heard).toEqual([last]);
+});
+
+test('who unsubscribed hears no more, and the others go on; twice is once', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const leaving = await listen(bus, roomId);
+  const staying = await listen(bus, roomId);
+  leaving.unsubscribe();
+  leaving.unsubscribe();
+
+  bus.publish(change(roomId));
+  await staying.received(1);
+
+  expect(leaving.heard).toEqual([]);
+});
+
+test('a room can be listened to again after its last listener left', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  (await listen(bus, roomId)).unsubscribe();
+  const again = await listen(bus, roomId);
+
+  bus.publish(change(roomId));
+  await again.received(1);
+
+  expect(again.heard).toHaveLength(1);
+});
+
+test('a listener that throws harms no other', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  await bus.subscribe(roomId, () => {
+    throw new Error('on purpose');
+  }).confirmed;
+  const other = await listen(bus, roomId);
+
+  bus.publish(change(roomId, 1));
+  bus.publish(change(roomId, 2));
+  await other.received(2);
+
+  expect(other.heard.map(({ head }) => head.seq)).toEqual([1, 2]);
+});
+
+test('publishing never throws, not even after the end', async () => {
+  const bus = await createBus();
+  await bus.close();
+
+  expect(() => bus.publish(change(randomUUID()))).not.toThrow();
+});

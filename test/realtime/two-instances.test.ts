@@ -1,0 +1,73 @@
+import { beforeAll, expect, test } from 'vitest';
+import {
+  at,
+  connect,
+  createRoom,
+  joinRoom,
+  type Person,
+  page,
+  send,
+  signUp,
+  subscribe,
+} from '../helpers/client.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
+
+/** On the cluster pair Redis carries events between the two; on the embedded pair the tick alone does. */
+let here: TestParley;
+let there: TestParley;
+let alice: Person;
+
+beforeAll(async () => {
+  here = await startParley();
+  there = await startSibling(here);
+  alice = await signUp(here.url);
+});
+
+test('what is sent on one instance arrives on the other, once and in order', async () => {
+  const roomId = await createRoom(alice);
+  const { liveCursor } = await page(alice, roomId);
+  const client = connect(here.webSocketUrl, { authorization: `Bearer ${alice.token}` });
+  const subscription = subscribe(client, roomId, liveCursor);
+  const thereAlice = at(there.url, alice);
+  const texts = ['one', 'two', 'three', 'four', 'five'];
+  for (const text of texts) await send(thereAlice, roomId, text);
+
+  const edges = await subscription.received(5);
+
+  expect(edges.map(({ node }) => node.text)).toEqual(texts);
+  expect(edges).toEqual((await page(alice, roomId)).edges);
+});
+
+test('many senders on both instances make one dense sequence, the same on every screen', async () => {
+  const roomId = await createRoom(alice);
+  const bob = await signUp(there.url);
+  await joinRoom(bob, roomId);
+  const subscriptions = [here, there, here, there].map(({ webSocketUrl }) =>
+    subscribe(connect(webSocketUrl, { token: bob.token }), roomId, undefined),
+  );
+  // All stand when each has seen a first message.
+  const started = Date.now();
+  let markers = 0;
+  while (subscriptions.some(({ edges }) => edges.length === 0)) {
+    if (Date.now() - started > 15_000) throw new Error('A subscription never saw a message.');
+    markers += 1;
+    await send(alice, roomId, 'marker');
+  }
+
+  const senders = [alice, at(there.url, alice), at(here.url, bob), bob];
+  await Promise.all(
+    senders.flatMap((person) => Array.from({ length: 10 }, (_, index) => send(person, roomId, `${index}`))),
+  );
+
+  // Bob's joining was message 1.
+  const last = 1 + markers + 40;
+  for (const { edges, received } of subscriptions) {
+    const first = edges[0]?.node.seq ?? 0;
+    const seen = await received(last - first + 1);
+    expect(seen.map(({ node }) => node.seq)).toEqual(
+      Array.from({ length: last - first + 1 }, (_, index) => first + index),
+    );
+  }
+  const own = (await page(bob, roomId, { last: 40 })).edges;
+  for (const { edges } of subscriptions) expect(edges.slice(-40)).toEqual(own);
+});
