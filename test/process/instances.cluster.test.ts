@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect as connectTcp, createServer } from 'node:net';
+import postgres from 'postgres';
+import { expect, inject, test } from 'vitest';
+import { at, connect, LOBBY, page, request, send, signUp, subscribe } from '../helpers/client.js';
+import { createTestDatabase } from '../helpers/database.js';
+import { freePort } from '../helpers/free-port.js';
+import { startParley } from '../helpers/parley.js';
+import { runParley } from '../helpers/process.js';
+
+const JWT_SECRET = 'a secret for tests, longer than 32 bytes';
+
+test('two processes on one Postgres and one Redis deliver to each other', async () => {
+  const database = await createTestDatabase();
+  const env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject('redisUrl'),
+    REDIS_PREFIX: `test-${randomBytes(6).toString('hex')}`,
+    JWT_SECRET,
+    NODE_ENV: 'production',
+  };
+  const [here, there] = await Promise.all([runParley(env), runParley(env)]);
+  const [{ url }, other] = await Promise.all([here.ready, there.ready]);
+  const alice = await signUp(url);
+  const { liveCursor } = await page(alice, LOBBY);
+  const subscription = subscribe(
+    connect(url.replace('http', 'ws'), { token: alice.token }),
+    LOBBY,
+    liveCursor,
+  );
+
+  const sent = await send(at(other.url, alice), LOBBY, 'from there');
+
+  expect(await subscription.received(1)).toEqual([sent]);
+  expect(await there.stop()).toEqual({ code: 0, signal: null });
+  expect(await here.stop()).toEqual({ code: 0, signal: null });
+}, 60_000);
+
+test('a Postgres that comes later is waited for, alive but not ready', async () => {
+  const database = await createTestDatabase();
+  const port = await freePort();
+  const url = new URL(database.url);
+  const to = Number(url.port);
+  url.port = String(port);
+  const listening = await freePort();
+  const parley = await runParley({ DATABASE_URL: url.href, JWT_SECRET, PORT: String(listening) });
+  const base = `http://localhost:${listening}`;
+  await expect.poll(() => parley.output(), { timeout: 15_000 }).toContain('does not answer yet');
+
+  expect((await fetch(`${base}/health`)).status).toBe(200);
+  expect((await fetch(`${base}/ready`)).status).toBe(503);
+  expect(await request(`${base}/graphql`, '{ __typename }')).toMatchObject({
+    errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }],
+  });
+
+  const proxy = createServer((socket) => {
+    const upstream = connectTcp(to, '127.0.0.1');
+    for (const end of [socket, upstream]) end.on('error', () => {});
+    socket.pipe(upstream).pipe(socket);
+  }).listen(port, '127.0.0.1');
+  await once(proxy, 'listening');
+  await parley.ready;
+
+  expect(await (await fetch(`${base}/ready`)).json()).toEqual({
+    status: 'ready',
+    checks: { database: true, bus: true, migrations: true },
+  });
+  await parley.stop();
+  proxy.close();
+}, 60_000);
+
+test('a database that refuses ends it with one line', async () => {
+  const database = await createTestDatabase();
+  const parley = await runParley({ DATABASE_URL: `${database.url}_missing`, JWT_SECRET });
+
+  expect(await parley.exited).toEqual({ code: 1, signal: null });
+  expect(parley.output().trim()).toBe(
+    `The database refuses us: database "${database.name}_missing" does not exist.`,
+  );
+});
+
+test('ten instances that start on an empty database make one set of tables, and all become ready', async () => {
+  const database = await createTestDatabase();
+  const ten = await Promise.all(Array.from({ length: 10 }, () => startParley({ database })));
+
+  const statuses = await Promise.all(
+    ten.map(async ({ url }) => (await fetch(url.replace('graphql', 'ready'))).status),
+  );
+  expect(statuses).toEqual(Array(10).fill(200));
+  const sql = postgres(database.url, { max: 1 });
+  const [count] = await sql`select
+    (select count(*)::int from drizzle.__drizzle_migrations) as migrations,
+    (select count(*)::int from meta where key = 'epoch') as epochs,
+    (select count(*)::int from rooms) as rooms`;
+  await sql.end();
+  expect(count).toEqual({ migrations: 2, epochs: 1, rooms: 1 });
+  await Promise.all(ten.map((parley) => parley.stop()));
+}, 60_000);

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { at, connect, LOBBY, page, send, signUp, subscribe } from '../helpers/client.js';
+import { runParley } from '../helpers/process.js';
+import { temporaryFolder } from '../helpers/temporary-folder.js';
+
+/** The product as a stranger starts it: `node dist/main.js`, with nothing but a folder. */
+
+test('what was acknowledged is there after a kill -9, and the token still good', async () => {
+  const folder = temporaryFolder('process');
+  const first = await runParley({}, { cwd: folder.path });
+  const { url } = await first.ready;
+  const alice = await signUp(url);
+  const edge = await send(alice, LOBBY, 'still there');
+  first.kill('SIGKILL');
+  await first.exited;
+
+  const second = await runParley({}, { cwd: folder.path });
+  const again = at((await second.ready).url, alice);
+  expect((await page(again, LOBBY)).edges.at(-1)).toEqual(edge);
+  const next = await send(again, LOBBY, 'and on');
+  expect(next.node.seq).toBe(edge.node.seq + 1);
+
+  // And after an orderly stop.
+  expect(await second.stop()).toEqual({ code: 0, signal: null });
+  const third = await runParley({}, { cwd: folder.path });
+  const edges = (await page(at((await third.ready).url, alice), LOBBY)).edges;
+  expect(edges.slice(-2)).toEqual([edge, next]);
+  await third.stop();
+  await folder.clear();
+}, 60_000);
+
+test('a second process on the same folder is refused in one line', async () => {
+  const folder = temporaryFolder('process');
+  const first = await runParley({}, { cwd: folder.path });
+  await first.ready;
+  const second = await runParley({}, { cwd: folder.path });
+
+  expect(await second.exited).toEqual({ code: 1, signal: null });
+  expect(second.output().trim().split('\n')).toHaveLength(1);
+  expect(second.output()).toContain('in use by another Parley');
+  await first.stop();
+  await folder.clear();
+}, 60_000);
+
+test('a port in use is told in one line', async () => {
+  const other = createServer().listen(0, '::');
+  await once(other, 'listening');
+  const address = other.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const parley = await runParley({ PORT: String(port) });
+
+  expect(await parley.exited).toEqual({ code: 1, signal: null });
+  expect(parley.output().trim()).toBe(`Port ${port} is in use by another program: set PORT to a free one.`);
+  other.close();
+});
+
+test('each wrong setting is one line that names it, and production names what it needs', async () => {
+  const wrong = await runParley({ PORT: 'x', JWT_SECRET: 'short', REDIS_URL: 'http://localhost' });
+  expect(await wrong.exited).toEqual({ code: 1, signal: null });
+  const lines = wrong.output().trim().split('\n');
+  expect(lines.map((line) => line.split(' ')[0])).toEqual(['PORT', 'REDIS_URL', 'JWT_SECRET']);
+  expect(wrong.output()).not.toContain('short');
+
+  const production = await runParley({ NODE_ENV: 'production' });
+  expect(await production.exited).toEqual({ code: 1, signal: null });
+  expect(production.output()).toMatch(/^DATABASE_URL must be set/m);
+  expect(production.output()).toMatch(/^JWT_SECRET must be set/m);
+});
+
+test('on SIGTERM sockets are closed with 1012, and the process ends with 0', async () => {
+  const parley = await runParley({});
+  const { url } = await parley.ready;
+  const alice = await signUp(url);
+  const client = connect(url.replace('http', 'ws'), { token: alice.token });
+  const closed = new Promise<unknown>((resolve) => client.on('closed', resolve));
+  const { liveCursor } = await page(alice, LOBBY);
+  const subscription = subscribe(client, LOBBY, liveCursor);
+  await send(alice, LOBBY, 'hello');
+  await subscription.received(1);
+
+  parley.kill('SIGTERM');
+
+  expect(await closed).toMatchObject({ code: 1012 });
+  expect(await parley.exited).toEqual({ code: 0, signal: null });
+}, 60_000);
