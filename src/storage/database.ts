@@ -84,6 +84,9 @@ function connect(address: DatabaseAddress, max: number, limits: Record<string, n
     // A connection that a proxy or a firewall forgot is replaced before it fails somebody's query.
     max_lifetime: 60 * 30,
     connection: { application_name: 'parley', ...limits },
+    // It would ask each new connection for the array types, which we don't use, and let nobody catch what goes wrong
+    // with that: a restart of Postgres at this moment would end the process.
+    fetch_types: false,
     // Migrations say «already exists, skipping» as notices.
     onnotice: () => {},
   };

@@ -166,14 +166,41 @@ test('a clientMessageId is one of its sender and room: others may use the same',
   expect((await send(alice, other, 'c', 'key')).node.text).toBe('c');
 });
 
+test('of ten who send with one clientMessageId at the same moment, one is stored and all get it', async () => {
+  const room = await createRoom(alice);
+  const sent = await Promise.all(numbers(1, 10).map(() => send(alice, room, 'text', 'key')));
+  const stored = (await page(alice, room)).edges;
+  expect(stored.map(({ node }) => [node.seq, node.text])).toEqual([[1, 'text']]);
+  expect(sent).toEqual(Array(10).fill(stored[0]));
+});
+
+test('of ten different texts with one clientMessageId at the same moment, one is stored and nine are conflicts', async () => {
+  const room = await createRoom(alice);
+  const results = await Promise.all(
+    numbers(1, 10).map((count) => trySend(alice, { roomId: room, text: `${count}`, clientMessageId: 'key' })),
+  );
+  const stored = (await page(alice, room)).edges;
+  expect(seqs(stored)).toEqual([1]);
+  const edge = stored[0];
+  expect(results.filter(({ __typename }) => __typename === 'SendMessagePayload')).toEqual([
+    { __typename: 'SendMessagePayload', edge },
+  ]);
+  expect(results.filter(({ __typename }) => __typename === 'IdempotencyConflictError')).toEqual(
+    Array(9).fill({
+      __typename: 'IdempotencyConflictError',
+      existing: { id: edge?.node.id, text: edge?.node.text },
+    }),
+  );
+});
+
 test('concurrent sends get one sequence without a hole', async () => {
   const room = await createRoom(alice);
   await joinRoom(bob, room);
   const sent = await Promise.all(
-    numbers(1, 40).map((count) => send(count % 2 ? alice : bob, room, `${count}`)),
+    numbers(1, 50).map((count) => send(count % 2 ? alice : bob, room, `${count}`)),
   );
-  const stored = (await page(alice, room)).edges;
-  expect(seqs(stored)).toEqual(numbers(1, 41));
+  const stored = (await page(alice, room, { last: 100 })).edges;
+  expect(seqs(stored)).toEqual(numbers(1, 51));
   expect([...sent].sort((a, b) => a.node.seq - b.node.seq)).toEqual(stored.slice(1));
 });
 
@@ -233,6 +260,32 @@ test('pages are the part that was asked for, in order, and tell exactly what lie
       startCursor: found.edges[0]?.cursor ?? null,
       endCursor: found.edges.at(-1)?.cursor ?? null,
     });
+  }
+});
+
+test("a room's messages are the same pages as roomMessages", async () => {
+  const fields = `edges { ${EDGE_FIELDS} } nodes { seq } liveCursor
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`;
+  const args = 'first: $first, after: $after, last: $last, before: $before';
+  const cases: [object, number[]][] = [
+    [{}, numbers(1, 12)],
+    [{ first: 2, after: cursorOf(3) }, [4, 5]],
+    [{ last: 2, before: cursorOf(9) }, [7, 8]],
+    [{ first: 0 }, []],
+  ];
+  for (const [variables, expected] of cases) {
+    const { data } = await alice.request<{
+      roomMessages: { nodes: readonly { seq: number }[] };
+      room: { messages: unknown };
+    }>(
+      `query ($roomId: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+        roomMessages(roomId: $roomId, ${args}) { ${fields} }
+        room(id: $roomId) { messages(${args}) { ${fields} } }
+      }`,
+      { roomId, ...variables },
+    );
+    expect(data?.roomMessages.nodes.map(({ seq }) => seq)).toEqual(expected);
+    expect(data?.room.messages).toEqual(data?.roomMessages);
   }
 });
 
@@ -304,6 +357,8 @@ async function walk(room: string, { first, last }: { first?: number; last?: numb
   for (let pages = 0; pages < 500; pages += 1) {
     found.push(seqs(part.edges));
     const { hasNextPage, hasPreviousPage, startCursor, endCursor } = part.pageInfo;
+    // What lies behind us is known to be there, whichever way we go.
+    expect(first === undefined ? hasNextPage : hasPreviousPage).toBe(pages > 0);
     if (first === undefined) {
       if (!hasPreviousPage) return found.reverse().flat();
       part = await page(alice, room, { last: last ?? 0, before: startCursor ?? '' });
@@ -360,7 +415,15 @@ test('a cursor that is broken, of another room or of a list of rooms is bad inpu
   const { liveCursor } = await page(alice, other);
   const sent = await send(alice, other, 'text');
   const list = encodeRoomCursor({ lastActivityAt: Date.now(), roomId: uuidOf(roomId) });
-  const broken = ['', 'garbage', `${cursorOf(3)}=`, cursorOf(3).slice(0, -1), ` ${cursorOf(3)}`, roomId];
+  const broken = [
+    '',
+    'garbage',
+    `${cursorOf(3)}=`,
+    cursorOf(3).slice(0, -1),
+    ` ${cursorOf(3)}`,
+    `${cursorOf(3)}\0`,
+    roomId,
+  ];
   const place = { roomId: uuidOf(roomId), epoch: epoch(), seq: 3, rev: null };
   // As no row can have it: the database itself would take offence at the number.
   const impossible = encodeMessageCursor({ ...place, seq: 2 ** 31 });

@@ -451,6 +451,8 @@ test('arguments that make no sense are bad input by their name', async () => {
     [{ first: -1 }, 'first'],
     [{ last: 101 }, 'last'],
     [{ after: 'garbage' }, 'after'],
+    [{ after: 'nul\0nul' }, 'after'],
+    [{ before: '\0' }, 'before'],
     [{ before: edges[0]?.cursor ?? '' }, 'before'],
     [{ after: encodeRoomCursor({ lastActivityAt: 2 ** 48 - 1, roomId: newId() }) }, 'after'],
   ];
@@ -469,5 +471,6 @@ test('nobody who is not signed in sees a room', async () => {
     { id },
   );
   expect(data).toEqual({ room: null, rooms: null });
-  expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED']);
+  const missing = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
+  expect(errors?.map(({ extensions }) => extensions)).toEqual([missing, missing]);
 });

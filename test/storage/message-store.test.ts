@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { InvalidDataError } from '../../src/domain/errors.js';
@@ -40,11 +42,13 @@ let stores: [MessageStore, MessageStore, MessageStore];
 let store: MessageStore;
 let rooms: RoomStore;
 let people: string[];
+let shared: TestDatabase;
 /** The test's own way in. */
 let sql: postgres.Sql;
 
 beforeAll(async () => {
   const database = await createTestDatabase();
+  shared = database;
   await prepareDatabase(addressOf(database), log, new AbortController().signal);
   const open = () => {
     const opened = openDatabase(addressOf(database));
@@ -341,6 +345,75 @@ test('a connection that is lost in the middle of a send costs nothing: it is sen
   // without one would wait for it for 5 s when the pool is closed.
   await Promise.allSettled(numbers(1, 20).map(() => store.readHeads([roomId])));
 });
+
+/** What Postgres says before it drops a connection (PostgreSQL documentation, 54.7: ErrorResponse). */
+function farewell(): Buffer {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(4 + fields.length);
+  return Buffer.concat([Buffer.from('E'), length, fields]);
+}
+
+/** A way to Postgres that ends its first connection, as Postgres itself would, at the client's packet of this number. */
+async function cuttingProxy(packets: number): Promise<{ port: number; close(): void }> {
+  const { hostname, port } = new URL(shared.url);
+  const sockets = new Set<Socket>();
+  let cut = false;
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    const isFirst = sockets.size === 0;
+    let sent = 0;
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => [client, upstream].map((each) => each.destroy()));
+    }
+    client.on('data', (data) => {
+      sent += 1;
+      if (!isFirst || cut || sent < packets) upstream.write(data);
+      else {
+        cut = true;
+        client.end(farewell());
+      }
+    });
+    upstream.pipe(client);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test.each([1, 2, 3, 4])(
+  'after a connection was lost with its packet %d the process lives, and calls soon succeed again',
+  async (packets) => {
+    const unhandled: unknown[] = [];
+    const record = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', record);
+    const proxy = await cuttingProxy(packets);
+    const { database, username } = shared.connection;
+    const opened = openDatabase({ connection: { host: '127.0.0.1', port: proxy.port, database, username } });
+    try {
+      await opened.ping().catch(() => {});
+      // postgres.js tells the next calls on that connection of it, too, twice at most: so all connections get some.
+      for (let round = 0; round < 3; round += 1)
+        await Promise.allSettled(numbers(1, 20).map(() => opened.ping()));
+      await Promise.all(numbers(1, 20).map(() => opened.ping()));
+      // Node tells of a rejection that nobody handles when the microtasks are done.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', record);
+      await opened.close();
+      proxy.close();
+    }
+  },
+);
 
 test('joining twice, also at the same moment, is joining once', async () => {
   const roomId = await createRoom([people[0] ?? '']);

@@ -107,7 +107,8 @@ function urql(): Frontend {
             unsubscribe: webSocket.subscribe(
               { query, variables: variables ?? {} },
               {
-                next: ({ data, errors }) => sink.next({ data, ...(errors && { errors }) }),
+                next: ({ data, errors }) =>
+                  sink.next({ data: data ?? null, ...(errors ? { errors: [...errors] } : {}) }),
                 error: (error) => sink.error(error),
                 complete: () => sink.complete(),
               },
