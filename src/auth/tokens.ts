@@ -18,7 +18,7 @@ const LEAST_SECRET_BYTES = 32;
 const claims = z.object({ sub: z.guid(), sid: z.guid(), exp: z.number(), jti: z.string().min(1) });
 
 /**
- * Access tokens: JWTs with `iss`, `aud`, `sub`, `sid`, `iat`, `exp` and `jti`, all required and checked.
+ * Access tokens: JWTs with `iss`, `aud`, `sub`, `sid`, `exp` and `jti`, all required and checked.
  *
  * @throws Error where the secret is shorter than HS256 needs (RFC 7518, 3.2): 32 bytes.
  */

@@ -1,0 +1,109 @@
+import { type Edge, MESSAGE_ADDED, type Person, type Result } from './client.js';
+import { stopInTheEnd } from './stopping.js';
+
+/** A server-sent event as it came over the wire; comments (`:`) are left out. */
+export interface StreamEvent {
+  readonly event: string;
+  /** What `next` holds; null in a `complete`. */
+  readonly result: Result<{ messageAdded: Edge }> | null;
+}
+
+/** A subscription by fetch, as the GraphQL over SSE protocol has it in «distinct connections» mode. */
+export interface EventStream {
+  readonly response: Response;
+  /** All that came so far. */
+  readonly events: readonly StreamEvent[];
+  /** Resolves with the first `count` events; rejects where the stream ends before. */
+  received(count: number): Promise<readonly StreamEvent[]>;
+  /** Resolves when the body ends: `false` where the connection broke, or was aborted, before its proper end. */
+  readonly ended: Promise<boolean>;
+  /** Aborts the fetch. */
+  abort(): void;
+}
+
+/** Resolves when the answer begins. It is aborted at the end of the test file. */
+export async function openEventStream(
+  url: string,
+  person: Pick<Person, 'token'> | null,
+  variables: object,
+  query = MESSAGE_ADDED,
+): Promise<EventStream> {
+  const controller = new AbortController();
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      ...(person ? { authorization: `Bearer ${person.token}` } : {}),
+    },
+    body: JSON.stringify({ query, variables }),
+    signal: controller.signal,
+  });
+  const events: StreamEvent[] = [];
+  const waiting = new Set<() => void>();
+  let over = false;
+  const check = (): void => {
+    for (const waiter of [...waiting]) waiter();
+  };
+
+  async function read(): Promise<boolean> {
+    let rest = '';
+    try {
+      for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        const blocks = (rest + text).split('\n\n');
+        rest = blocks.pop() ?? '';
+        for (const block of blocks) {
+          const event = parseEvent(block);
+          if (event) events.push(event);
+        }
+        check();
+      }
+      return true;
+    } catch {
+      return false;
+    } finally {
+      over = true;
+      check();
+    }
+  }
+
+  const ended = read();
+  const stop = stopInTheEnd(async () => controller.abort());
+  void ended.then(stop);
+  return {
+    response,
+    events,
+    ended,
+    abort: () => controller.abort(),
+    received: (count) =>
+      new Promise((resolve, reject) => {
+        const waiter = (): void => {
+          if (events.length < count && !over) return;
+          waiting.delete(waiter);
+          if (events.length >= count) resolve(events.slice(0, count));
+          else reject(new Error(`Ended before ${count} events: ${JSON.stringify(events)}`));
+        };
+        waiting.add(waiter);
+        waiter();
+      }),
+  };
+}
+
+function parseEvent(block: string): StreamEvent | null {
+  const fields = block.split('\n').flatMap((line) => {
+    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [{ name, value: value ?? '' }];
+  });
+  if (fields.length === 0) return null;
+  const valueOf = (wanted: string) =>
+    fields
+      .filter(({ name }) => name === wanted)
+      .map(({ value }) => value)
+      .join('\n');
+  const data = valueOf('data');
+  // What the server sends is checked by the test that reads it.
+  return {
+    event: valueOf('event'),
+    result: data === '' ? null : (JSON.parse(data) as StreamEvent['result']),
+  };
+}
