@@ -38,35 +38,34 @@ BEGIN
   LOOP
     stored := NULL;
     hash := sha256(convert_to(draft.text, 'UTF8'));
-    IF head.id IS NULL THEN
+    -- The same draft again: the connection was lost after the commit, and the whole call is tried once more. What was
+    -- stored then was sent, even if its author may no longer send now.
+    SELECT * INTO stored FROM messages WHERE messages.id = draft.id;
+    IF FOUND THEN
+      result := 'sent';
+    ELSIF head.id IS NULL THEN
       result := 'not-found';
     ELSIF NOT EXISTS (
       SELECT FROM members WHERE room_id = p_room_id AND user_id = draft.author_id
     ) THEN
       result := CASE head.kind WHEN 'PUBLIC' THEN 'not-a-member' ELSE 'not-found' END;
     ELSE
-      -- The same draft again: the connection was lost after the commit, and the whole call is tried once more.
-      SELECT * INTO stored FROM messages WHERE messages.id = draft.id;
-      IF FOUND THEN
-        result := 'sent';
+      IF draft.client_message_id IS NOT NULL THEN
+        SELECT * INTO stored FROM messages
+        WHERE room_id = p_room_id AND author_id = draft.author_id AND client_message_id = draft.client_message_id;
+      END IF;
+      IF stored.id IS NOT NULL THEN
+        result := CASE WHEN stored.text_hash = hash THEN 'repeated' ELSE 'conflict' END;
       ELSE
-        IF draft.client_message_id IS NOT NULL THEN
-          SELECT * INTO stored FROM messages
-          WHERE room_id = p_room_id AND author_id = draft.author_id AND client_message_id = draft.client_message_id;
-        END IF;
-        IF stored.id IS NOT NULL THEN
-          result := CASE WHEN stored.text_hash = hash THEN 'repeated' ELSE 'conflict' END;
-        ELSE
-          head.last_seq := head.last_seq + 1;
-          head.last_rev := head.last_rev + 1;
-          -- After the lock, and never behind the message before: clocks of several servers may differ.
-          head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
-          INSERT INTO messages (id, room_id, seq, rev, type, author_id, text, client_message_id, text_hash, created_at)
-          VALUES (draft.id, p_room_id, head.last_seq, head.last_rev, 'TEXT', draft.author_id, draft.text,
-                  draft.client_message_id, hash, head.last_activity_at)
-          RETURNING * INTO stored;
-          result := 'sent';
-        END IF;
+        head.last_seq := head.last_seq + 1;
+        head.last_rev := head.last_rev + 1;
+        -- After the lock, and never behind the message before: clocks of several servers may differ.
+        head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
+        INSERT INTO messages (id, room_id, seq, rev, type, author_id, text, client_message_id, text_hash, created_at)
+        VALUES (draft.id, p_room_id, head.last_seq, head.last_rev, 'TEXT', draft.author_id, draft.text,
+                draft.client_message_id, hash, head.last_activity_at)
+        RETURNING * INTO stored;
+        result := 'sent';
       END IF;
     END IF;
     RETURN QUERY SELECT result, stored.id, stored.seq, stored.rev, stored.type, stored.author_id, stored.text,

@@ -10,7 +10,7 @@ export abstract class UserFault extends Error {}
 export interface ValidationIssue {
   /** The input field at fault. */
   readonly field: string;
-  readonly code: 'TOO_SHORT' | 'TOO_LONG' | 'INVALID_CHARACTER' | 'INVALID_FORMAT' | 'REQUIRED';
+  readonly code: 'TOO_SHORT' | 'TOO_LONG' | 'INVALID_CHARACTER' | 'INVALID_FORMAT';
   readonly message: string;
 }
 

@@ -92,8 +92,7 @@ const Issue = builder.objectRef<ValidationIssue>('ValidationIssue').implement({
   fields: (t) => ({
     field: t.exposeString('field', { description: 'The input field at fault: `text`, `username` …' }),
     code: t.exposeString('code', {
-      description:
-        'For programs: `TOO_LONG`, `TOO_SHORT`, `INVALID_CHARACTER`, `INVALID_FORMAT`, `REQUIRED`.',
+      description: 'For programs: `TOO_LONG`, `TOO_SHORT`, `INVALID_CHARACTER`, `INVALID_FORMAT`.',
     }),
     message: t.exposeString('message', { description: 'What is wrong, for people.' }),
   }),

@@ -1,6 +1,7 @@
 import {
   InvalidCredentialsError,
   RateLimitedError,
+  UnauthenticatedError,
   UsernameTakenError,
   ValidationError,
 } from '../domain/errors.js';
@@ -38,8 +39,12 @@ builder.queryField('viewer', (t) =>
     nullable: true,
     description:
       "The signed-in user's own view; null without a token. With a bad or expired one: null, and `UNAUTHENTICATED` in `errors` with `extensions.reason: INVALID | EXPIRED`; public fields of the same operation still run.",
-    resolve: (_root, _args, context) =>
-      context.authentication.kind === 'missing' ? null : context.loaders.user.load(viewerOf(context).userId),
+    async resolve(_root, _args, context) {
+      if (context.authentication.kind === 'missing') return null;
+      const user = await context.loaders.user.load(viewerOf(context).userId);
+      if (!user) throw new UnauthenticatedError('INVALID');
+      return user;
+    },
   }),
 );
 

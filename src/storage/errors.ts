@@ -1,5 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
-import { InvalidDataError, ServiceUnavailableError } from '../domain/errors.js';
+import postgres from 'postgres';
+import { InvalidDataError, ServiceUnavailableError, UnauthenticatedError } from '../domain/errors.js';
 
 /** postgres.js and Node name a lost or refused connection by these; SQLSTATE classes 08, 53 and 57P are the server's. */
 const CONNECTION_CODES = new Set([
@@ -25,6 +26,11 @@ export function databaseErrorCode(error: unknown): string | null {
   return typeof cause.code === 'string' ? cause.code : null;
 }
 
+function violatedConstraint(error: unknown): string | null {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  return cause instanceof postgres.PostgresError ? (cause.constraint_name ?? null) : null;
+}
+
 /** The server is away, starting, stopping or full: the same call may succeed later. */
 export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
@@ -48,6 +54,9 @@ export function translateError(error: unknown): unknown {
   if (isConnectionError(error) || isTimeout(error) || isTransactionConflict(error))
     return new ServiceUnavailableError({ cause: error });
   const code = databaseErrorCode(error);
+  // Whoever writes is the viewer: their account is gone, and their token outlives it.
+  if (code === '23503' && violatedConstraint(error)?.endsWith('_users_id_fk'))
+    return new UnauthenticatedError('INVALID');
   if (code !== null && /^2[23]/.test(code)) return new InvalidDataError('', { cause: error });
   return error;
 }

@@ -1,4 +1,5 @@
 import { eq, inArray } from 'drizzle-orm';
+import { UnauthenticatedError } from '../domain/errors.js';
 import type { UserStore } from '../domain/ports.js';
 import { type User, usernameKey } from '../domain/user.js';
 import type { Database } from './database.js';
@@ -39,7 +40,8 @@ export function createUserStore(db: Database): UserStore {
       const [updated] = isEmpty(change)
         ? await db.select(columns).from(users).where(eq(users.id, id))
         : await db.update(users).set(change).where(eq(users.id, id)).returning(columns);
-      if (!updated) throw new Error(`There is no user ${id}.`);
+      // Their token outlives their account.
+      if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;
     },
   });

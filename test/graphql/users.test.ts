@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import postgres from 'postgres';
 import { beforeAll, expect, test } from 'vitest';
 import { rowId } from '../../src/graphql/global-id.js';
-import { type Person, type Result, request, signUp } from '../helpers/client.js';
+import { LOBBY, type Person, type Result, request, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
 let parley: TestParley;
@@ -366,4 +367,21 @@ test('a user and a viewer are two nodes of one person, and the viewer is one for
   expect(await node(bob, alice.userId)).toEqual({
     data: { node: { __typename: 'User', id: alice.userId, username: 'Alice' } },
   });
+});
+
+test('a good token of somebody who is gone is not valid', async () => {
+  const gone = await signUp(parley.url);
+  const sql = postgres(parley.database.url, { max: 1 });
+  await sql`delete from users where username = ${gone.username}`;
+  await sql.end();
+
+  for (const operation of [
+    '{ viewer { id } }',
+    'mutation { createRoom(input: { name: "x" }) { __typename } }',
+    `mutation { joinRoom(input: { roomId: "${LOBBY}" }) { __typename } }`,
+    'mutation { updateProfile(input: { displayName: "x" }) { __typename } }',
+  ])
+    expect((await gone.request(operation)).errors, operation).toMatchObject([
+      { extensions: { code: 'UNAUTHENTICATED', reason: 'INVALID' } },
+    ]);
 });

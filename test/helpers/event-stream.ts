@@ -95,15 +95,15 @@ function parseEvent(block: string): StreamEvent | null {
     return name === undefined ? [] : [{ name, value: value ?? '' }];
   });
   if (fields.length === 0) return null;
-  const valueOf = (wanted: string) =>
+  const fieldOf = (wanted: string) =>
     fields
       .filter(({ name }) => name === wanted)
       .map(({ value }) => value)
       .join('\n');
-  const data = valueOf('data');
+  const data = fieldOf('data');
   // What the server sends is checked by the test that reads it.
   return {
-    event: valueOf('event'),
+    event: fieldOf('event'),
     result: data === '' ? null : (JSON.parse(data) as StreamEvent['result']),
   };
 }
