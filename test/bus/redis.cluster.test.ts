@@ -1,0 +1,159 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRedisBus } from '../../src/bus/redis.js';
+import type { RoomChanged } from '../../src/domain/events.js';
+import type { Bus } from '../../src/domain/ports.js';
+import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
+import { freePort } from '../helpers/free-port.js';
+import { startParley, startSibling } from '../helpers/parley.js';
+import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
+
+/** What Redis alone can do to the bus, on a Redis of its own that may be broken. */
+let redis: PrivateRedis;
+let publisher: Redis;
+const open: Bus[] = [];
+const logged: string[] = [];
+const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
+const prefix = `test-${randomBytes(6).toString('hex')}`;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  publisher = new Redis(redis.url);
+  publisher.on('error', () => {});
+});
+
+afterAll(async () => {
+  publisher.disconnect();
+  for (const bus of open) await bus.close();
+  await redis.stop();
+});
+
+async function createBus(url = redis.url, busPrefix = prefix): Promise<Bus> {
+  const bus = createRedisBus({ url, prefix: busPrefix, log });
+  open.push(bus);
+  await expect.poll(() => bus.isReady()).toBe(true);
+  return bus;
+}
+
+function change(roomId: string, text = 'hello'): RoomChanged {
+  const message = {
+    id: randomUUID(),
+    roomId,
+    seq: 1,
+    rev: 1,
+    type: 'TEXT',
+    authorId: randomUUID(),
+    text,
+    revision: 1,
+    clientMessageId: null,
+    createdAt: new Date(),
+  } as const;
+  return { roomId, epoch: '0123456789abcdef', head: { seq: 1, rev: 1 }, messages: [message] };
+}
+
+async function listen(bus: Bus, roomId: string): Promise<RoomChanged[]> {
+  const heard: RoomChanged[] = [];
+  await bus.subscribe(roomId, (event) => heard.push(event)).confirmed;
+  return heard;
+}
+
+test('what is no envelope of ours is dropped with a log line, and the next event arrives', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard = await listen(bus, roomId);
+  const channel = `${prefix}:0:room:${roomId}`;
+
+  for (const text of ['{', '', 'null', '{"v":2}', '{"v":1,"roomId":"x"}'])
+    expect(await publisher.publish(channel, text)).toBe(1);
+  const good = change(roomId);
+  bus.publish(good);
+
+  await expect.poll(() => heard).toEqual([good]);
+  expect(logged.filter((line) => line.includes('no envelope of ours')).length).toBeGreaterThanOrEqual(4);
+});
+
+test('a change too large for the bus arrives as its head alone', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard = await listen(bus, roomId);
+  const large = change(roomId, 'x'.repeat(70_000));
+
+  bus.publish(large);
+
+  await expect.poll(() => heard).toEqual([{ ...large, messages: [] }]);
+});
+
+test('deployments with other prefixes or database numbers hear nothing of each other (D12)', async () => {
+  const roomId = randomUUID();
+  const [bus, otherPrefix, otherNumber] = [
+    await createBus(),
+    await createBus(redis.url, `${prefix}-other`),
+    await createBus(`${redis.url}/1`),
+  ];
+  const own = await listen(bus, roomId);
+  const others = [await listen(otherPrefix, roomId), await listen(otherNumber, roomId)];
+
+  bus.publish(change(roomId));
+  await expect.poll(() => own.length).toBe(1);
+  // In Redis' own order: what comes after the first on these connections would have come after it too.
+  for (const each of [otherPrefix, otherNumber]) each.publish(change(roomId, 'own'));
+  for (const heard of others)
+    await expect.poll(() => heard.map(({ messages }) => messages[0]?.text)).toEqual(['own']);
+});
+
+test('after a restart of Redis the bus says that it recovered, and events flow', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard = await listen(bus, roomId);
+  const recovered = new Promise<void>((resolve) => bus.onRecovered(resolve));
+
+  await redis.kill();
+  await expect.poll(() => bus.isReady()).toBe(false);
+  expect(() => bus.publish(change(roomId, 'lost'))).not.toThrow();
+  await redis.restart();
+  await recovered;
+  await expect.poll(() => bus.isReady()).toBe(true);
+  bus.publish(change(roomId, 'found'));
+
+  await expect.poll(() => heard.map(({ messages }) => messages[0]?.text)).toEqual(['found']);
+});
+
+test('a bus that starts before Redis becomes ready by itself', async () => {
+  const port = await freePort();
+  const bus = createRedisBus({ url: `redis://127.0.0.1:${port}`, prefix, log });
+  open.push(bus);
+  expect(bus.isReady()).toBe(false);
+
+  const late = await startRedis({ port });
+  await expect.poll(() => bus.isReady(), { timeout: 10_000 }).toBe(true);
+
+  await bus.close();
+  await late.stop();
+});
+
+test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself', async () => {
+  const env = { REDIS_URL: redis.url };
+  const here = await startParley({ env });
+  const there = await startSibling(here, { env });
+  const alice = await signUp(here.url);
+  const roomId = await createRoom(alice);
+  const { liveCursor } = await page(alice, roomId);
+  const subscription = subscribe(connect(there.webSocketUrl, { token: alice.token }), roomId, liveCursor);
+  await send(alice, roomId, 'by Redis');
+  await subscription.received(1);
+  const ready = async () => (await fetch(here.url.replace('graphql', 'ready'))).status;
+  expect(await ready()).toBe(200);
+
+  await redis.kill();
+  await expect.poll(ready).toBe(503);
+  await send(alice, roomId, 'by the tick');
+  await subscription.received(2);
+  await redis.restart();
+  await expect.poll(ready, { timeout: 10_000 }).toBe(200);
+  await send(alice, roomId, 'by Redis again');
+
+  const texts = (await subscription.received(3)).map(({ node }) => node.text);
+  expect(texts).toEqual(['by Redis', 'by the tick', 'by Redis again']);
+});
