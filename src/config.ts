@@ -111,6 +111,11 @@ export function loadConfig(): Config {
   return readConfig(process.env);
 }
 
+/** Whether npm runs this process, below a shell of its own. */
+export function isRunByNpm(): boolean {
+  return process.env.npm_lifecycle_event !== undefined;
+}
+
 /**
  * Reads and checks all settings at once.
  *

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { at, connect, LOBBY, page, send, signUp, subscribe } from '../helpers/client.js';
+import { freePort } from '../helpers/free-port.js';
 import { runParley } from '../helpers/process.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
@@ -84,4 +86,35 @@ test('on SIGTERM sockets are closed with 1012, and the process ends with 0', asy
 
   expect(await closed).toMatchObject({ code: 1012 });
   expect(await parley.exited).toEqual({ code: 0, signal: null });
+}, 60_000);
+
+test('a SIGTERM to `npm start` stops the server, though the shell between them does not pass it on', async () => {
+  const folder = temporaryFolder('process');
+  const port = String(await freePort());
+  // Without its `prestart`, which would build again below the feet of other tests.
+  const npm = spawn('npm', ['start', '--ignore-scripts'], {
+    env: { ...process.env, PORT: port, DATA_DIR: folder.path, LOG_LEVEL: 'info' },
+    stdio: 'ignore',
+    detached: true,
+  });
+  const exited = once(npm, 'exit');
+  const health = async () =>
+    fetch(`http://127.0.0.1:${port}/ready`).then(
+      ({ status }) => status,
+      () => null,
+    );
+  try {
+    await expect.poll(health, { timeout: 30_000 }).toBe(200);
+    npm.kill('SIGTERM');
+    await exited;
+    await expect.poll(health, { timeout: 10_000 }).toBe(null);
+  } finally {
+    try {
+      // The whole group, should anything of it be left.
+      if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
+    } catch {
+      // Nothing is.
+    }
+    await folder.clear();
+  }
 }, 60_000);
