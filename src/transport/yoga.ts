@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Tokens } from '../auth/tokens.js';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
@@ -17,6 +17,8 @@ import { isAllowedOrigin } from './origins.js';
 /** What the transports hand to Yoga. Over WebSocket the connection has told who asks, over HTTP each request does. */
 export interface ServerContext {
   readonly req: IncomingMessage;
+  /** Over HTTP alone. */
+  readonly res?: ServerResponse;
   readonly authentication?: Authentication;
 }
 
@@ -67,6 +69,7 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
       ...(config.introspection ? [] : [noIntrospection]),
       codedErrors,
       useSubscriptionEvents(),
+      endWithConnection,
     ],
   });
 }
@@ -82,6 +85,21 @@ const onlyJsonBodies: Plugin = {
       throw new GraphQLError('Send the operation as application/json.', {
         extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status: 415 } },
       });
+  },
+};
+
+/**
+ * A stream ends with its connection, also where the client left while its subscription started: Yoga then hands the
+ * answer to nobody, and would leave the subscription open.
+ */
+const endWithConnection: Plugin<object, ServerContext> = {
+  onExecutionResult({ result, context: { res } }) {
+    if (!res || !isAsyncIterable(result)) return;
+    const iterator = result[Symbol.asyncIterator]();
+    // What it may still fail with is nobody's any more.
+    const end = () => void Promise.resolve(iterator.return?.()).catch(() => {});
+    if (res.destroyed) end();
+    else res.once('close', end);
   },
 };
 

@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { pino } from 'pino';
+import { beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { createLocalBus } from '../../src/bus/local.js';
+import { createRedisBus } from '../../src/bus/redis.js';
+import type { Bus } from '../../src/domain/ports.js';
+import { rowId } from '../../src/graphql/global-id.js';
+import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
+import { openEventStream } from '../helpers/event-stream.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { openSocketOf } from '../helpers/raw-socket.js';
+
+/*
+ * Who leaves a silent room is let go without waiting for its next message. That shows on the bus, to which an instance
+ * listens for as long as anyone there follows the room, and half a second longer.
+ */
+
+const PATIENCE_MS = 3000;
+
+/** How often each room was listened to, and how many listeners are left. */
+const watched = new EventTarget();
+const opened = new Map<string, number>();
+const standing = new Map<string, number>();
+const redisPrefix = `test-${randomBytes(6).toString('hex')}`;
+
+function watch(bus: Bus): Bus {
+  const count = (counts: Map<string, number>, roomId: string, by: number) =>
+    counts.set(roomId, (counts.get(roomId) ?? 0) + by);
+  return {
+    ...bus,
+    subscribe(roomId, listener) {
+      const subscription = bus.subscribe(roomId, listener);
+      count(opened, roomId, 1);
+      count(standing, roomId, 1);
+      watched.dispatchEvent(new Event(roomId));
+      return {
+        confirmed: subscription.confirmed,
+        unsubscribe() {
+          count(standing, roomId, -1);
+          subscription.unsubscribe();
+        },
+      };
+    },
+  };
+}
+
+let parley: TestParley;
+let alice: Person;
+let roomId: string;
+let row: string;
+
+beforeAll(async () => {
+  const log = pino({ level: 'silent' });
+  const bus =
+    inject('pair') === 'cluster'
+      ? createRedisBus({ url: inject('redisUrl'), prefix: redisPrefix, log })
+      : createLocalBus(log);
+  parley = await startParley({ redisPrefix, overrides: { bus: watch(bus) } });
+  alice = await signUp(parley.url);
+});
+
+beforeEach(async () => {
+  roomId = await createRoom(alice);
+  row = rowId('Room', roomId) ?? '';
+});
+
+/** In the middle of a subscription's start: the room is attached, and nothing of its history read yet. */
+const starting = () => once(watched, row);
+
+async function followed(): Promise<void> {
+  await expect.poll(() => standing.get(row)).toBe(1);
+}
+
+async function letGo(): Promise<void> {
+  await expect.poll(() => standing.get(row), { timeout: PATIENCE_MS }).toBe(0);
+  expect(opened.get(row)).toBe(1);
+}
+
+test('completing a subscription lets go of its room (D3)', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  socket.subscribe('1', { roomId });
+  await followed();
+  socket.send({ type: 'complete', id: '1' });
+
+  await letGo();
+  socket.destroy();
+});
+
+test('completing one of two lets go of nothing, completing the other of the room', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  for (const id of ['1', '2']) socket.subscribe(id, { roomId });
+  await followed();
+  socket.send({ type: 'complete', id: '1' });
+  // Longer than a room is kept warm for who might come back.
+  await new Promise((resolve) => setTimeout(resolve, 800));
+  expect(standing.get(row)).toBe(1);
+
+  socket.send({ type: 'complete', id: '2' });
+  await letGo();
+  socket.destroy();
+});
+
+test('a client that goes, or is cut off, lets go of its room', async () => {
+  const client = connect(parley.webSocketUrl, { token: alice.token });
+  subscribe(client, roomId);
+  const other = await openSocketOf(alice, parley.webSocketUrl);
+  other.subscribe('1', { roomId });
+  await followed();
+  await client.dispose();
+  other.destroy();
+
+  await letGo();
+});
+
+test('an event stream that is aborted lets go of its room', async () => {
+  const stream = await openEventStream(parley.url, alice, { roomId });
+  await followed();
+  stream.abort();
+
+  await letGo();
+});
+
+test('a subscription that is completed while it starts lets go of its room', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  socket.subscribe('1', { roomId });
+  await starting();
+  socket.send({ type: 'complete', id: '1' });
+
+  await letGo();
+  expect(socket.frames.map(({ type }) => type)).toEqual(['connection_ack']);
+  socket.destroy();
+});
+
+test('a socket that is cut while a subscription starts lets go of its room', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  socket.subscribe('1', { roomId });
+  await starting();
+  socket.destroy();
+
+  await letGo();
+});
+
+test('an event stream that is aborted while it starts lets go of its room', async () => {
+  const controller = new AbortController();
+  const response = fetch(parley.url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${alice.token}`,
+    },
+    body: JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId } }),
+    signal: controller.signal,
+  });
+  await starting();
+  controller.abort();
+
+  await expect(response).rejects.toThrow('aborted');
+  await letGo();
+});
+
+test('a subscription that is refused lets go of its room', async () => {
+  const socket = await openSocketOf(await signUp(parley.url), parley.webSocketUrl);
+  socket.subscribe('1', { roomId });
+  await socket.received('error', '1');
+
+  await letGo();
+  socket.destroy();
+});
