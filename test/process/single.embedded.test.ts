@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { at, connect, LOBBY, page, send, signUp, subscribe } from '../helpers/client.js';
 import { freePort } from '../helpers/free-port.js';
@@ -9,23 +11,37 @@ import { temporaryFolder } from '../helpers/temporary-folder.js';
 
 /** The product as a stranger starts it: `node dist/main.js`, with nothing but a folder. */
 
+/**
+ * The process id of the Postgres that serves the data of this working folder; null where none does. By its own file,
+ * which it removes as its last act: the process itself may stay a zombie for a while, where an orphan's new parent is slow.
+ */
+async function postgresOf(cwd: string): Promise<number | null> {
+  const file = await readFile(join(cwd, '.data', 'postgres', 'postmaster.pid'), 'utf8').catch(() => null);
+  return file === null ? null : Number(file.split('\n')[0]);
+}
+
 test('what was acknowledged is there after a kill -9, and the token still good', async () => {
   const folder = temporaryFolder('process');
   const first = await runParley({}, { cwd: folder.path });
   const { url } = await first.ready;
   const alice = await signUp(url);
   const edge = await send(alice, LOBBY, 'still there');
+  const postgres = await postgresOf(folder.path);
+  expect(postgres).toBeGreaterThan(0);
   first.kill('SIGKILL');
   await first.exited;
 
   const second = await runParley({}, { cwd: folder.path });
   const again = at((await second.ready).url, alice);
+  // It was left running, and is taken over.
+  expect(await postgresOf(folder.path)).toBe(postgres);
   expect((await page(again, LOBBY)).edges.at(-1)).toEqual(edge);
   const next = await send(again, LOBBY, 'and on');
   expect(next.node.seq).toBe(edge.node.seq + 1);
 
   // And after an orderly stop.
   expect(await second.stop()).toEqual({ code: 0, signal: null });
+  expect(await postgresOf(folder.path)).toBe(null);
   const third = await runParley({}, { cwd: folder.path });
   const edges = (await page(at((await third.ready).url, alice), LOBBY)).edges;
   expect(edges.slice(-2)).toEqual([edge, next]);
@@ -71,8 +87,9 @@ test('each wrong setting is one line that names it, and production names what it
   expect(production.output()).toMatch(/^JWT_SECRET must be set/m);
 });
 
-test('on SIGTERM sockets are closed with 1012, and the process ends with 0', async () => {
-  const parley = await runParley({});
+test('on SIGTERM sockets are closed with 1012, the process ends with 0 and leaves no Postgres', async () => {
+  const folder = temporaryFolder('process');
+  const parley = await runParley({}, { cwd: folder.path });
   const { url } = await parley.ready;
   const alice = await signUp(url);
   const client = connect(url.replace('http', 'ws'), { token: alice.token });
@@ -81,11 +98,14 @@ test('on SIGTERM sockets are closed with 1012, and the process ends with 0', asy
   const subscription = subscribe(client, LOBBY, liveCursor);
   await send(alice, LOBBY, 'hello');
   await subscription.received(1);
+  expect(await postgresOf(folder.path)).toBeGreaterThan(0);
 
   parley.kill('SIGTERM');
 
   expect(await closed).toMatchObject({ code: 1012 });
   expect(await parley.exited).toEqual({ code: 0, signal: null });
+  expect(await postgresOf(folder.path)).toBe(null);
+  await folder.clear();
 }, 60_000);
 
 test('a SIGTERM to `npm start` stops the server, though the shell between them does not pass it on', async () => {
