@@ -1,12 +1,11 @@
 import { createApp } from './app.js';
-import { isRunByNpm, loadConfig } from './config.js';
+import { loadConfig } from './config.js';
 import { createLog } from './log.js';
+import { onNpmGone } from './npm.js';
 import { StartupError } from './startup-error.js';
 
 /** A Ctrl-C reaches us twice under npm, from the terminal and from npm: a second signal counts only after this, in ms. */
 const SIGNAL_ECHO_MS = 500;
-/** How often a process that npm runs looks whether its parent is still there, in ms. */
-const PARENT_CHECK_MS = 200;
 
 try {
   const config = loadConfig();
@@ -26,24 +25,17 @@ try {
   process.exitCode = 1;
 }
 
-/**
- * Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. A shell of npm's dies of a SIGTERM
- * without passing it on: losing it as our parent means the same, or we would hold port and data as nobody's child.
- */
+/** Resolves with the first SIGINT or SIGTERM; that npm is gone means a SIGTERM too. A second one ends the process at once. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    const parent = process.ppid;
-    const watch = setInterval(() => {
-      if (process.ppid !== parent) onSignal('SIGTERM');
-    }, PARENT_CHECK_MS).unref();
-    if (!isRunByNpm()) clearInterval(watch);
     let first: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
       if (first !== undefined && Date.now() - first > SIGNAL_ECHO_MS) process.exit(1);
       first ??= Date.now();
-      clearInterval(watch);
+      stopWatching();
       resolve(signal);
     };
+    const stopWatching = onNpmGone(() => onSignal('SIGTERM'));
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
   });

@@ -21,14 +21,14 @@ export interface EventStream {
   abort(): void;
 }
 
-/** Resolves when the answer begins. It is aborted at the end of the test file. */
+/** Resolves when the answer begins; the controller aborts it also before. It is aborted at the end of the test file. */
 export async function openEventStream(
   url: string,
   person: Pick<Person, 'token'> | null,
   variables: object,
   query = MESSAGE_ADDED,
+  controller = new AbortController(),
 ): Promise<EventStream> {
-  const controller = new AbortController();
   const response = await fetch(url, {
     method: 'POST',
     headers: {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
+import { onNpmGone } from '../../src/npm.js';
 import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.js';
 import { freePort } from './free-port.js';
 import type { ProvidedPostgres } from './provided.js';
@@ -55,14 +56,6 @@ async function startPostgres(): Promise<ProvidedPostgres> {
   return { socketHost: connection.host, tcpHost: '127.0.0.1', port, username: connection.username };
 }
 
-/** A SIGTERM for npm kills the shell between npm and us, which passes nothing on: we would run on, unseen. */
-function endWithNpm(): void {
-  if (process.env.npm_lifecycle_event === undefined) return;
-  const shell = process.ppid;
-  const watch = () => process.ppid !== shell && process.kill(process.pid, 'SIGTERM');
-  setInterval(watch, 200).unref();
-}
-
 /**
  * Starts a Postgres and a Redis of this run's own, whatever else there is on the machine, and installs Redis where
  * there is none. Both projects call this, one after the other; the first one starts, provides for all, and stops
@@ -70,7 +63,7 @@ function endWithNpm(): void {
  */
 export default async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
   if ('redisUrl' in vitest.getRootProject().getProvidedContext()) return undefined;
-  endWithNpm();
+  onNpmGone(() => process.kill(process.pid, 'SIGTERM'));
   // Vitest's own folders: it removes them in the end, but not when it is interrupted.
   for (const project of [vitest.getRootProject(), ...vitest.projects]) clearAfterExit(project.tmpDir);
   try {

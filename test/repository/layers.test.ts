@@ -28,8 +28,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'startup-error': [],
   config: ['startup-error'],
   log: ['config'],
+  npm: ['config'],
   app: ['domain', 'storage', 'bus', 'auth', 'graphql', 'transport', 'config', 'log', 'startup-error'],
-  main: ['app', 'config', 'log', 'startup-error'],
+  main: ['app', 'config', 'log', 'npm', 'startup-error'],
 };
 
 /** The packages that are one layer's trade, each with the layers that may import it. */
