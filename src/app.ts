@@ -21,6 +21,7 @@ import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createGraphiQL } from './transport/graphiql.js';
 import { createHttpServer } from './transport/http.js';
+import { STALL_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket.js';
 import { createGraphQL, GRAPHQL_PATH, type GraphQLPipeline } from './transport/yoga.js';
 
@@ -39,6 +40,8 @@ export interface App {
 export interface Overrides {
   readonly database?: DatabaseAddress;
   readonly bus?: Bus;
+  /** How long a client may read nothing of what waits for it, in ms. */
+  readonly stallMs?: number;
 }
 
 /**
@@ -51,10 +54,12 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const started: (() => unknown)[] = [];
   const stopping = new AbortController();
   let serving: Serving | null = null;
+  const { stallMs = STALL_MS } = overrides;
 
   const http = createHttpServer({
     config,
     log,
+    stallMs,
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
@@ -114,7 +119,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       stores,
     };
     const graphql = createGraphQL({ config, services, tokens, log });
-    const webSockets = createWebSockets({ config, graphql, tokens, log });
+    const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs });
     started.push(() => webSockets.close());
     serving = { graphql, webSockets, bus, ping: database.ping };
   }

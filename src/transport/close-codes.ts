@@ -7,8 +7,15 @@ export const CLOSE = {
   fault: { code: 1011, reason: 'Internal error' },
   /** The server restarts: the client retries and resumes. */
   restart: { code: 1012, reason: 'Service restart' },
+  /** The client has read nothing for too long: it retries and resumes. If it still reads nothing, it sees a 1006. */
+  tooSlow: { code: 1013, reason: 'Too slow' },
   /** The token is not one of ours: the client gives up, and the app signs in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid' },
   /** The token has expired: the client asks connectionParams again and retries with a new one. */
   expiredToken: { code: 4403, reason: 'The access token has expired' },
 } as const;
+
+export interface CloseReason {
+  readonly code: number;
+  readonly reason: string;
+}

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import type { GraphiQL } from './graphiql.js';
+import { createStallDetector } from './stalls.js';
 import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
 
 /** What stands behind the paths. `graphql` and `webSockets` are null until the database is there. */
@@ -14,6 +15,8 @@ export interface HttpServices {
   /** Whether we can serve, part by part. */
   readonly readiness: () => Promise<Readiness>;
   readonly graphql: () => GraphQLPipeline | null;
+  /** How long a client may take nothing of what waits for it, in ms. */
+  readonly stallMs: number;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
 }
 
@@ -41,10 +44,12 @@ export interface HttpServer {
 
 /** How long answers that are under way may take when the server stops, in ms. */
 const DRAIN_MS = 5000;
+/** How often answers under way are looked after, in ms. */
+const ROUND_MS = 1000;
 
 /** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { log, graphiql, readiness, graphql, webSockets } = parts;
+  const { log, graphiql, readiness, graphql, webSockets, stallMs } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
@@ -73,6 +78,16 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     });
   });
 
+  // One timer for all. What a client does not read is cut off, an event stream without its `complete`: it may come back.
+  const isStalled = createStallDetector(stallMs);
+  const timer = setInterval(() => {
+    for (const response of underWay) {
+      if (!response.socket || !isStalled(response.socket)) continue;
+      log.debug({ stallMs }, 'An HTTP client that reads nothing is cut off');
+      response.destroy();
+    }
+  }, ROUND_MS).unref();
+
   server.on('upgrade', (request, socket, head) => {
     // Until ws has taken over, nobody else listens, and an error without a listener would end the process.
     socket.on('error', (error: Error) => log.debug({ error: error.message }, 'An upgrade failed'));
@@ -91,9 +106,10 @@ export function createHttpServer(parts: HttpServices): HttpServer {
         if (isEventStream(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
-      const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      const patience = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await Promise.all(answered);
-      clearTimeout(timer);
+      clearTimeout(patience);
+      clearInterval(timer);
       // What is left are connections that wait for a next request.
       server.closeAllConnections();
     },

@@ -7,9 +7,11 @@ import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
 import { authenticateConnection } from './auth.js';
-import { CLOSE } from './close-codes.js';
+import { CLOSE, type CloseReason } from './close-codes.js';
 import { LIMITS } from './limits.js';
 import { hasAllowedOrigin } from './origins.js';
+import { createOutbox } from './outbox.js';
+import { createStallDetector } from './stalls.js';
 import { createOperations, type Extra, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
 
@@ -23,6 +25,8 @@ export interface WebSocketServices {
   readonly graphql: GraphQLPipeline;
   readonly tokens: Tokens;
   readonly log: Log;
+  /** How long a socket may take nothing of what waits for it, in ms. */
+  readonly stallMs: number;
 }
 
 /** What we know of a socket; a weak map, so that nothing of a socket outlives it. */
@@ -32,7 +36,7 @@ interface Connection {
 }
 
 /** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
-export function createWebSockets({ config, graphql, tokens, log }: WebSocketServices) {
+export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebSocketServices) {
   const server = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -59,25 +63,25 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
     }),
   });
 
+  const isStalled = createStallDetector(stallMs);
+  const tcpConnections = new WeakMap<WebSocket, Duplex>();
+
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+    tcpConnections.set(socket, request.socket);
     // A broken frame, one over the limit, a torn connection: ws closes the socket with the right code by itself.
     socket.on('error', (error) => log.debug({ error: error.message }, 'A WebSocket failed'));
     socket.on('pong', () => {
       const connection = connections.get(socket);
       if (connection) connection.answersPings = true;
     });
+    // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
+    // would not be resumed, as it is after this close.
+    const outbox = createOutbox(socket, () => closeIfExpired(socket, connections.get(socket)));
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        // Resolves when the frame has left: graphql-ws waits for it, and so does the subscription behind it.
-        // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
-        // would not be resumed, as it is after this close.
-        send: (frame) =>
-          new Promise((resolve) => {
-            closeIfExpired(socket, connections.get(socket));
-            if (socket.readyState === socket.OPEN) socket.send(frame, () => resolve());
-            else resolve();
-          }),
+        // graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory.
+        send: outbox.send,
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) =>
           socket.on('message', (data) => {
@@ -101,6 +105,14 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
   const timer = setInterval(() => {
     round += 1;
     for (const socket of server.clients) {
+      const tcp = tcpConnections.get(socket);
+      if (tcp && isStalled(tcp)) {
+        // The socket before its iterators, which end with it: one that ended first would tell its client `complete`.
+        if (socket.readyState !== socket.OPEN) continue;
+        log.debug({ stallMs }, 'A WebSocket whose client reads nothing is closed');
+        void closeSocket(socket, CLOSE.tooSlow);
+        continue;
+      }
       const connection = connections.get(socket);
       if (!connection) continue;
       closeIfExpired(socket, connection);
@@ -124,7 +136,7 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
      */
     async close(): Promise<void> {
       clearInterval(timer);
-      await Promise.all([...server.clients].map(closeSocket));
+      await Promise.all([...server.clients].map((socket) => closeSocket(socket, CLOSE.restart)));
       server.close();
     },
 
@@ -135,7 +147,7 @@ export function createWebSockets({ config, graphql, tokens, log }: WebSocketServ
 }
 
 /** Closes with the code first: graphql-ws's own close after `false` comes too late to matter. */
-function refuse(socket: WebSocket, { code, reason }: { code: number; reason: string }): false {
+function refuse(socket: WebSocket, { code, reason }: CloseReason): false {
   socket.close(code, reason);
   return false;
 }
@@ -151,6 +163,8 @@ function closeIfExpired(socket: WebSocket, connection: Connection | undefined): 
 }
 
 function ping(socket: WebSocket, connection: Connection): void {
+  // A ping would wait behind these bytes, and while frames wait no answer is read. That they go on leaving is life enough.
+  if (socket.bufferedAmount > 0) return;
   if (!connection.answersPings) {
     socket.terminate();
     return;
@@ -162,13 +176,16 @@ function ping(socket: WebSocket, connection: Connection): void {
 /** How long a client may take to answer a close, in ms. */
 const CLOSE_WAIT_MS = 1000;
 
-function closeSocket(socket: WebSocket): Promise<void> {
+/** Resolves when the socket is closed: by an answer of the client's, or without one. */
+function closeSocket(socket: WebSocket, { code, reason }: CloseReason): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => socket.terminate(), CLOSE_WAIT_MS);
     socket.once('close', () => {
       clearTimeout(timer);
       resolve();
     });
-    socket.close(CLOSE.restart.code, CLOSE.restart.reason);
+    socket.close(code, reason);
+    // The answer must be read, also where the client's requests had to wait.
+    socket.resume();
   });
 }

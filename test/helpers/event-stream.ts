@@ -52,10 +52,7 @@ export async function openEventStream(
       for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
         const blocks = (rest + text).split('\n\n');
         rest = blocks.pop() ?? '';
-        for (const block of blocks) {
-          const event = parseEvent(block);
-          if (event) events.push(event);
-        }
+        events.push(...blocks.flatMap(parseEvent));
         check();
       }
       return true;
@@ -89,12 +86,18 @@ export async function openEventStream(
   };
 }
 
-function parseEvent(block: string): StreamEvent | null {
+/** The events of a text that ends with a whole one. */
+export function parseEvents(text: string): StreamEvent[] {
+  return text.split('\n\n').flatMap(parseEvent);
+}
+
+/** None where it is a comment. */
+function parseEvent(block: string): StreamEvent[] {
   const fields = block.split('\n').flatMap((line) => {
     const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
     return name === undefined ? [] : [{ name, value: value ?? '' }];
   });
-  if (fields.length === 0) return null;
+  if (fields.length === 0) return [];
   const fieldOf = (wanted: string) =>
     fields
       .filter(({ name }) => name === wanted)
@@ -102,8 +105,10 @@ function parseEvent(block: string): StreamEvent | null {
       .join('\n');
   const data = fieldOf('data');
   // What the server sends is checked by the test that reads it.
-  return {
-    event: fieldOf('event'),
-    result: data === '' ? null : (JSON.parse(data) as StreamEvent['result']),
-  };
+  return [
+    {
+      event: fieldOf('event'),
+      result: data === '' ? null : (JSON.parse(data) as StreamEvent['result']),
+    },
+  ];
 }

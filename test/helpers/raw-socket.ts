@@ -27,6 +27,13 @@ export interface RawSocket {
     count?: number,
   ): Promise<readonly FrameOf<Type>[]>;
   readonly closed: Promise<{ code: number; reason: string }>;
+  /** Reads nothing more, so that the network's buffers fill up. Not even a close is noticed then. */
+  pause(): void;
+  resume(): void;
+  /** Pings by WebSocket's own means, not the protocol's. */
+  ping(payload: string): void;
+  /** Bytes that the server has not taken yet. */
+  unsentBytes(): number;
   /** Cuts the connection without a word, as a lost network does. */
   destroy(): void;
 }
@@ -89,6 +96,10 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
         waiter();
       }),
     closed,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    ping: (payload) => socket.ping(payload),
+    unsentBytes: () => socket.bufferedAmount,
     destroy: () => socket.terminate(),
   };
 }

@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { beforeAll, expect, test, vi } from 'vitest';
+import {
+  connect,
+  createRoom,
+  type Edge,
+  MESSAGE_ADDED,
+  type Person,
+  page,
+  send,
+  signUp,
+  subscribe,
+} from '../helpers/client.js';
+import { openEventStream, parseEvents } from '../helpers/event-stream.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
+
+/** 12 KB each, so that all together exceed what the kernel keeps for a connection by several MB. */
+const COUNT = 650;
+const LONG = '€'.repeat(3990);
+const STALL_MS = 1000;
+const PATIENCE = { timeout: 15_000 };
+
+let parley: TestParley;
+let alice: Person;
+
+beforeAll(async () => {
+  parley = await startParley({ overrides: { stallMs: STALL_MS } });
+  alice = await signUp(parley.url);
+});
+
+test('a socket that reads nothing is closed alone, and a new one takes up where it was', async () => {
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await page(alice, roomId);
+  const blocked = await openSocketOf(alice, parley.webSocketUrl);
+  blocked.subscribe('1', { roomId, after });
+  await send(alice, roomId, 'first');
+  await blocked.received('next', '1');
+  blocked.pause();
+  const reader = subscribe(connect(parley.webSocketUrl, { token: alice.token }), roomId, after);
+
+  await sendMany(roomId);
+
+  expect(seqsOf(await reader.received(COUNT + 1))).toEqual(denseFrom(1, COUNT + 1));
+  await expect.poll(() => logged('WebSocket whose client reads nothing'), PATIENCE).toBe(1);
+  blocked.resume();
+  expect([1006, 1013]).toContain((await blocked.closed).code);
+  expect(new Set(blocked.frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
+  const seen = edgesOf(blocked);
+  expect(seen.length).toBeLessThan(COUNT);
+  const again = await openSocketOf(alice, parley.webSocketUrl);
+  again.subscribe('1', { roomId, after: seen.at(-1)?.cursor });
+  await again.received('next', '1', COUNT + 1 - seen.length);
+  expect([...seen, ...edgesOf(again)]).toEqual(reader.edges);
+  again.destroy();
+  reader.unsubscribe();
+}, 60_000);
+
+test('an event stream that is not read is cut without its complete, and a new one takes up where it was', async () => {
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await page(alice, roomId);
+  const begun = vi.spyOn(globalThis, 'setInterval');
+  const ended = vi.spyOn(globalThis, 'clearInterval');
+  const blocked = await unreadEventStream(roomId, after);
+  const reader = await openEventStream(parley.url, alice, { roomId, after });
+
+  await sendMany(roomId);
+
+  const all = (await reader.received(COUNT)).flatMap(({ result }) => result?.data?.messageAdded ?? []);
+  expect(seqsOf(all)).toEqual(denseFrom(1, COUNT));
+  await expect.poll(() => logged('HTTP client that reads nothing'), PATIENCE).toBe(1);
+  let text = '';
+  blocked.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => blocked.once('close', resolve));
+  expect(blocked.complete).toBe(false);
+  // What the cut left half of does not count.
+  const events = parseEvents(text.slice(0, text.lastIndexOf('\n\n') + 2));
+  expect(events.every(({ event }) => event === 'next')).toBe(true);
+  const seen = events.flatMap(({ result }) => result?.data?.messageAdded ?? []);
+  expect(seen.length).toBeLessThan(COUNT);
+  const again = await openEventStream(parley.url, alice, { roomId, after: seen.at(-1)?.cursor ?? after });
+  const rest = (await again.received(COUNT - seen.length)).flatMap(
+    ({ result }) => result?.data?.messageAdded ?? [],
+  );
+  expect([...seen, ...rest]).toEqual(all);
+  again.abort();
+  reader.abort();
+  // Yoga pings each stream by a timer, in tests each 300 ms, which would hold all of it.
+  const pings = begun.mock.results.filter((_, index) => begun.mock.calls[index]?.[1] === 300);
+  expect(pings.length).toBe(3);
+  await expect
+    .poll(
+      () => pings.filter(({ value }) => !ended.mock.calls.some(([timer]) => timer === value)).length,
+      PATIENCE,
+    )
+    .toBe(0);
+}, 60_000);
+
+test('a client that reads now and then is only behind', async () => {
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await page(alice, roomId);
+  const slow = await openSocketOf(alice, parley.webSocketUrl);
+  slow.subscribe('1', { roomId, after });
+  slow.pause();
+  const pulse = setInterval(() => {
+    slow.resume();
+    setTimeout(() => slow.pause(), 5);
+  }, STALL_MS / 5);
+
+  await sendMany(roomId);
+
+  await slow.received('next', '1', COUNT);
+  clearInterval(pulse);
+  expect(seqsOf(edgesOf(slow))).toEqual(denseFrom(1, COUNT));
+  slow.destroy();
+}, 60_000);
+
+test('whoever asks and never reads is soon not read either, and then closed', async () => {
+  const asking = await openSocketOf(alice, parley.webSocketUrl);
+  const closedBefore = logged('WebSocket whose client reads nothing');
+  asking.pause();
+  const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
+  for (let index = 0; index < 600; index += 1) asking.send(ping);
+
+  await expect.poll(() => logged('WebSocket whose client reads nothing'), PATIENCE).toBe(closedBefore + 1);
+
+  // Of 30 MB the two kernels' buffers hold a part; the server had to refuse the rest.
+  expect(asking.unsentBytes()).toBeGreaterThan(5_000_000);
+  asking.resume();
+  await asking.closed;
+}, 60_000);
+
+test("a flood of WebSocket's own pings, whose answers nobody reads, ends the socket", async () => {
+  const pinging = await openSocketOf(alice, parley.webSocketUrl);
+  pinging.pause();
+  for (let index = 0; index < 100_000; index += 1) pinging.ping('x'.repeat(125));
+  // Written by the kernel only where the server reads, and refused where it has closed.
+  await expect.poll(() => pinging.unsentBytes(), PATIENCE).toBe(0);
+  pinging.resume();
+  expect((await pinging.closed).code).toBe(1006);
+}, 60_000);
+
+async function sendMany(roomId: string): Promise<void> {
+  for (let index = 0; index < COUNT; index += 50)
+    await Promise.all(
+      Array.from({ length: 50 }, (_, inner) => send(alice, roomId, `${index + inner} ${LONG}`)),
+    );
+}
+
+function logged(part: string): number {
+  return parley.log.filter((line) => line.includes(part)).length;
+}
+
+function seqsOf(edges: readonly Edge[]): number[] {
+  return edges.map(({ node }) => node.seq);
+}
+
+function denseFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+function edgesOf({ frames }: RawSocket): Edge[] {
+  return frames.flatMap((frame) =>
+    frame.type === 'next' && frame.payload.data ? frame.payload.data.messageAdded : [],
+  );
+}
+
+/** By Node's own client, which reads from the network only what is read from the answer. */
+async function unreadEventStream(roomId: string, after: string): Promise<IncomingMessage> {
+  const asked = httpRequest(parley.url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${alice.token}`,
+    },
+  });
+  asked.end(JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId, after } }));
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  // Cut off, which is what the test is about.
+  response.on('error', () => {});
+  return response;
+}
