@@ -20,7 +20,7 @@ import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createGraphiQL } from './transport/graphiql.js';
-import { createHttpServer } from './transport/http.js';
+import { createHttpServer, type Readiness } from './transport/http.js';
 import { STALL_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket.js';
 import { createGraphQL, GRAPHQL_PATH, type GraphQLPipeline } from './transport/yoga.js';
@@ -63,7 +63,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
-    readiness: async () => readinessOf(serving),
+    readiness: async () => readinessOf(serving, stopping.signal.aborted),
     graphql: () => serving?.graphql ?? null,
     webSockets: () => serving?.webSockets ?? null,
   });
@@ -120,16 +120,17 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     };
     const graphql = createGraphQL({ config, services, tokens, log });
     const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs });
-    started.push(() => webSockets.close());
+    started.push(() => webSockets.close(0));
     serving = { graphql, webSockets, bus, ping: database.ping };
   }
 
   async function stop(): Promise<void> {
     stopping.abort();
     // First the connections, so that no client takes the end of a feed for the end of its subscription.
-    const drained = http.drain();
-    await serving?.webSockets.close();
-    await drained;
+    http.stopListening();
+    const overMs = config.drainSeconds * 1000;
+    await Promise.all([http.closeEventStreams(overMs), serving?.webSockets.close(overMs)]);
+    await http.close();
     // Whoever is in the middle of starting has by then either failed or told what it started.
     await ready.catch(() => {});
     serving = null;
@@ -164,7 +165,7 @@ interface Serving {
   readonly ping: () => Promise<void>;
 }
 
-async function readinessOf(serving: Serving | null) {
+async function readinessOf(serving: Serving | null, isStopping: boolean): Promise<Readiness> {
   const database =
     serving !== null &&
     (await serving.ping().then(
@@ -173,7 +174,8 @@ async function readinessOf(serving: Serving | null) {
     ));
   // The migrations have run before anything serves.
   const checks = { database, bus: serving?.bus.isReady() ?? false, migrations: serving !== null };
-  return { ready: Object.values(checks).every(Boolean), checks };
+  const ready = Object.values(checks).every(Boolean);
+  return { status: isStopping ? 'stopping' : ready ? 'ready' : 'not ready', checks };
 }
 
 async function databaseAddress(

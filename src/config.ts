@@ -33,6 +33,8 @@ export interface Config {
   readonly graphiql: boolean;
   /** Whether the schema can be asked for. */
   readonly introspection: boolean;
+  /** Over how long connections are closed when Parley stops, in seconds. */
+  readonly drainSeconds: number;
   readonly production: boolean;
 }
 
@@ -97,6 +99,7 @@ const settings = {
   TRUSTED_PROXIES: { default: '0', form: integer(0, 10), expected: 'a number of proxies, 0 to 10' },
   GRAPHIQL: { default: 'on', form: onOff, expected: 'on or off' },
   INTROSPECTION: { default: 'on', form: onOff, expected: 'on or off' },
+  DRAIN_SECONDS: { default: '5', form: integer(0, 600), expected: 'a number of seconds, 0 to 600' },
 } as const;
 
 type Settings = typeof settings;
@@ -159,6 +162,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     trustedProxies: read('TRUSTED_PROXIES') ?? 0,
     graphiql: read('GRAPHIQL') ?? true,
     introspection: read('INTROSPECTION') ?? true,
+    drainSeconds: read('DRAIN_SECONDS') ?? 0,
     production,
   };
   if (production && !env.DATABASE_URL)

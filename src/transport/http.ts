@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
+import { closeEvenly } from './drain.js';
 import type { GraphiQL } from './graphiql.js';
 import { createStallDetector } from './stalls.js';
 import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
@@ -21,7 +23,7 @@ export interface HttpServices {
 }
 
 export interface Readiness {
-  readonly ready: boolean;
+  readonly status: 'ready' | 'not ready' | 'stopping';
   readonly checks: Readonly<Record<string, boolean>>;
 }
 
@@ -35,15 +37,19 @@ export interface HttpServer {
    * @throws StartupError where the port is taken or the address is not ours.
    */
   listen(where: Pick<Config, 'host' | 'port'>): Promise<number>;
+  /** Accepts no connection and no WebSocket any more. Connections that are there get one more answer each. */
+  stopListening(): void;
   /**
-   * Takes nothing new, answers what is under way, and cuts event streams: without their `complete`, which is how
-   * their clients know to come back.
+   * Cuts event streams, spread over a time in ms: without their `complete`, which is how their clients know to come
+   * back.
    */
-  drain(): Promise<void>;
+  closeEventStreams(overMs: number): Promise<void>;
+  /** Ends all connections, once what is under way has been answered. */
+  close(): Promise<void>;
 }
 
 /** How long answers that are under way may take when the server stops, in ms. */
-const DRAIN_MS = 5000;
+const ANSWER_MS = 5000;
 /** How often answers under way are looked after, in ms. */
 const ROUND_MS = 1000;
 
@@ -55,8 +61,8 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     const path = pathOf(request);
     if (path === '/health') return sendJson(response, 200, { status: 'ok' });
     if (path === '/ready') {
-      const { ready, checks } = await readiness();
-      return sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
+      const state = await readiness();
+      return sendJson(response, state.status === 'ready' ? 200 : 503, state);
     }
     if (await graphiql?.handle(request, response)) return;
     if (path !== GRAPHQL_PATH) return sendJson(response, 404, { message: `The API is at ${GRAPHQL_PATH}.` });
@@ -68,8 +74,10 @@ export function createHttpServer(parts: HttpServices): HttpServer {
   }
 
   const underWay = new Set<ServerResponse>();
+  let isListening = true;
   const server = createServer((request, response) => {
     underWay.add(response);
+    if (!isListening) response.setHeader('connection', 'close');
     response.once('close', () => underWay.delete(response));
     answer(request, response).catch((error) => {
       log.error({ error }, 'A request could not be answered');
@@ -93,20 +101,32 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     socket.on('error', (error: Error) => log.debug({ error: error.message }, 'An upgrade failed'));
     const sockets = webSockets();
     if (pathOf(request) !== GRAPHQL_PATH) refuse(socket, '404 Not Found');
-    else if (!sockets) refuse(socket, '503 Service Unavailable');
+    else if (!sockets || !isListening) refuse(socket, '503 Service Unavailable');
     else sockets.upgrade(request, socket, head);
   });
 
   return {
     listen: (where) => listen(server, where),
-    async drain() {
+    stopListening() {
+      isListening = false;
+      // As a plain server does: that of HTTP would also end each connection that waits for its next request, and one
+      // that is being written at this moment would be lost.
+      NetServer.prototype.close.call(server);
+    },
+    closeEventStreams: (overMs) =>
+      closeEvenly(
+        () => [...underWay].filter((response) => isEventStream(response) && !response.destroyed),
+        overMs,
+        (response) => void response.destroy(),
+      ),
+    async close() {
       server.close();
-      server.closeIdleConnections();
       const answered = [...underWay].map((response) => {
+        // One that came after the others had been closed.
         if (isEventStream(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
-      const patience = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      const patience = setTimeout(() => server.closeAllConnections(), ANSWER_MS);
       await Promise.all(answered);
       clearTimeout(patience);
       clearInterval(timer);

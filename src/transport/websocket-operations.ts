@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { WebSocket } from 'ws';
@@ -28,8 +29,30 @@ type OperationHooks = Pick<
   'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'
 >;
 
-/** How graphql-ws runs one operation: through the same pipeline as HTTP. */
-export function createOperations({ graphql, log, authenticationOf }: OperationServices): OperationHooks {
+/** How long queries and mutations may still take when their socket is to be closed, in ms. */
+const ANSWER_MS = 5000;
+
+export interface Operations {
+  /** How graphql-ws runs one operation: through the same pipeline as HTTP. */
+  readonly hooks: OperationHooks;
+  /** Resolves when the socket's queries and mutations that are under way now have been answered, or after 5 s. */
+  answered(socket: WebSocket): Promise<void>;
+}
+
+export function createOperations({ graphql, log, authenticationOf }: OperationServices): Operations {
+  const underWay = new WeakMap<WebSocket, Set<Promise<unknown>>>();
+
+  /** Keeps in mind what a socket waits for. */
+  async function answer(socket: WebSocket, result: Promise<ExecutionResult>): Promise<ExecutionResult> {
+    const results = underWay.get(socket) ?? new Set();
+    underWay.set(socket, results.add(result));
+    try {
+      return await result;
+    } finally {
+      results.delete(result);
+    }
+  }
+
   /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
   async function onSubscribe(
     { extra, subscriptions }: ConnectionContext<Params, Extra>,
@@ -54,16 +77,16 @@ export function createOperations({ graphql, log, authenticationOf }: OperationSe
         variableValues: params.variables,
         contextValue: await contextFactory(),
         // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
-        rootValue: { execute, subscribe },
+        rootValue: { execute, subscribe, socket: extra.socket },
       };
     } catch (error) {
       return [toGraphQLError(error, log)];
     }
   }
 
-  return {
+  const hooks: OperationHooks = {
     onSubscribe,
-    execute: (args) => enveloped(args).execute(withoutRoot(args)),
+    execute: (args) => answer(enveloped(args).socket, enveloped(args).execute(withoutRoot(args))),
     async subscribe(args) {
       const result = await enveloped(args).subscribe(withoutRoot(args));
       return isStream(result) ? result : failing(result);
@@ -76,9 +99,24 @@ export function createOperations({ graphql, log, authenticationOf }: OperationSe
         formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
       ),
   };
+
+  return {
+    hooks,
+    async answered(socket) {
+      const patience = new AbortController();
+      await Promise.race([
+        Promise.allSettled(underWay.get(socket) ?? []),
+        sleep(ANSWER_MS, undefined, { signal: patience.signal }).catch(() => {}),
+      ]);
+      patience.abort();
+      // graphql-ws sends what it was given in the steps that follow.
+      await nextTurn();
+    },
+  };
 }
 
 interface Enveloped {
+  readonly socket: WebSocket;
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }

@@ -8,6 +8,7 @@ import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
 import { authenticateConnection } from './auth.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
+import { closeEvenly } from './drain.js';
 import { LIMITS } from './limits.js';
 import { hasAllowedOrigin } from './origins.js';
 import { createOutbox } from './outbox.js';
@@ -54,14 +55,12 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
     return true;
   }
 
-  const protocol = makeServer<Params, Extra>({
-    onConnect,
-    ...createOperations({
-      graphql,
-      log,
-      authenticationOf: (socket) => connections.get(socket)?.authentication ?? { kind: 'missing' },
-    }),
+  const operations = createOperations({
+    graphql,
+    log,
+    authenticationOf: (socket) => connections.get(socket)?.authentication ?? { kind: 'missing' },
   });
+  const protocol = makeServer<Params, Extra>({ onConnect, ...operations.hooks });
 
   const isStalled = createStallDetector(stallMs);
   const tcpConnections = new WeakMap<WebSocket, Duplex>();
@@ -131,12 +130,27 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
     },
 
     /**
-     * Closes every socket so that its client comes back elsewhere, and only then lets the operations end: one that
-     * ended before its socket would tell the client that it is complete.
+     * Closes every socket so that its client comes back elsewhere, spread over a time in ms, and only then lets the
+     * operations end: one that ended before its socket would tell the client that it is complete. What a socket has
+     * asked before is answered first, for a while.
      */
-    async close(): Promise<void> {
-      clearInterval(timer);
+    async close(overMs: number): Promise<void> {
+      const leaving = new WeakSet<WebSocket>();
+      await closeEvenly(
+        () =>
+          [...server.clients].filter((socket) => socket.readyState === socket.OPEN && !leaving.has(socket)),
+        overMs,
+        async (socket) => {
+          leaving.add(socket);
+          // Nothing new is begun.
+          socket.pause();
+          await operations.answered(socket);
+          await closeSocket(socket, CLOSE.restart);
+        },
+      );
+      // Those that were closing by themselves.
       await Promise.all([...server.clients].map((socket) => closeSocket(socket, CLOSE.restart)));
+      clearInterval(timer);
       server.close();
     },
 

@@ -42,6 +42,7 @@ export async function startParley(options: TestParleyOptions = {}): Promise<Test
     JWT_SECRET: SECRET,
     RATE_LIMITS: 'off',
     LOG_LEVEL: 'debug',
+    DRAIN_SECONDS: '0',
     ...(cluster
       ? {
           DATABASE_URL: database.url,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { expect, inject, test } from 'vitest';
 import { at, connect, LOBBY, page, request, send, signUp, subscribe } from '../helpers/client.js';
@@ -8,6 +9,7 @@ import { createTestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley } from '../helpers/parley.js';
 import { runParley } from '../helpers/process.js';
+import { openSocketOf } from '../helpers/raw-socket.js';
 
 const JWT_SECRET = 'a secret for tests, longer than 32 bytes';
 
@@ -35,6 +37,27 @@ test('two processes on one Postgres and one Redis deliver to each other', async 
   expect(await subscription.received(1)).toEqual([sent]);
   expect(await there.stop()).toEqual({ code: 0, signal: null });
   expect(await here.stop()).toEqual({ code: 0, signal: null });
+}, 60_000);
+
+test('sockets are closed over the time that is set, and a second signal ends the process at once', async () => {
+  const database = await createTestDatabase();
+  const parley = await runParley({ DATABASE_URL: database.url, JWT_SECRET, DRAIN_SECONDS: '600' });
+  const { url } = await parley.ready;
+  const alice = await signUp(url);
+  const sockets = await Promise.all([1, 2, 3].map(() => openSocketOf(alice, url.replace('http', 'ws'))));
+  const start = performance.now();
+
+  parley.kill('SIGTERM');
+  // One of three goes at once; the others have minutes.
+  expect(await Promise.race(sockets.map(({ closed }) => closed))).toMatchObject({ code: 1012 });
+  // A second signal counts only when it can't be the first one's echo.
+  await sleep(600);
+  parley.kill('SIGTERM');
+
+  expect(await parley.exited).toEqual({ code: 1, signal: null });
+  expect(performance.now() - start).toBeLessThan(10_000);
+  const codes = (await Promise.all(sockets.map(({ closed }) => closed))).map(({ code }) => code);
+  expect(codes.sort()).toEqual([1006, 1006, 1012]);
 }, 60_000);
 
 test('a Postgres that comes later is waited for, alive but not ready', async () => {

@@ -30,6 +30,7 @@ test('without any setting, everything has its documented default', () => {
     logLevel: 'info',
     rateLimits: true,
     trustedProxies: 0,
+    drainSeconds: 5,
     graphiql: true,
     introspection: true,
     production: false,
@@ -53,6 +54,7 @@ test('every setting is read', () => {
     TRUSTED_PROXIES: '2',
     GRAPHIQL: 'off',
     INTROSPECTION: 'off',
+    DRAIN_SECONDS: '60',
   };
   expect(Object.keys(env)).toEqual(settingNames);
   expect(readConfig({ ...env, NODE_ENV: 'production' })).toEqual({
@@ -73,6 +75,7 @@ test('every setting is read', () => {
     logLevel: 'silent',
     rateLimits: false,
     trustedProxies: 2,
+    drainSeconds: 60,
     graphiql: false,
     introspection: false,
     production: true,
@@ -113,6 +116,7 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['RATE_LIMITS', 'no'],
   ['TRUSTED_PROXIES', 'all'],
+  ['DRAIN_SECONDS', '601'],
   ['GRAPHIQL', 'true'],
   ['INTROSPECTION', '0'],
 ])('a mistake in %s (%j) is one line that names it', (name, value) => {
