@@ -1,4 +1,5 @@
 import type { Bus, Log } from '../domain/ports.js';
+import { createCounters } from './counters.js';
 import { type BusTarget, overEventTarget } from './event-target-bus.js';
 
 /** The bus of a single process: the platform's event target. Nothing is ever lost on it, so it never recovers. */
@@ -13,6 +14,7 @@ export function createLocalBus(log: Log): Bus {
     }),
     onRecovered: () => {},
     isReady: () => true,
+    counters: createCounters(),
     close: async () => {},
   };
 }

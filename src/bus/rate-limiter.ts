@@ -36,14 +36,7 @@ export function createRateLimiter(
   redis: { url: string; prefix: string } | null,
   log: Log,
 ): RateLimiter & { close(): void } {
-  const client =
-    redis &&
-    createRedisClient(
-      redis.url,
-      'limits',
-      { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 500 },
-      log,
-    );
+  const client = redis && createRedisClient(redis.url, 'limits', { commandTimeout: 500 }, log);
   // Object.entries widens the keys of LIMITS to string.
   const limiters = new Map(
     (Object.entries(LIMITS) as [LimitedAction, Limit][]).map(([action, { points, duration, shared }]) => {

@@ -3,8 +3,8 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRedisBus } from '../../src/bus/redis.js';
-import type { RoomChanged } from '../../src/domain/events.js';
 import type { Bus } from '../../src/domain/ports.js';
+import { change, listen, unhandledRejections } from '../helpers/bus.js';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, startSibling } from '../helpers/parley.js';
@@ -14,6 +14,7 @@ import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 let redis: PrivateRedis;
 let publisher: Redis;
 const open: Bus[] = [];
+const unhandled = unhandledRejections();
 const logged: string[] = [];
 const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
 const prefix = `test-${randomBytes(6).toString('hex')}`;
@@ -28,6 +29,7 @@ afterAll(async () => {
   publisher.disconnect();
   for (const bus of open) await bus.close();
   await redis.stop();
+  expect(unhandled).toEqual([]);
 });
 
 async function createBus(url = redis.url, busPrefix = prefix): Promise<Bus> {
@@ -35,28 +37,6 @@ async function createBus(url = redis.url, busPrefix = prefix): Promise<Bus> {
   open.push(bus);
   await expect.poll(() => bus.isReady()).toBe(true);
   return bus;
-}
-
-function change(roomId: string, text = 'hello'): RoomChanged {
-  const message = {
-    id: randomUUID(),
-    roomId,
-    seq: 1,
-    rev: 1,
-    type: 'TEXT',
-    authorId: randomUUID(),
-    text,
-    revision: 1,
-    clientMessageId: null,
-    createdAt: new Date(),
-  } as const;
-  return { roomId, epoch: '0123456789abcdef', head: { seq: 1, rev: 1 }, messages: [message] };
-}
-
-async function listen(bus: Bus, roomId: string): Promise<RoomChanged[]> {
-  const heard: RoomChanged[] = [];
-  await bus.subscribe(roomId, (event) => heard.push(event)).confirmed;
-  return heard;
 }
 
 test('what is no envelope of ours is dropped with a log line, and the next event arrives', async () => {
@@ -71,7 +51,25 @@ test('what is no envelope of ours is dropped with a log line, and the next event
   bus.publish(good);
 
   await expect.poll(() => heard).toEqual([good]);
-  expect(logged.filter((line) => line.includes('no envelope of ours')).length).toBeGreaterThanOrEqual(4);
+  expect(bus.counters.droppedEnvelopes).toBe(5);
+  expect(logged.some((line) => line.includes('no envelope of ours'))).toBe(true);
+});
+
+test('a flood of junk is counted piece by piece, and writes a line a second', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard = await listen(bus, roomId);
+  const lines = () => logged.filter((line) => line.includes('no envelope of ours')).length;
+  const linesBefore = lines();
+  const startedAt = performance.now();
+
+  await Promise.all(Array.from({ length: 500 }, () => publisher.publish(`${prefix}:0:room:${roomId}`, '{')));
+  bus.publish(change(roomId));
+  await expect.poll(() => heard.length).toBe(1);
+
+  expect(bus.counters.droppedEnvelopes).toBe(500);
+  expect(lines() - linesBefore).toBeGreaterThan(0);
+  expect(lines() - linesBefore).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 1000);
 });
 
 test('a change too large for the bus arrives as its head alone', async () => {
@@ -118,6 +116,35 @@ test('after a restart of Redis the bus says that it recovered, and events flow',
   bus.publish(change(roomId, 'found'));
 
   await expect.poll(() => heard.map(({ messages }) => messages[0]?.text)).toEqual(['found']);
+  expect(bus.counters).toMatchObject({ unpublished: 1, reconnects: 2, timeouts: 0 });
+});
+
+test('who listens while Redis is away is confirmed only when it is back, and one that leaves at once', async () => {
+  const bus = await createBus();
+  const [waiting, leaving] = [randomUUID(), randomUUID()];
+  await listen(bus, waiting);
+  await redis.kill();
+  await expect.poll(() => bus.isReady()).toBe(false);
+
+  let confirmed = false;
+  const again = listen(bus, waiting).then(() => {
+    confirmed = true;
+  });
+  const left = bus.subscribe(leaving, () => {});
+  left.unsubscribe();
+  await left.confirmed;
+  expect(confirmed).toBe(false);
+  await redis.restart();
+  await again;
+});
+
+test('closing the bus confirms what Redis never did', async () => {
+  const bus = createRedisBus({ url: `redis://127.0.0.1:${await freePort()}`, prefix, log });
+  const { confirmed } = bus.subscribe(randomUUID(), () => {});
+
+  await bus.close();
+
+  await confirmed;
 });
 
 test('a bus that starts before Redis becomes ready by itself', async () => {
@@ -125,9 +152,16 @@ test('a bus that starts before Redis becomes ready by itself', async () => {
   const bus = createRedisBus({ url: `redis://127.0.0.1:${port}`, prefix, log });
   open.push(bus);
   expect(bus.isReady()).toBe(false);
+  const roomId = randomUUID();
+  const listening = listen(bus, roomId);
+  bus.publish(change(roomId, 'lost'));
 
   const late = await startRedis({ port });
+  const heard = await listening;
   await expect.poll(() => bus.isReady(), { timeout: 10_000 }).toBe(true);
+  bus.publish(change(roomId, 'found'));
+  await expect.poll(() => heard.map(({ messages }) => messages[0]?.text)).toEqual(['found']);
+  expect(bus.counters).toMatchObject({ unpublished: 1, reconnects: 0 });
 
   await bus.close();
   await late.stop();
