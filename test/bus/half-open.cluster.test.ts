@@ -1,0 +1,138 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { MOST_OUTSTANDING } from '../../src/bus/publisher.js';
+import { createRedisBus } from '../../src/bus/redis.js';
+import type { Bus } from '../../src/domain/ports.js';
+import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
+import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
+import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js';
+
+/** Connections that look alive and over which nothing comes: `near` reaches Redis through a network that swallows. */
+const PING_MS = 100;
+
+const prefix = `test-${randomBytes(6).toString('hex')}`;
+const log = pino({ level: 'silent' });
+const unhandled = unhandledRejections();
+let redis: PrivateRedis;
+let admin: Redis;
+let network: TcpProxy;
+let near: Bus;
+let far: Bus;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  admin = new Redis(redis.url);
+});
+
+beforeEach(async () => {
+  network = await startTcpProxy(redis.port);
+  near = createRedisBus({ url: `redis://127.0.0.1:${network.port}`, prefix, log, pingMs: PING_MS });
+  far = createRedisBus({ url: redis.url, prefix, log, pingMs: PING_MS });
+  await expect.poll(() => near.isReady() && far.isReady()).toBe(true);
+});
+
+afterEach(async () => {
+  await near.close();
+  await far.close();
+  await network.stop();
+});
+
+afterAll(async () => {
+  admin.disconnect();
+  await redis.stop();
+  expect(unhandled).toEqual([]);
+});
+
+async function pings(): Promise<number> {
+  return Number(/cmdstat_ping:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+}
+
+/** Resolves when Redis has answered so many pings more. */
+async function pingsAnswered(count: number): Promise<void> {
+  const before = await pings();
+  await expect.poll(pings, { timeout: 5000 }).toBeGreaterThanOrEqual(before + count);
+}
+
+test('a subscriber whose packets are swallowed notices it, listens anew and says so (D11)', async () => {
+  const roomId = randomUUID();
+  const heard = await listen(near, roomId);
+  const recovered = new Promise<void>((resolve) => near.onRecovered(resolve));
+
+  network.swallow();
+  network.restore();
+  far.publish(change(roomId, 'swallowed'));
+  await recovered;
+  far.publish(change(roomId, 'heard'));
+
+  await expect.poll(() => textsOf(heard)).toEqual(['heard']);
+  // Its own connection and the publisher's, each once: the new ones were left alone.
+  await expect.poll(() => near.counters).toMatchObject({ timeouts: 2, reconnects: 2 });
+});
+
+test('a publisher whose packets are swallowed keeps few of them, notices it and publishes again', async () => {
+  const roomId = randomUUID();
+  const heard = await listen(far, roomId);
+  const many = MOST_OUTSTANDING + 500;
+
+  network.swallow();
+  for (let count = 0; count < many; count += 1) near.publish(change(roomId, 'swallowed'));
+  expect(near.counters.unpublished).toBe(500);
+  network.restore();
+  await expect.poll(() => near.counters).toMatchObject({ unpublished: many, reconnects: 2 });
+  near.publish(change(roomId, 'published'));
+
+  await expect.poll(() => textsOf(heard)).toEqual(['published']);
+});
+
+test('while also new connections are swallowed the bus is not ready, tries again, and recovers by itself', async () => {
+  const roomId = randomUUID();
+  const heard = await listen(near, roomId);
+
+  network.swallow();
+  await expect.poll(() => near.isReady()).toBe(false);
+  // More than its two connections, so also in the handshake.
+  await expect.poll(() => near.counters.timeouts, { timeout: 5000 }).toBeGreaterThan(3);
+  expect(near.isReady()).toBe(false);
+  network.restore();
+
+  await expect.poll(() => near.isReady(), { timeout: 5000 }).toBe(true);
+  far.publish(change(roomId, 'heard'));
+  await expect.poll(() => textsOf(heard)).toEqual(['heard']);
+});
+
+test('connections that are cut stand again without a time-out', async () => {
+  const roomId = randomUUID();
+  const heard = await listen(near, roomId);
+  const recovered = new Promise<void>((resolve) => near.onRecovered(resolve));
+
+  network.cut();
+  await recovered;
+  far.publish(change(roomId, 'heard'));
+
+  await expect.poll(() => textsOf(heard)).toEqual(['heard']);
+  await expect.poll(() => near.counters).toMatchObject({ timeouts: 0, reconnects: 2 });
+});
+
+test('a connection that answers is left alone, subscribed or not, also after a pause of the process', async () => {
+  await listen(far, randomUUID());
+  const accepted = network.accepted;
+  await pingsAnswered(20);
+
+  // Blocks the event loop, so that pings come due while their answers lie unread.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 * PING_MS);
+  await pingsAnswered(20);
+
+  expect(far.counters).toMatchObject({ timeouts: 0, reconnects: 0 });
+  expect(near.counters).toMatchObject({ reconnects: 0 });
+  expect(network.accepted).toBe(accepted);
+});
+
+test('closing a bus whose packets are swallowed takes no answer', async () => {
+  network.swallow();
+  await near.close();
+
+  expect(near.isReady()).toBe(false);
+  expect(() => near.publish(change(randomUUID()))).not.toThrow();
+});
