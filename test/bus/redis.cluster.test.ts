@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -133,6 +134,8 @@ test('who listens while Redis is away is confirmed only when it is back, and one
   const left = bus.subscribe(leaving, () => {});
   left.unsubscribe();
   await left.confirmed;
+  // Whatever was settled by now has said so after a turn of the event loop.
+  await nextTurn();
   expect(confirmed).toBe(false);
   await redis.restart();
   await again;

@@ -5,8 +5,6 @@ import { stopInTheEnd } from './stopping.js';
 /** A network in front of a server of this machine, which may fail as networks do. */
 export interface TcpProxy {
   readonly port: number;
-  /** How many connections were made to it, ever. */
-  readonly accepted: number;
   /**
    * From now on no packet passes, neither way, nor the news that a connection ended; new connections are accepted, and
    * just as mute. Neither side can tell, as with a router that forgot its connections.
@@ -29,11 +27,9 @@ interface Link {
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const links = new Set<Link>();
   let swallowing = false;
-  let accepted = 0;
 
   // Half open: an end that is seen is passed on by us, or not.
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    accepted += 1;
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
     const link: Link = { ends: [client, upstream], mute: swallowing };
     links.add(link);
@@ -72,9 +68,6 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   return {
     // A server that listens on TCP has such an address.
     port: (server.address() as AddressInfo).port,
-    get accepted() {
-      return accepted;
-    },
     swallow() {
       swallowing = true;
       for (const link of links) link.mute = true;
