@@ -15,7 +15,7 @@ import { encodeGlobalId } from './graphql/global-id.js';
 import type { Logger } from './log.js';
 import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
 import { startEmbeddedPostgres } from './storage/embedded-postgres.js';
-import { readEpoch } from './storage/epoch.js';
+import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
@@ -84,10 +84,10 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const history: History = { epoch: await readEpoch(db) };
     const stores = {
       users: createUserStore(db),
-      rooms: createRoomStore(db, history),
-      messages: createMessageStore(db, history),
+      rooms: createRoomStore(db),
+      messages: createMessageStore(db),
     };
-    const feeds = createFeeds({ messages: stores.messages, bus, history, log });
+    const feeds = createFeeds({ messages: stores.messages, epochs: createEpochStore(db), bus, history, log });
     started.push(() => feeds.close());
     const { deliver } = feeds;
     const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver });

@@ -12,10 +12,12 @@ const messageForm = z.object({
   rev: counter,
   type: z.enum(MESSAGE_TYPES),
   authorId: z.guid().nullable(),
+  subjectId: z.guid().nullish(),
   text: z.string(),
   revision: counter,
   clientMessageId: z.string().nullable(),
   createdAt: z.number(),
+  changedAt: z.number().nullish(),
 });
 
 /** Version 1. Another version comes with another number, and instances of both live through a rolling restart. */
@@ -29,9 +31,10 @@ const envelopeForm = z.object({
 });
 
 export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {
-  const rows = messages.map(({ roomId: _, createdAt, ...row }) => ({
+  const rows = messages.map(({ roomId: _, createdAt, changedAt, ...row }) => ({
     ...row,
     createdAt: createdAt.getTime(),
+    changedAt: changedAt?.getTime(),
   }));
   const encode = (kept: typeof rows) => JSON.stringify({ v: 1, roomId, epoch, ...head, messages: kept });
   const whole = encode(rows);
@@ -45,6 +48,12 @@ export function decodeEnvelope(text: string): RoomChanged {
     roomId,
     epoch,
     head: { seq, rev },
-    messages: messages.map((row) => ({ ...row, roomId, createdAt: new Date(row.createdAt) })),
+    messages: messages.map(({ subjectId = null, createdAt, changedAt, ...row }) => ({
+      ...row,
+      roomId,
+      subjectId,
+      createdAt: new Date(createdAt),
+      changedAt: changedAt == null ? null : new Date(changedAt),
+    })),
   };
 }

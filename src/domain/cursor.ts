@@ -1,4 +1,5 @@
-import { BadUserInputError, HistoryGapError } from './errors.js';
+import { BadUserInputError, HistoryGapError, type HistoryGapReason } from './errors.js';
+import type { Head } from './events.js';
 import { bytesToUuid, uuidToBytes } from './id.js';
 
 /**
@@ -67,9 +68,32 @@ export function decodeMessageCursor(text: string, roomId: string, argument: stri
   return cursor;
 }
 
-/** @throws HistoryGapError (`RESET`) where the cursor is of another history, or ahead of what the database holds. */
-export function assertWithinHistory(cursor: MessageCursor, epoch: string, lastSeq: number): void {
-  if (cursor.epoch !== epoch || cursor.seq > lastSeq) throw new HistoryGapError('RESET');
+/**
+ * As `decodeMessageCursor`, but of a position only.
+ *
+ * @throws BadUserInputError naming the argument, also for a message's own cursor: it does not say which changes of older
+ *   messages were seen.
+ */
+export function decodePositionCursor(text: string, roomId: string, argument: string): MessageCursor {
+  const cursor = decodeMessageCursor(text, roomId, argument);
+  if (cursor.rev === null)
+    throw new BadUserInputError(
+      argument,
+      `\`${argument}\` must be a \`liveCursor\` or the \`cursor\` of an event: that of an edge does not say which changes were seen.`,
+    );
+  return cursor;
+}
+
+/** Why what lies behind a cursor can't be told; null where it can. */
+export function gapBefore(cursor: MessageCursor, epoch: string, head: Head): HistoryGapReason | null {
+  const isAhead = cursor.seq > head.seq || (cursor.rev !== null && cursor.rev > head.rev);
+  return cursor.epoch !== epoch || isAhead ? 'RESET' : null;
+}
+
+/** @throws HistoryGapError where what lies behind the cursor can't be told. */
+export function assertWithinHistory(cursor: MessageCursor, epoch: string, head: Head): void {
+  const gap = gapBefore(cursor, epoch, head);
+  if (gap) throw new HistoryGapError(gap);
 }
 
 export function encodeRoomCursor({ lastActivityAt, roomId }: RoomCursor): string {

@@ -102,10 +102,13 @@ export class BadUserInputError extends Error {
   }
 }
 
+/** `EXPIRED`: the room no longer keeps it. `RESET`: it is of another history, before a backup was restored, say. */
+export type HistoryGapReason = 'EXPIRED' | 'RESET';
+
 /** What lies behind a cursor can't be told any more: the client fetches a page anew. */
 export class HistoryGapError extends Error {
   override name = 'HistoryGapError';
-  constructor(readonly reason: 'EXPIRED' | 'RESET') {
+  constructor(readonly reason: HistoryGapReason) {
     super(
       reason === 'RESET'
         ? 'The cursor is of another history of this room: fetch roomMessages again.'

@@ -6,6 +6,20 @@ export interface Head {
   readonly rev: number;
 }
 
+/** How far a reader is. `rev` null: only messages count for them, not what became of older ones. */
+export interface Position {
+  readonly seq: number;
+  readonly rev: number | null;
+}
+
+/** What happened to a message, as it stands now, and where a reader is who has seen this and all before it. */
+export interface MessageEvent {
+  /** `added`: the next of the sequence. `changed`: one that stood there already. */
+  readonly kind: 'added' | 'changed';
+  readonly message: Message;
+  readonly position: Position;
+}
+
 /**
  * What instances tell each other of a room, after the commit and never before: the only kind of event on the bus.
  * It is a doorbell. Whoever misses it finds the same in the database within a tick.

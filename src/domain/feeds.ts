@@ -1,8 +1,8 @@
 import { HistoryGapError } from './errors.js';
-import type { Head, RoomChanged } from './events.js';
+import type { RoomChanged } from './events.js';
 import { createFeed, type Feed } from './feed.js';
 import type { History } from './message.js';
-import type { Bus, Log, MessageStore } from './ports.js';
+import type { Bus, EpochStore, Log, MessageStore } from './ports.js';
 
 /** How long attaching waits for the bus before it lives on the tick, in ms. */
 const SUBSCRIBE_WAIT_MS = 500;
@@ -11,8 +11,13 @@ const LINGER_MS = 500;
 /** How often all heads are compared with the database, in ms: the longest that a lost event stays lost. */
 const TICK_MS = 1000;
 
+/** Events that a feed which is still opening keeps for later. */
+const MOST_EARLY_EVENTS = 100;
+
 interface Entry {
   readonly opening: Promise<Feed | null>;
+  /** What was heard while the feed opened. */
+  readonly heard: RoomChanged[];
   feed: Feed | null;
   unsubscribe(): void;
   subscribers: number;
@@ -26,15 +31,16 @@ export interface Attachment {
   release(): void;
 }
 
-export interface FeedServices {
+export interface FeedsServices {
   readonly messages: MessageStore;
+  readonly epochs: EpochStore;
   readonly bus: Bus;
   readonly history: History;
   readonly log: Log;
 }
 
 /** The feeds of this instance: one for each room that somebody here watches. */
-export function createFeeds({ messages, bus, history, log }: FeedServices) {
+export function createFeeds({ messages, epochs, bus, history, log }: FeedsServices) {
   const entries = new Map<string, Entry>();
   let ticking = false;
   let databaseAway = false;
@@ -49,17 +55,27 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
     if (ticking) return;
     ticking = true;
     try {
-      // Those that stood before the question: one that was opened meanwhile is not in the answer.
-      const asked = [...entries].flatMap(([roomId, { feed }]) => (feed ? [{ roomId, feed }] : []));
+      // As they stand before the question: what comes meanwhile is not in the answer.
+      const asked = [...entries].flatMap(([roomId, { feed }]) =>
+        feed ? [{ roomId, feed, head: feed.head }] : [],
+      );
+      // It may be another database that comes back.
+      if (databaseAway) await epochs.check();
       const { epoch, heads } = await messages.readHeads(asked.map(({ roomId }) => roomId));
       if (databaseAway) log.info({}, 'The database answers again');
       databaseAway = false;
-      const reset = epoch !== history.epoch;
-      if (reset)
+      if (epoch !== history.epoch) {
         log.warn({ epoch }, 'The database holds another history: subscribers are told to start again');
-      history.epoch = epoch;
-      for (const { roomId, feed } of asked)
-        if (entries.get(roomId)?.feed === feed) compare(roomId, feed, heads.get(roomId), reset);
+        history.epoch = epoch;
+        for (const { roomId, feed } of asked) reset(roomId, feed);
+        return;
+      }
+      for (const { roomId, feed, head } of asked) {
+        const found = heads.get(roomId);
+        if (!found) reset(roomId, feed);
+        else if (found.rev < head.rev) return onContradiction(roomId);
+        else feed.reach(found);
+      }
     } catch (error) {
       if (!databaseAway)
         log.warn({ error: String(error) }, 'The database does not answer: feeds wait for it');
@@ -69,19 +85,34 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
     }
   }
 
-  function compare(roomId: string, feed: Feed, head: Head | undefined, reset: boolean): void {
-    if (reset || !head) {
-      feed.fail(new HistoryGapError('RESET'));
-      end(roomId);
-    } else feed.reach(head);
+  /** What was committed once is gone: an older copy of the database is in its place. A new epoch tells everyone. */
+  function onContradiction(roomId: string): void {
+    log.error({ roomId }, 'The database has lost what it held before: it is taken for another history');
+    epochs
+      .renew(history.epoch)
+      .then(tick)
+      .catch((error) => log.warn({ error: String(error) }, 'The next tick tries to make a new epoch'));
+  }
+
+  function reset(roomId: string, feed: Feed): void {
+    if (entries.get(roomId)?.feed !== feed) return;
+    feed.fail(new HistoryGapError('RESET'));
+    end(roomId);
+  }
+
+  function hear(change: RoomChanged): void {
+    // Somebody knows of another history already.
+    if (change.epoch !== history.epoch) return void tick();
+    const entry = entries.get(change.roomId);
+    if (entry?.feed) entry.feed.apply(change);
+    else if (entry && entry.heard.length < MOST_EARLY_EVENTS) entry.heard.push(change);
   }
 
   function open(roomId: string): Entry {
-    const subscription = bus.subscribe(roomId, (change) => {
-      if (change.epoch === history.epoch) entry.feed?.apply(change);
-    });
+    const subscription = bus.subscribe(roomId, hear);
     const entry: Entry = {
       opening: start(),
+      heard: [],
       feed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
@@ -95,8 +126,13 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
       // Read after the subscription stands: what is published from here on is heard, what came before is in the head.
       const head = (await messages.readHeads([roomId])).heads.get(roomId);
       if (!head) return null;
-      const feed = createFeed(roomId, head, messages, log);
+      const feed = createFeed(roomId, head, {
+        messages,
+        log,
+        onContradiction: () => onContradiction(roomId),
+      });
       entry.feed = feed;
+      for (const change of entry.heard.splice(0)) feed.apply(change);
       if (entries.get(roomId) !== entry) feed.close();
       return feed;
     }
@@ -135,7 +171,7 @@ export function createFeeds({ messages, bus, history, log }: FeedServices) {
 
     /** Delivers what this instance has just committed: to its own subscribers at once, and to the other instances. */
     deliver(change: RoomChanged): void {
-      entries.get(change.roomId)?.feed?.apply(change);
+      hear(change);
       bus.publish(change);
     },
 

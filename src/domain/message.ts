@@ -14,7 +14,7 @@ import { createSendQueue } from './send-queue.js';
 import { assertValid, textIssues } from './text.js';
 import type { Viewer } from './user.js';
 
-export const MESSAGE_TYPES = ['TEXT', 'MEMBER_JOINED'] as const;
+export const MESSAGE_TYPES = ['TEXT', 'MEMBER_JOINED', 'MEMBER_LEFT', 'MEMBER_REMOVED'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 export interface Message {
@@ -26,11 +26,20 @@ export interface Message {
   readonly rev: number;
   readonly type: MessageType;
   readonly authorId: string | null;
+  /** Whom it concerns: who joined, left or was removed. Null in TEXT, and where the account is gone. */
+  readonly subjectId: string | null;
   readonly text: string;
   /** 1, and one more with every change of this message. */
   readonly revision: number;
   readonly clientMessageId: string | null;
   readonly createdAt: Date;
+  /** When it was last changed; null where it never was. */
+  readonly changedAt: Date | null;
+}
+
+/** Whether this message tells that the person may no longer read the room. */
+export function endsMembershipOf(userId: string, { type, subjectId }: Message): boolean {
+  return (type === 'MEMBER_LEFT' || type === 'MEMBER_REMOVED') && subjectId === userId;
 }
 
 /** A message that is not stored yet. The id is made here, so that an unknown outcome can be looked up. */
@@ -52,8 +61,9 @@ export interface MessagePage extends Page<MessageEdge> {
   readonly liveCursor: string;
 }
 
-/** Which history the database holds: a random id, changed where a backup was restored. */
+/** Which history the database holds, as far as this instance knows. */
 export interface History {
+  /** A random id, changed where a backup was restored. The tick of the feeds keeps it up to date. */
   epoch: string;
 }
 
@@ -125,7 +135,7 @@ export function createMessages({ messages, limits, history, deliver }: MessageSe
       if (!snapshot.isMember) throw notAReader();
       const { head, messages: items } = snapshot;
       for (const cursor of [range.after, range.before])
-        if (cursor) assertWithinHistory(cursor, history.epoch, head.seq);
+        if (cursor) assertWithinHistory(cursor, history.epoch, head);
       const end = items.at(-1)?.seq ?? emptyPageEnd(range, head.seq);
       return {
         items: items.map((message) => messageEdge(history, message)),

@@ -38,6 +38,16 @@ export interface RoomStore {
     room: Room;
     change: RoomChanged | null;
   } | null>;
+  /**
+   * Ends a membership, by the person themselves or by another. Null where they were no member.
+   * Who may remove whom is not decided here.
+   */
+  removeMember(input: {
+    roomId: string;
+    userId: string;
+    actorId: string;
+    messageId: string;
+  }): Promise<RoomChanged | null>;
   /** Those of the rooms that the user may see, with whether they are a member. */
   findVisible(ids: readonly string[], userId: string): Promise<{ room: Room; isMember: boolean }[]>;
   listPublic(range: ListRange): Promise<Page<Room>>;
@@ -55,9 +65,23 @@ export interface MessageSnapshot {
   readonly head: Head;
   /** False: the room is public, and `messages` is empty because the reader is not in it. */
   readonly isMember: boolean;
-  /** By `seq`. */
   readonly messages: readonly Message[];
 }
+
+/** Which changes of older messages are read: `size` of those with `seq` at most this, after one `rev` up to another. */
+export interface ChangeRange {
+  readonly seq: number;
+  /** Exclusive. */
+  readonly after: number;
+  /** Inclusive. */
+  readonly upTo: number;
+  readonly size: number;
+}
+
+/** What became of a change of a message. `not-found` hides a room from those outside it. */
+export type EditOutcome =
+  | { readonly kind: 'edited'; readonly change: RoomChanged }
+  | { readonly kind: 'not-found' | 'not-author' };
 
 export interface MessageStore {
   /**
@@ -70,18 +94,33 @@ export interface MessageStore {
     roomId: string,
     drafts: readonly MessageDraft[],
   ): Promise<{ outcomes: SendOutcome[]; change: RoomChanged | null }>;
-  /** Null where there is no such room for the reader. */
+  /** Changes the text of a message; only its author may, while they are a member. */
+  edit(input: { roomId: string; messageId: string; editorId: string; text: string }): Promise<EditOutcome>;
+  /** By `seq`. Null where there is no such room for the reader. */
   read(roomId: string, readerId: string, range: MessageRange): Promise<MessageSnapshot | null>;
+  /** By `rev`: messages as they stand now, each by its latest change. Null where there is no such room for the reader. */
+  readChanges(roomId: string, readerId: string, range: ChangeRange): Promise<MessageSnapshot | null>;
   /** Those of the messages whose room has the reader as a member. */
   findByIds(ids: readonly string[], readerId: string): Promise<Message[]>;
-  /** Messages after `seq`, oldest first and at most `limit`, and the head, in one snapshot. Checks nobody's access. */
+  /**
+   * Messages that were sent or changed after `rev`, by `rev` and at most `limit`, and the head, in one snapshot.
+   * Checks nobody's access.
+   */
   readSince(
     roomId: string,
-    seq: number,
+    rev: number,
     limit: number,
   ): Promise<{ head: Head; messages: readonly Message[] } | null>;
-  /** The heads of the rooms, and the epoch that they are of. */
+  /** The heads of the rooms, and the epoch that they are of, in one snapshot. */
   readHeads(roomIds: readonly string[]): Promise<{ epoch: string; heads: ReadonlyMap<string, Head> }>;
+}
+
+/** The epoch of the database: which history of all rooms it holds. */
+export interface EpochStore {
+  /** Makes a new one where the data stands on another server or timeline than it was made on. */
+  check(): Promise<void>;
+  /** Makes a new one, unless another than `known` was made meanwhile. */
+  renew(known: string): Promise<void>;
 }
 
 /**

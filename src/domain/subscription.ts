@@ -1,9 +1,15 @@
-import { assertWithinHistory, decodeMessageCursor, type MessageCursor } from './cursor.js';
-import { ServiceUnavailableError } from './errors.js';
-import type { Head } from './events.js';
-import type { Feed } from './feed.js';
+import {
+  decodeMessageCursor,
+  decodePositionCursor,
+  encodeMessageCursor,
+  gapBefore,
+  type MessageCursor,
+} from './cursor.js';
+import { HistoryGapError, type HistoryGapReason, ServiceUnavailableError } from './errors.js';
+import type { Head, MessageEvent, Position } from './events.js';
 import type { Attachment, Feeds } from './feeds.js';
 import {
+  endsMembershipOf,
   type History,
   type Message,
   type MessageEdge,
@@ -11,96 +17,168 @@ import {
   noSuchRoom,
   notAReader,
 } from './message.js';
-import { LARGEST_PAGE_SIZE } from './page.js';
-import type { MessageSnapshot, MessageStore } from './ports.js';
+import type { MessageStore } from './ports.js';
+import { createReplays, type Reader, whenAvailable } from './replay.js';
 import type { Viewer } from './user.js';
 
-/** How long a subscriber who needs the database waits between tries while it is away, in ms. */
-const RETRY_MS = 1000;
-
 export interface SubscriptionServices {
-  readonly messages: Pick<MessageStore, 'read'>;
+  readonly messages: Pick<MessageStore, 'read' | 'readChanges'>;
   readonly feeds: Feeds;
   readonly history: History;
 }
 
-/** The deliveries of one subscription. `return()` ends it at once, also while `next()` waits. */
-export type MessageEdges = AsyncIterableIterator<MessageEdge, void, void> &
-  Required<Pick<AsyncIterator<MessageEdge, void, void>, 'return' | 'throw'>>;
+/** What one subscription delivers. `return()` ends it at once, also while `next()` waits. */
+export type Deliveries<Event> = AsyncIterableIterator<Event, void, void> &
+  Required<Pick<AsyncIterator<Event, void, void>, 'return' | 'throw'>>;
+
+interface RoomEventFields {
+  /** Resumes from here. */
+  readonly cursor: string;
+  readonly roomId: string;
+  readonly occurredAt: Date;
+}
+
+/** What happens in a room, for a client that keeps all of it in step. */
+export type RoomEvent = RoomEventFields &
+  (
+    | { readonly kind: 'added'; readonly edge: MessageEdge }
+    | { readonly kind: 'changed'; readonly message: Message }
+    /** All before it has been delivered: what follows is live. Once a subscription. */
+    | { readonly kind: 'caught-up' }
+    /** What lies before it can't be told: the client fetches a page. */
+    | { readonly kind: 'gap'; readonly reason: HistoryGapReason }
+  );
+
+type Delivery =
+  | MessageEvent
+  | { readonly kind: 'caught-up'; readonly position: Position }
+  | { readonly kind: 'gap'; readonly position: Position; readonly reason: HistoryGapReason };
+
+/** What a subscription was asked for. */
+interface Request {
+  readonly viewer: Viewer;
+  readonly roomId: string;
+  /** Null: from now on. */
+  readonly after: MessageCursor | null;
+  /** Only added messages, or also what becomes of older ones. */
+  readonly only: 'added' | 'all';
+  readonly signal: AbortSignal;
+}
+
+/** A reader at a room's feed, as of the moment when their access was checked. */
+interface Session {
+  readonly reader: Reader;
+  readonly attachment: Attachment;
+  readonly head: Head;
+  readonly start: Position;
+  /** Why the reader starts at the head instead of where they asked to. */
+  readonly gap: HistoryGapReason | null;
+}
 
 export function createSubscriptions({ messages, feeds, history }: SubscriptionServices) {
-  /**
-   * The room's messages between `after` and `target`, oldest first, one page at most, with the head as of that snapshot.
-   * Each page checks the reader's access in its own snapshot.
-   */
-  async function read(viewer: Viewer, roomId: string, after: number | null, target: Head | null) {
-    const cursor = (seq: number): MessageCursor => ({ roomId, epoch: history.epoch, seq, rev: null });
-    const snapshot = await messages.read(roomId, viewer.userId, {
-      from: 'start',
-      size: after === null ? 0 : LARGEST_PAGE_SIZE,
-      after: after === null ? null : cursor(after),
-      before: target && cursor(target.seq + 1),
-    });
-    if (!snapshot) throw noSuchRoom();
-    if (!snapshot.isMember) throw notAReader();
-    return snapshot;
-  }
+  const replays = createReplays(messages);
 
-  /** As `read`, but waits while the database is away: that ends no subscription. */
-  async function readWhenAvailable(
-    signal: AbortSignal,
-    ...args: Parameters<typeof read>
-  ): Promise<MessageSnapshot> {
-    for (;;) {
-      try {
-        return await read(...args);
-      } catch (error) {
-        if (!(error instanceof ServiceUnavailableError) || signal.aborted) throw error;
-        await sleep(RETRY_MS, signal);
-      }
+  /** @throws BadUserInputError, ForbiddenError, ServiceUnavailableError; HistoryGapError where only messages count. */
+  async function open({ viewer, roomId, after, only, signal }: Request): Promise<Session> {
+    const attachment = await feeds.attach(roomId);
+    if (!attachment) throw noSuchRoom();
+    try {
+      const reader = { roomId, userId: viewer.userId, signal, checkedSeq: 0 };
+      const head = await replays.head(reader);
+      const gap = after && gapBefore(after, history.epoch, head);
+      if (gap && only === 'added') throw new HistoryGapError(gap);
+      const { seq, rev } = gap ? head : (after ?? head);
+      return { reader, attachment, head, start: { seq, rev: only === 'added' ? null : rev }, gap };
+    } catch (error) {
+      attachment.release();
+      throw error;
     }
   }
 
   /**
-   * Replay, cut over, live. The replay runs up to the head of its first snapshot, a target that does not move; what
-   * came meanwhile is in the feed's ring by then, or else is the next replay. The subscriber's place in the sequence
-   * decides alone what comes next, so nothing is skipped or repeated wherever a message came from.
+   * Replay, cut over, live. While the feed holds the reader's position they are served from it; else the database
+   * tells what is missing, up to a target that does not move, and then the feed is asked again. The position alone
+   * decides what comes next, so nothing is skipped or repeated wherever an event came from.
    */
-  async function* follow(
-    viewer: Viewer,
-    feed: Feed,
-    roomId: string,
-    first: MessageSnapshot,
-    start: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Message, void, void> {
+  async function* follow({ reader, attachment, head, start }: Session): AsyncGenerator<Delivery, void, void> {
+    const { feed } = attachment;
+    const isNews = newsFilter();
     let position = start;
-    let page = first;
-    let target = first.head;
-    while (!signal.aborted) {
-      for (const message of page.messages) {
-        yield message;
-        position = message.seq;
-      }
-      if (position < target.seq) {
-        page = await readWhenAvailable(signal, viewer, roomId, position, target);
-        continue;
-      }
-      feed.reach(target);
-      let live = feed.after(position);
-      while (live && !signal.aborted) {
-        for (const message of live) {
-          yield message;
-          position = message.seq;
+    let isCaughtUp = false;
+    feed.reach(head);
+
+    while (!reader.signal.aborted) {
+      if (feed.failure) throw feed.failure;
+      const step = feed.next(position);
+      if (step === 'not-held') {
+        const { target, events } = await replays.start(reader, position);
+        for await (const event of events) if (isNews(event, target)) yield event;
+        position = { ...target, rev: position.rev === null ? null : target.rev };
+        feed.reach(target);
+      } else if (!isCaughtUp && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
+        isCaughtUp = true;
+        yield { kind: 'caught-up', position };
+      } else if (step === 'at-head') await feed.changed(reader.signal);
+      else {
+        for (const event of step.events) {
+          if (endsAccess(reader, event)) throw notAReader();
+          const isPast = event.kind === 'added' && event.message.seq <= position.seq;
+          if (!isPast && isNews(event, step.to)) yield event;
         }
-        if (feed.failure) throw feed.failure;
-        if (live.length === 0) await feed.changed(signal);
-        live = feed.after(position);
+        position = { ...step.to, rev: position.rev === null ? null : step.to.rev };
       }
-      if (signal.aborted) return;
-      page = await readWhenAvailable(signal, viewer, roomId, position, null);
-      target = page.head;
     }
+  }
+
+  /** Sessions one after the other: where the history was reset, a reader of everything is told so and goes on. */
+  async function* deliveries(request: Request, first: Session | null): AsyncGenerator<Delivery, void, void> {
+    let session = first ?? (await whenAvailable(request.signal, () => open(request)));
+    try {
+      for (let { gap } = session; ; ) {
+        if (gap) yield { kind: 'gap', reason: gap, position: session.start };
+        try {
+          return yield* follow(session);
+        } catch (error) {
+          if (request.only === 'added' || !(error instanceof HistoryGapError)) throw error;
+          session.attachment.release();
+          session = await whenAvailable(request.signal, () => open({ ...request, after: null }));
+          gap = error.reason;
+        }
+      }
+    } finally {
+      session.attachment.release();
+    }
+  }
+
+  /**
+   * Starts at once, so that a mistake of the client's is told before anything else. While the database is away there
+   * is nothing to tell: the subscription waits for it.
+   */
+  async function subscribe<Event>(
+    request: Omit<Request, 'signal'>,
+    toEvent: (delivery: Delivery) => Event | null,
+  ): Promise<Deliveries<Event>> {
+    const end = new AbortController();
+    const whole = { ...request, signal: end.signal };
+    const first = await open(whole).catch((error: unknown) => {
+      if (error instanceof ServiceUnavailableError) return null;
+      throw error;
+    });
+    async function* events(): AsyncGenerator<Event, void, void> {
+      for await (const delivery of deliveries(whole, first)) {
+        const event = toEvent(delivery);
+        if (event !== null) yield event;
+      }
+    }
+    return endable(events(), () => {
+      end.abort();
+      // Where nobody has called `next()` yet, nothing else does.
+      first?.attachment.release();
+    });
+  }
+
+  function positionCursor(roomId: string, { seq, rev }: Position): string {
+    return encodeMessageCursor({ roomId, epoch: history.epoch, seq, rev });
   }
 
   return {
@@ -108,83 +186,104 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
      * Every message of the room after the cursor, in `seq` order and each once; without a cursor, from now on.
      * `now` is when the promise resolves: all sent later is delivered.
      *
-     * @throws BadUserInputError, ForbiddenError, HistoryGapError, ServiceUnavailableError
+     * @throws BadUserInputError, ForbiddenError, HistoryGapError
      */
-    async messages(viewer: Viewer, roomId: string, after: string | null): Promise<MessageEdges> {
+    async messages(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      const attachment = await feeds.attach(roomId);
-      if (!attachment) throw noSuchRoom();
-      try {
-        const first = await read(viewer, roomId, cursor?.seq ?? null, null);
-        if (cursor) assertWithinHistory(cursor, history.epoch, first.head.seq);
-        const end = new AbortController();
-        const source = follow(
-          viewer,
-          attachment.feed,
-          roomId,
-          first,
-          cursor?.seq ?? first.head.seq,
-          end.signal,
-        );
-        return edges(source, attachment, end);
-      } catch (error) {
-        attachment.release();
-        throw error;
-      }
+      return subscribe({ viewer, roomId, after: cursor, only: 'added' }, (delivery) =>
+        delivery.kind === 'added' ? messageEdge(history, delivery.message) : null,
+      );
+    },
+
+    /**
+     * All that happens in the room after the position; without one, from now on. What was changed before is told once,
+     * as it stands now. Where the history does not reach the position, a gap is told, and what follows is live.
+     *
+     * @throws BadUserInputError, ForbiddenError
+     */
+    async events(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<RoomEvent>> {
+      const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
+      return subscribe({ viewer, roomId, after: cursor, only: 'all' }, (delivery): RoomEvent => {
+        const at = { roomId, cursor: positionCursor(roomId, delivery.position) };
+        switch (delivery.kind) {
+          case 'added': {
+            const { message } = delivery;
+            return {
+              ...at,
+              kind: 'added',
+              occurredAt: message.createdAt,
+              edge: messageEdge(history, message),
+            };
+          }
+          case 'changed': {
+            const { message } = delivery;
+            return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
+          }
+          case 'caught-up':
+            return { ...at, kind: 'caught-up', occurredAt: new Date() };
+          case 'gap':
+            return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
+        }
+      });
     },
   };
-
-  /**
-   * An async generator queues `return()` behind the `next()` it waits in: in a silent room, for ever. So this wakes
-   * it first, and releases the feed also where nobody has called `next()` yet.
-   */
-  function edges(
-    source: AsyncGenerator<Message, void, void>,
-    attachment: Attachment,
-    end: AbortController,
-  ): MessageEdges {
-    const finish = (): void => {
-      end.abort();
-      attachment.release();
-    };
-    const iterator: MessageEdges = {
-      async next() {
-        try {
-          const result = await source.next();
-          if (!result.done) return { done: false, value: messageEdge(history, result.value) };
-          finish();
-          return { done: true, value: undefined };
-        } catch (error) {
-          finish();
-          throw error;
-        }
-      },
-      async return() {
-        finish();
-        await source.return();
-        return { done: true, value: undefined };
-      },
-      async throw(error) {
-        finish();
-        await source.return();
-        throw error;
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
-  }
 }
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done);
-  });
+/** A membership that ended after the reader's was last checked. Older ends were followed by another beginning. */
+function endsAccess({ checkedSeq, userId }: Reader, { kind, message }: MessageEvent): boolean {
+  return kind === 'added' && message.seq > checkedSeq && endsMembershipOf(userId, message);
+}
+
+/**
+ * Tells what a reader has not been told yet: a replay tells a message as it stands, so its latest change may lie beyond
+ * the replay's target, and comes again with what follows.
+ */
+function newsFilter(): (event: MessageEvent, target: Head) => boolean {
+  const told = new Map<string, number>();
+  return ({ message: { id, rev } }, target) => {
+    const before = told.get(id);
+    if (rev > target.rev) told.set(id, rev);
+    else if (before !== undefined && rev >= before) told.delete(id);
+    return before === undefined || rev > before;
+  };
+}
+
+/**
+ * An async generator queues `return()` behind the `next()` it waits in: in a silent room, for ever. So `finish` is
+ * called first, which must wake it.
+ */
+function endable<Event>(source: AsyncGenerator<Event, void, void>, finish: () => void): Deliveries<Event> {
+  let isEnded = false;
+  const end = (): void => {
+    isEnded = true;
+    finish();
+  };
+  const iterator: Deliveries<Event> = {
+    async next() {
+      try {
+        const result = await source.next();
+        if (result.done) end();
+        return result;
+      } catch (error) {
+        // What fails after the end is nobody's any more.
+        if (isEnded) return { done: true, value: undefined };
+        end();
+        throw error;
+      }
+    },
+    async return() {
+      end();
+      await source.return();
+      return { done: true, value: undefined };
+    },
+    async throw(error) {
+      end();
+      await source.return();
+      throw error;
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }

@@ -25,6 +25,8 @@ const MessageType = builder.enumType('MessageType', {
   values: {
     TEXT: { description: 'Its author wrote `text`.' },
     MEMBER_JOINED: { description: 'Its author joined the room.' },
+    MEMBER_LEFT: { description: 'Its author left the room.' },
+    MEMBER_REMOVED: { description: 'Its author removed somebody from the room.' },
   } satisfies Record<(typeof MESSAGE_TYPES)[number], object>,
 });
 

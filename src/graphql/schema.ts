@@ -4,6 +4,7 @@ import './errors.js';
 import './message.js';
 import './node.js';
 import './room.js';
+import './room-event.js';
 import './scalars.js';
 import './user.js';
 import './viewer.js';

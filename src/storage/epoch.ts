@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
+import type { EpochStore } from '../domain/ports.js';
 import type { Database } from './database.js';
+import { withDomainErrors } from './errors.js';
 import { meta } from './tables.js';
 
-const EPOCH = 'epoch';
+export const EPOCH = 'epoch';
 const SERVER = 'server';
+/** Any number that all instances agree on. */
+const EPOCH_LOCK = 7_265_392;
 
 /** The history that this database holds: 16 hex digits that every cursor carries. */
 export async function readEpoch(db: Database): Promise<string> {
@@ -13,9 +17,30 @@ export async function readEpoch(db: Database): Promise<string> {
   return row.value;
 }
 
+export function createEpochStore(db: Database): EpochStore {
+  return withDomainErrors<EpochStore>({
+    check: () =>
+      db.transaction(async (tx) => {
+        // Every instance asks at the same time.
+        await tx.execute(sql`select pg_advisory_xact_lock(${EPOCH_LOCK})`);
+        await ensureEpoch(tx);
+      }),
+    async renew(known) {
+      await db
+        .update(meta)
+        .set({ value: newEpoch() })
+        .where(and(eq(meta.key, EPOCH), eq(meta.value, known)));
+    },
+  });
+}
+
+function newEpoch(): string {
+  return randomBytes(8).toString('hex');
+}
+
 /**
  * Makes the first epoch, and a new one where the data stands on another server or timeline than when it was made:
- * it was restored or copied then, and may lack what clients have seen. Runs under the migrations' lock.
+ * it was restored or copied then, and may lack what clients have seen. To be called by one instance at a time.
  *
  * @returns whether an older epoch was replaced.
  */
@@ -28,7 +53,7 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
   await db
     .insert(meta)
     .values([
-      { key: EPOCH, value: randomBytes(8).toString('hex') },
+      { key: EPOCH, value: newEpoch() },
       { key: SERVER, value: identity.server },
     ])
     .onConflictDoUpdate({ target: meta.key, set: { value: sql`excluded.value` } });

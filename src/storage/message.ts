@@ -1,12 +1,13 @@
-import { and, asc, desc, eq, exists, gt, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { Head } from '../domain/events.js';
-import type { History, Message, MessageDraft } from '../domain/message.js';
+import type { MessageDraft } from '../domain/message.js';
 import type { MessageStore, SendOutcome } from '../domain/ports.js';
 import type { Database } from './database.js';
-import { readEpoch } from './epoch.js';
+import { EPOCH } from './epoch.js';
 import { withDomainErrors } from './errors.js';
+import { type MessageRow, messageOf } from './message-row.js';
 import { retried } from './retry.js';
-import { members, messages, rooms } from './tables.js';
+import { members, messages, meta, rooms } from './tables.js';
 
 const columns = {
   id: messages.id,
@@ -15,28 +16,73 @@ const columns = {
   rev: messages.rev,
   type: messages.type,
   authorId: messages.authorId,
+  subjectId: messages.subjectId,
   text: messages.text,
   revision: messages.revision,
   clientMessageId: messages.clientMessageId,
   createdAt: messages.createdAt,
+  changedAt: messages.changedAt,
 };
 const head = { seq: rooms.lastSeq, rev: rooms.lastRev };
 
-export function createMessageStore(db: Database, history: History): MessageStore {
+export function createMessageStore(db: Database): MessageStore {
+  /**
+   * Some of a room's messages, its head and the reader's access in one statement, so in one snapshot: read after each
+   * other, a message sent in between would be in neither the page nor what follows its `liveCursor`, or in both.
+   */
+  async function readPage(
+    roomId: string,
+    readerId: string,
+    {
+      which,
+      by,
+      from,
+      size,
+    }: { which: SQL | undefined; by: 'seq' | 'rev'; from: 'start' | 'end'; size: number },
+  ) {
+    const isReader = exists(
+      db
+        .select({ one: sql`1` })
+        .from(members)
+        .where(and(eq(members.roomId, rooms.id), eq(members.userId, readerId))),
+    );
+    const page = db
+      .select(columns)
+      .from(messages)
+      .where(and(eq(messages.roomId, rooms.id), isReader, which))
+      .orderBy(from === 'start' ? asc(messages[by]) : desc(messages[by]))
+      .limit(size)
+      .as('page');
+    const rows = await db
+      .select({ head, kind: rooms.kind, isMember: sql<boolean>`${isReader}`, message: pageColumns(page) })
+      .from(rooms)
+      .leftJoinLateral(page, sql`true`)
+      .where(eq(rooms.id, roomId))
+      .orderBy(asc(page[by]));
+    const [room] = rows;
+    if (!room || (room.kind !== 'PUBLIC' && !room.isMember)) return null;
+    return {
+      head: room.head,
+      isMember: room.isMember,
+      messages: rows.flatMap(({ message }) => message ?? []),
+    };
+  }
+
   return withDomainErrors<MessageStore>({
     send: (roomId, drafts) =>
       retried(async () => {
         const rows = await db.execute<SendRow>(
-          sql`select * from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)`,
+          sql`select outcome, epoch, last_seq, last_rev, (message).*
+            from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)`,
         );
-        const outcomes = rows.map((row) => sendOutcome(roomId, row));
+        const outcomes = rows.map(sendOutcome);
         const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
         const last = rows.at(-1);
         const change =
           sent.length > 0 && last
             ? {
                 roomId,
-                epoch: history.epoch,
+                epoch: last.epoch,
                 head: { seq: last.last_seq, rev: Number(last.last_rev) },
                 messages: sent,
               }
@@ -44,42 +90,33 @@ export function createMessageStore(db: Database, history: History): MessageStore
         return { outcomes, change };
       }),
 
-    async read(roomId, readerId, { from, size, after, before }) {
-      const isReader = exists(
-        db
-          .select({ one: sql`1` })
-          .from(members)
-          .where(and(eq(members.roomId, rooms.id), eq(members.userId, readerId))),
+    async edit({ roomId, messageId, editorId, text }) {
+      const [row] = await db.execute<EditRow>(
+        sql`select outcome, epoch, last_seq, (message).*
+          from edit_message(${roomId}::uuid, ${messageId}::uuid, ${editorId}::uuid, ${text})`,
       );
-      // Page, head and access in one statement, so in one snapshot: read after each other, a message sent in between
-      // would be in neither the page nor what follows its `liveCursor`, or in both.
-      const page = db
-        .select(columns)
-        .from(messages)
-        .where(
-          and(
-            eq(messages.roomId, rooms.id),
-            isReader,
-            after ? gt(messages.seq, after.seq) : undefined,
-            before ? lt(messages.seq, before.seq) : undefined,
-          ),
-        )
-        .orderBy(from === 'start' ? asc(messages.seq) : desc(messages.seq))
-        .limit(size)
-        .as('page');
-      const rows = await db
-        .select({ head, kind: rooms.kind, isMember: sql<boolean>`${isReader}`, message: pageColumns(page) })
-        .from(rooms)
-        .leftJoinLateral(page, sql`true`)
-        .where(eq(rooms.id, roomId))
-        .orderBy(asc(page.seq));
-      const [room] = rows;
-      if (!room || (room.kind !== 'PUBLIC' && !room.isMember)) return null;
-      return {
-        head: room.head,
-        isMember: room.isMember,
-        messages: rows.flatMap(({ message }) => message ?? []),
+      if (row?.outcome !== 'edited') return { kind: row?.outcome ?? 'not-found' };
+      const message = messageOf(row);
+      const change = {
+        roomId,
+        epoch: row.epoch,
+        head: { seq: row.last_seq, rev: message.rev },
+        messages: [message],
       };
+      return { kind: 'edited', change };
+    },
+
+    read: (roomId, readerId, { from, size, after, before }) => {
+      const which = and(
+        after ? gt(messages.seq, after.seq) : undefined,
+        before ? lt(messages.seq, before.seq) : undefined,
+      );
+      return readPage(roomId, readerId, { which, by: 'seq', from, size });
+    },
+
+    readChanges: (roomId, readerId, { seq, after, upTo, size }) => {
+      const which = and(gt(messages.rev, after), lte(messages.rev, upTo), lte(messages.seq, seq));
+      return readPage(roomId, readerId, { which, by: 'rev', from: 'start', size });
     },
 
     findByIds: (ids, readerId) =>
@@ -89,12 +126,12 @@ export function createMessageStore(db: Database, history: History): MessageStore
         .innerJoin(members, and(eq(members.roomId, messages.roomId), eq(members.userId, readerId)))
         .where(inArray(messages.id, [...ids])),
 
-    async readSince(roomId, seq, limit) {
+    async readSince(roomId, rev, limit) {
       const page = db
         .select(columns)
         .from(messages)
-        .where(and(eq(messages.roomId, rooms.id), gt(messages.seq, seq)))
-        .orderBy(asc(messages.seq))
+        .where(and(eq(messages.roomId, rooms.id), gt(messages.rev, rev)))
+        .orderBy(asc(messages.rev))
         .limit(limit)
         .as('page');
       const rows = await db
@@ -102,45 +139,60 @@ export function createMessageStore(db: Database, history: History): MessageStore
         .from(rooms)
         .leftJoinLateral(page, sql`true`)
         .where(eq(rooms.id, roomId))
-        .orderBy(asc(page.seq));
+        .orderBy(asc(page.rev));
       const [room] = rows;
       return room ? { head: room.head, messages: rows.flatMap(({ message }) => message ?? []) } : null;
     },
 
     async readHeads(roomIds) {
-      const [epoch, rows] = await Promise.all([
-        readEpoch(db),
-        db
-          .select({ id: rooms.id, head })
-          .from(rooms)
-          .where(inArray(rooms.id, [...roomIds])),
-      ]);
-      return { epoch, heads: new Map<string, Head>(rows.map((row) => [row.id, row.head])) };
+      // One parameter, however many rooms there are.
+      const ids = sql`${`{${roomIds.join(',')}}`}::uuid[]`;
+      const rows = await db
+        .select({ epoch: meta.value, id: rooms.id, head })
+        .from(meta)
+        .leftJoin(rooms, sql`${rooms.id} = any(${ids})`)
+        .where(eq(meta.key, EPOCH));
+      const [first] = rows;
+      if (!first) throw new Error('The database has no epoch.');
+      const heads = rows.flatMap(({ id, head }) => (id !== null && head ? [[id, head] as const] : []));
+      return { epoch: first.epoch, heads: new Map<string, Head>(heads) };
     },
   });
 }
 
-interface SendRow extends Record<string, unknown> {
+interface SendRow extends MessageRow {
   outcome: SendOutcome['kind'];
-  id: string;
-  seq: number;
-  rev: string;
-  type: Message['type'];
-  author_id: string | null;
-  text: string;
-  revision: number;
-  client_message_id: string | null;
-  created_at: string;
+  epoch: string;
   last_seq: number;
   last_rev: string;
+}
+
+interface EditRow extends MessageRow {
+  outcome: 'edited' | 'not-found' | 'not-author';
+  epoch: string;
+  last_seq: number;
 }
 
 /** The same columns, of a subquery that selects them. */
 function pageColumns<Page extends Record<keyof typeof columns, unknown>>(
   page: Page,
 ): Pick<Page, keyof typeof columns> {
-  const { id, roomId, seq, rev, type, authorId, text, revision, clientMessageId, createdAt } = page;
-  return { id, roomId, seq, rev, type, authorId, text, revision, clientMessageId, createdAt };
+  const { id, roomId, seq, rev, type, authorId, subjectId, text, revision, clientMessageId } = page;
+  const { createdAt, changedAt } = page;
+  return {
+    id,
+    roomId,
+    seq,
+    rev,
+    type,
+    authorId,
+    subjectId,
+    text,
+    revision,
+    clientMessageId,
+    createdAt,
+    changedAt,
+  };
 }
 
 function draftRow(draft: MessageDraft) {
@@ -152,30 +204,14 @@ function draftRow(draft: MessageDraft) {
   };
 }
 
-function sendOutcome(roomId: string, row: SendRow): SendOutcome {
+function sendOutcome(row: SendRow): SendOutcome {
   switch (row.outcome) {
     case 'sent':
     case 'repeated':
-      return { kind: row.outcome, message: sentMessage(roomId, row) };
+      return { kind: row.outcome, message: messageOf(row) };
     case 'conflict':
       return { kind: row.outcome, existingId: row.id };
     default:
       return { kind: row.outcome };
   }
-}
-
-/** Rows of our own functions come without Drizzle's column types: bigint and timestamptz as text. */
-function sentMessage(roomId: string, row: SendRow): Message {
-  return {
-    id: row.id,
-    roomId,
-    seq: row.seq,
-    rev: Number(row.rev),
-    type: row.type,
-    authorId: row.author_id,
-    text: row.text,
-    revision: row.revision,
-    clientMessageId: row.client_message_id,
-    createdAt: new Date(row.created_at),
-  };
 }

@@ -1,11 +1,12 @@
 import { and, asc, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { RoomCursor } from '../domain/cursor.js';
-import type { History } from '../domain/message.js';
+import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { RoomStore } from '../domain/ports.js';
 import type { Room } from '../domain/room.js';
 import type { Database } from './database.js';
 import { withDomainErrors } from './errors.js';
+import { type MessageRow, messageOf } from './message-row.js';
 import { retried } from './retry.js';
 import { members, rooms } from './tables.js';
 
@@ -19,7 +20,7 @@ const columns = {
   memberCount: rooms.memberCount,
 };
 
-export function createRoomStore(db: Database, history: History): RoomStore {
+export function createRoomStore(db: Database): RoomStore {
   /** By activity, newest first; rooms of the same millisecond by id, so that no cursor falls between two of them. */
   async function list(scope: SQL, { from, size, after, before }: ListRange): Promise<Page<Room>> {
     const place = ({ lastActivityAt, roomId }: RoomCursor) =>
@@ -86,26 +87,22 @@ export function createRoomStore(db: Database, history: History): RoomStore {
     join: ({ roomId, userId, messageId }) =>
       retried(async () => {
         const [row] = await db.execute<JoinRow>(
-          sql`select * from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)`,
+          sql`select outcome, epoch, (message).*
+            from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)`,
         );
         if (!row || row.outcome === 'not-found') return null;
         const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
         if (!room) return null;
-        if (row.outcome === 'member') return { room, change: null };
-        const head = { seq: row.seq, rev: Number(row.rev) };
-        const message = {
-          ...head,
-          id: messageId,
-          roomId,
-          type: 'MEMBER_JOINED',
-          authorId: userId,
-          text: '',
-          revision: 1,
-          clientMessageId: null,
-          createdAt: new Date(row.created_at),
-        } as const;
-        return { room, change: { roomId, epoch: history.epoch, head, messages: [message] } };
+        return { room, change: row.outcome === 'joined' ? changeOf(row) : null };
       }),
+
+    async removeMember({ roomId, userId, actorId, messageId }) {
+      const [row] = await db.execute<WriteRow>(
+        sql`select epoch, (message).*
+          from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)`,
+      );
+      return row ? changeOf(row) : null;
+    },
 
     async findVisible(ids, userId) {
       const rows = await db
@@ -128,9 +125,17 @@ export function createRoomStore(db: Database, history: History): RoomStore {
   });
 }
 
-interface JoinRow extends Record<string, unknown> {
+interface WriteRow extends MessageRow {
+  epoch: string;
+}
+
+interface JoinRow extends WriteRow {
   outcome: 'joined' | 'member' | 'not-found';
-  seq: number;
-  rev: string;
-  created_at: string;
+}
+
+/** A membership that changed is a message, the latest of its room. */
+function changeOf(row: WriteRow): RoomChanged {
+  const message = messageOf(row);
+  const { roomId, seq, rev } = message;
+  return { roomId, epoch: row.epoch, head: { seq, rev }, messages: [message] };
 }

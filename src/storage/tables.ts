@@ -96,12 +96,16 @@ export const messages = pgTable(
     rev: bigint('rev', { mode: 'number' }).notNull(),
     type: messageType('type').notNull(),
     authorId: uuid('author_id').references(() => users.id, { onDelete: 'set null' }),
+    /** Whom it concerns: who joined, left or was removed. Null in TEXT. */
+    subjectId: uuid('subject_id').references(() => users.id, { onDelete: 'set null' }),
     text: text('text').notNull(),
     revision: integer('revision').notNull().default(1),
     clientMessageId: text('client_message_id'),
     /** SHA-256 of the text as first sent: what a retry is compared with, whatever was edited since. */
     textHash: bytea('text_hash'),
     createdAt: instant('created_at').notNull(),
+    /** When it was last changed; null where it never was. */
+    changedAt: instant('changed_at'),
   },
   (table) => [
     primaryKey({ columns: [table.roomId, table.seq] }),

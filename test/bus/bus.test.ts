@@ -38,10 +38,12 @@ function change(roomId: string, seq = 1): RoomChanged {
         rev: seq,
         type: 'TEXT',
         authorId: randomUUID(),
+        subjectId: null,
         text: 'Grüße, 世界 👋',
         revision: 1,
         clientMessageId: 'a',
         createdAt: new Date('2026-11-25T01:49:00.123Z'),
+        changedAt: null,
       },
     ],
   };

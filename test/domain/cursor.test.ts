@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   assertWithinHistory,
   decodeMessageCursor,
+  decodePositionCursor,
   decodeRoomCursor,
   encodeMessageCursor,
   encodeRoomCursor,
@@ -62,6 +63,11 @@ test.each([
   expect(refusal(() => decodeMessageCursor(text, roomId, 'after'))).toBe('after');
 });
 
+test('only a position says which changes were seen', () => {
+  expect(decodePositionCursor(encodeMessageCursor(position), roomId, 'after')).toEqual(position);
+  expect(refusal(() => decodePositionCursor(encodeMessageCursor(message), roomId, 'after'))).toBe('after');
+});
+
 test.each([
   ['empty', ''],
   ['garbage', 'garbage'],
@@ -74,10 +80,11 @@ test.each([
 });
 
 test('a cursor of another history, or of what the database does not hold, is a gap', () => {
-  expect(() => assertWithinHistory(message, epoch, 7)).not.toThrow();
+  expect(() => assertWithinHistory(message, epoch, { seq: 7, rev: 7 })).not.toThrow();
   for (const check of [
-    () => assertWithinHistory(message, epoch, 6),
-    () => assertWithinHistory(message, '11ff00ff00ff00ff', 7),
+    () => assertWithinHistory(message, epoch, { seq: 6, rev: 9 }),
+    () => assertWithinHistory(position, epoch, { seq: 7, rev: 8 }),
+    () => assertWithinHistory(message, '11ff00ff00ff00ff', { seq: 7, rev: 9 }),
   ]) {
     expect(check).toThrow(HistoryGapError);
     expect(check).toThrow(expect.objectContaining({ reason: 'RESET' }));

@@ -37,10 +37,12 @@ function setUp() {
             rev: seq,
             type: 'TEXT',
             authorId,
+            subjectId: null,
             text,
             revision: 1,
             clientMessageId: null,
             createdAt: new Date(),
+            changedAt: null,
           };
         });
         resolve({

@@ -1,88 +1,80 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import { ServiceUnavailableError } from '../../src/domain/errors.js';
+import type { RoomChanged } from '../../src/domain/events.js';
 import { createFeeds } from '../../src/domain/feeds.js';
-import type { Message } from '../../src/domain/message.js';
-import type { Log, MessageSnapshot, MessageStore } from '../../src/domain/ports.js';
-import { createSubscriptions, type MessageEdges } from '../../src/domain/subscription.js';
+import type { EpochStore, Log, MessageStore } from '../../src/domain/ports.js';
+import { createSubscriptions, type Deliveries, type RoomEvent } from '../../src/domain/subscription.js';
+import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID, numbers, random } from '../helpers/model-room.js';
 
 /*
  * The moments between replay and live that a test over the network can't hit: here a read of the history stands
  * still until the test lets it go on.
  */
 
-const roomId = '01976b3a-0000-7000-8000-000000000001';
-const epoch = '00ff00ff00ff00ff';
+const roomId = MODEL_ROOM_ID;
+const epoch = MODEL_EPOCH;
 const viewer = { userId: '01976b3a-0000-7000-8000-000000000002', sessionId: '' };
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const cursor = (seq: number) => encodeMessageCursor({ roomId, epoch, seq, rev: null });
-const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const cursor = (seq: number, rev: number | null = null) => encodeMessageCursor({ roomId, epoch, seq, rev });
 
-type Hold = (found: MessageSnapshot) => Promise<MessageSnapshot>;
-
-/** A room with so many messages, whose history can be held back, and subscriptions to it. */
-function setUp(stored: number) {
-  const messages = numbers(1, stored).map(message);
-  const head = () => ({ seq: messages.length, rev: messages.length });
-  const room = { hold: (async (found) => found) as Hold, isMember: true };
-  const store: Pick<MessageStore, 'read' | 'readSince' | 'readHeads'> = {
-    async read(_roomId, _readerId, { size, after, before }) {
-      const end = Math.min(before?.seq ?? Infinity, messages.length + 1) - 1;
-      return room.hold({
-        head: head(),
-        isMember: room.isMember,
-        messages: messages.slice(after?.seq ?? 0, end).slice(0, size),
-      });
-    },
-    readSince: async (_roomId, seq, limit) => ({ head: head(), messages: messages.slice(seq, seq + limit) }),
-    readHeads: async () => ({ epoch, heads: new Map([[roomId, head()]]) }),
-  };
-  const history = { epoch };
+/** A room with so many messages, and subscriptions to it. */
+function setUp(stored: number, text?: string) {
+  const room = createModelRoom();
+  for (let count = 0; count < stored; count += 1) room.add(text === undefined ? {} : { text });
   // Subscriptions and feeds only read.
-  const reading = store as MessageStore;
-  const feeds = createFeeds({ messages: reading, bus: createLocalBus(silent), history, log: silent });
+  const messages = room.store as unknown as MessageStore;
+  const history = { epoch };
+  const epochs: EpochStore = {
+    check: async () => {},
+    renew: async (known) => {
+      if (room.epoch === known) room.epoch = 'ffffffffffffffff';
+    },
+  };
+  const feeds = createFeeds({ messages, epochs, bus: createLocalBus(silent), history, log: silent });
   onTestFinished(() => feeds.close());
   return {
     room,
     feeds,
-    subscriptions: createSubscriptions({ messages: reading, feeds, history }),
+    subscriptions: createSubscriptions({ messages, feeds, history }),
     /** Commits the next message; it is delivered too, unless the event is lost. */
     send({ lost = false } = {}): void {
-      const next = message(messages.length + 1);
-      messages.push(next);
-      if (!lost) feeds.deliver({ roomId, epoch, head: head(), messages: [next] });
+      const change = room.add();
+      if (!lost) feeds.deliver(change);
     },
   };
 }
 
-function message(seq: number): Message {
-  return {
-    id: `message ${seq}`,
-    roomId,
-    seq,
-    rev: seq,
-    type: 'TEXT',
-    authorId: viewer.userId,
-    text: `text ${seq}`,
-    revision: 1,
-    clientMessageId: null,
-    createdAt: new Date(seq),
-  };
-}
-
-async function take(edges: MessageEdges, count: number): Promise<number[]> {
-  const taken: number[] = [];
+async function take<Event>(deliveries: Deliveries<Event>, count: number): Promise<Event[]> {
+  const taken: Event[] = [];
   while (taken.length < count) {
-    const { value, done } = await edges.next();
+    const { value, done } = await deliveries.next();
     if (done || !value) break;
-    taken.push(value.node.seq);
+    taken.push(value);
   }
   return taken;
 }
 
+const takeSeqs = async (...args: Parameters<typeof take<{ node: { seq: number } }>>) =>
+  (await take(...args)).map(({ node }) => node.seq);
+
+function brief(event: RoomEvent): string {
+  switch (event.kind) {
+    case 'added':
+      return `added ${event.edge.node.seq}`;
+    case 'changed':
+      return `changed ${event.message.seq} to ${event.message.revision}`;
+    case 'gap':
+      return `gap ${event.reason}`;
+    default:
+      return event.kind;
+  }
+}
+const takeBriefs = async (...args: Parameters<typeof take<RoomEvent>>) => (await take(...args)).map(brief);
+
 /** A read that stands still after its snapshot was taken: `begun` when it does, until `release`. */
-function heldRead(room: { hold: Hold }) {
+function heldRead(room: { hold: () => Promise<void> }) {
   let begin = (): void => {};
   let release = (): void => {};
   const begun = new Promise<void>((resolve) => {
@@ -91,11 +83,10 @@ function heldRead(room: { hold: Hold }) {
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  room.hold = async (found) => {
-    room.hold = async (later) => later;
+  room.hold = async () => {
+    room.hold = async () => {};
     begin();
     await released;
-    return found;
   };
   return { begun, release: () => release() };
 }
@@ -103,26 +94,29 @@ function heldRead(room: { hold: Hold }) {
 test.each([
   ['after a cursor', 3],
   ['from now on', null],
-])('what is sent while the history is slow is delivered once, to a subscription %s', async (_, after) => {
-  const { room, subscriptions, send } = setUp(5);
-  const { begun, release } = heldRead(room);
-  const subscribing = subscriptions.messages(viewer, roomId, after === null ? null : cursor(after));
-  await begun;
-  send();
-  send();
-  release();
-  const edges = await subscribing;
-  send();
-  const from = (after ?? 5) + 1;
-  expect(await take(edges, 9 - from)).toEqual(numbers(from, 8));
-});
+])(
+  'what is sent while the history is slow is delivered once, to a subscription %s (D4)',
+  async (_, after) => {
+    const { room, subscriptions, send } = setUp(5);
+    const { begun, release } = heldRead(room);
+    const subscribing = subscriptions.messages(viewer, roomId, after === null ? null : cursor(after));
+    await begun;
+    send();
+    send();
+    release();
+    const edges = await subscribing;
+    send();
+    const from = (after ?? 5) + 1;
+    expect(await takeSeqs(edges, 9 - from)).toEqual(numbers(from, 8));
+  },
+);
 
 test('what is sent while any page of a long replay is slow is delivered once', async () => {
   const { room, subscriptions, send } = setUp(250);
   const edges = await subscriptions.messages(viewer, roomId, cursor(0));
-  expect(await take(edges, 100)).toEqual(numbers(1, 100));
+  expect(await takeSeqs(edges, 100)).toEqual(numbers(1, 100));
   const { begun, release } = heldRead(room);
-  const rest = take(edges, 153);
+  const rest = takeSeqs(edges, 153);
   await begun;
   send();
   send({ lost: true });
@@ -135,9 +129,26 @@ test('a subscriber who lags behind the ring goes on from the database, and misse
   const { subscriptions, send } = setUp(0);
   const edges = await subscriptions.messages(viewer, roomId, null);
   send();
-  expect(await take(edges, 1)).toEqual([1]);
+  expect(await takeSeqs(edges, 1)).toEqual([1]);
   for (let count = 0; count < 3000; count += 1) send();
-  expect(await take(edges, 3000)).toEqual(numbers(2, 3001));
+  expect(await takeSeqs(edges, 3000)).toEqual(numbers(2, 3001));
+});
+
+test('who comes back to what the ring holds costs the database one look at the head, no page', async () => {
+  const { room, subscriptions, send } = setUp(5);
+  const watching = await subscriptions.messages(viewer, roomId, null);
+  for (let count = 0; count < 500; count += 1) send();
+  const before = room.reads;
+  for (const after of [cursor(5), cursor(5, 5), cursor(300), cursor(300, 300)]) {
+    const edges = await subscriptions.messages(viewer, roomId, after);
+    const from = after === cursor(5) || after === cursor(5, 5) ? 6 : 301;
+    expect(await takeSeqs(edges, 506 - from)).toEqual(numbers(from, 505));
+    await edges.return();
+  }
+  const events = await subscriptions.events(viewer, roomId, cursor(505, 505));
+  expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
+  expect(room.reads - before).toBe(5);
+  await watching.return();
 });
 
 test('a database that goes away during a replay delays it and ends nothing', async () => {
@@ -145,10 +156,27 @@ test('a database that goes away during a replay delays it and ends nothing', asy
   const edges = await subscriptions.messages(viewer, roomId, cursor(0));
   await take(edges, 100);
   room.hold = async () => {
-    room.hold = async (found) => found;
+    room.hold = async () => {};
     throw new ServiceUnavailableError();
   };
-  expect(await take(edges, 50)).toEqual(numbers(101, 150));
+  expect(await takeSeqs(edges, 50)).toEqual(numbers(101, 150));
+});
+
+test('a subscription that begins while the database is away waits for it, and can be ended meanwhile', async () => {
+  const { room, feeds, subscriptions } = setUp(3);
+  const away = async () => {
+    throw new ServiceUnavailableError();
+  };
+  room.hold = away;
+  const edges = await subscriptions.messages(viewer, roomId, cursor(1));
+  const ended = await subscriptions.messages(viewer, roomId, cursor(1));
+  const waiting = ended.next();
+  await ended.return();
+  expect(await waiting).toEqual({ done: true, value: undefined });
+  room.hold = async () => {};
+  expect(await takeSeqs(edges, 2)).toEqual([2, 3]);
+  await edges.return();
+  await expect.poll(() => feeds.size).toBe(0);
 });
 
 test('access is checked again with every page of a replay', async () => {
@@ -158,6 +186,166 @@ test('access is checked again with every page of a replay', async () => {
   room.isMember = false;
   await expect(edges.next()).rejects.toThrow('Only members');
   expect(await edges.next()).toEqual({ done: true, value: undefined });
+});
+
+test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
+  'a %s of the reader ends what they read before anything later, live and in a repair',
+  async (type) => {
+    for (const lost of [false, true]) {
+      const { room, feeds, subscriptions, send } = setUp(2);
+      const [edges, events] = [
+        await subscriptions.messages(viewer, roomId, null),
+        await subscriptions.events(viewer, roomId, null),
+      ];
+      expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
+      send({ lost });
+      const other = room.add({ type, subjectId: 'somebody else' });
+      const own = room.add({ type, subjectId: viewer.userId });
+      if (!lost) for (const change of [other, own]) feeds.deliver(change);
+      send();
+      expect(await takeSeqs(edges, 2)).toEqual([3, 4]);
+      await expect(edges.next()).rejects.toThrow('Only members');
+      expect(await takeBriefs(events, 2)).toEqual(['added 3', 'added 4']);
+      await expect(events.next()).rejects.toThrow('Only members');
+    }
+  },
+);
+
+test('an earlier membership that ended is history like any other, also after it was changed', async () => {
+  const { room, feeds, subscriptions } = setUp(2);
+  room.add({ type: 'MEMBER_LEFT', subjectId: viewer.userId });
+  room.add({ type: 'MEMBER_JOINED', subjectId: viewer.userId });
+  const watching = await subscriptions.messages(viewer, roomId, null);
+  const edges = await subscriptions.messages(viewer, roomId, cursor(1));
+  expect(await takeSeqs(edges, 3)).toEqual([2, 3, 4]);
+  const events = await subscriptions.events(viewer, roomId, cursor(4, 4));
+  feeds.deliver(room.edit(3));
+  expect(await takeBriefs(events, 2)).toEqual(['caught-up', 'changed 3 to 2']);
+  await watching.return();
+});
+
+test('everything after a position: added messages, then changes of older ones as they stand now, then live', async () => {
+  const { room, feeds, subscriptions } = setUp(4);
+  room.edit(1);
+  room.edit(2);
+  room.add();
+  room.edit(1);
+  room.edit(5);
+  const events = await subscriptions.events(viewer, roomId, cursor(4, 4));
+  const taken = await take(events, 4);
+  expect(taken.map(brief)).toEqual(['added 5', 'changed 2 to 2', 'changed 1 to 3', 'caught-up']);
+  // Only the last of them is at the head; what came before goes on from where all changes come again.
+  expect(taken.map((event) => event.cursor)).toEqual([
+    cursor(5, 4),
+    cursor(5, 6),
+    cursor(5, 9),
+    cursor(5, 9),
+  ]);
+  const live = take(events, 2);
+  feeds.deliver(room.edit(3));
+  feeds.deliver(room.add());
+  expect((await live).map((event) => [brief(event), event.cursor])).toEqual([
+    ['changed 3 to 2', cursor(5, 10)],
+    ['added 6', cursor(6, 11)],
+  ]);
+});
+
+test('`messageAdded` tells nothing of changes, and an added message as it stands', async () => {
+  const { room, feeds, subscriptions, send } = setUp(2);
+  const edges = await subscriptions.messages(viewer, roomId, cursor(0));
+  feeds.deliver(room.edit(1));
+  feeds.deliver(room.edit(2));
+  send();
+  const taken = await take(edges, 3);
+  expect(taken.map(({ node }) => node.seq)).toEqual([1, 2, 3]);
+});
+
+test('a message that a replay told as it became after the target is not told again for that', async () => {
+  const { room, feeds, subscriptions } = setUp(250);
+  const events = await subscriptions.events(viewer, roomId, cursor(0, 0));
+  await take(events, 90);
+  const change = room.edit(150);
+  feeds.deliver(change);
+  const rest = await take(events, 161);
+  expect(rest.map(brief)).toEqual([...numbers(91, 250).map((seq) => `added ${seq}`), 'caught-up']);
+  feeds.deliver(room.edit(150));
+  expect(await takeBriefs(events, 1)).toEqual(['changed 150 to 3']);
+});
+
+test('a page of a replay keeps no more in memory than a slow reader may cost', async () => {
+  const { room, subscriptions } = setUp(300, 'x'.repeat(4000));
+  const edges = await subscriptions.messages(viewer, roomId, cursor(0));
+  await take(edges, 1);
+  expect(await takeSeqs(edges, 299)).toEqual(numbers(2, 300));
+  // 128 KiB hold 16 of these, a page by number would hold 100.
+  expect(room.reads).toBeGreaterThan(300 / 17);
+});
+
+test('a storm of reconnects reads four pages at a time, and everyone gets everything', async () => {
+  const { room, subscriptions } = setUp(300);
+  let reading = 0;
+  let most = 0;
+  room.hold = async () => {
+    reading += 1;
+    most = Math.max(most, reading);
+    await new Promise((resolve) => setImmediate(resolve));
+    reading -= 1;
+  };
+  const everyone = await Promise.all(
+    numbers(1, 50).map(async () => takeSeqs(await subscriptions.messages(viewer, roomId, cursor(0)), 300)),
+  );
+  for (const seqs of everyone) expect(seqs).toEqual(numbers(1, 300));
+  expect(most).toBe(4);
+});
+
+test('a cursor that the history does not reach: `messages` ends, `events` tells of the gap and goes on', async () => {
+  const { room, feeds, subscriptions } = setUp(3);
+  room.edit(1);
+  const gaps = [
+    encodeMessageCursor({ roomId, epoch: '1111111111111111', seq: 1, rev: 1 }),
+    cursor(4, 4),
+    cursor(3, 5),
+  ];
+  for (const after of gaps) {
+    await expect(subscriptions.messages(viewer, roomId, after)).rejects.toMatchObject({ reason: 'RESET' });
+    const events = await subscriptions.events(viewer, roomId, after);
+    const taken = await take(events, 2);
+    expect(taken.map(brief)).toEqual(['gap RESET', 'caught-up']);
+    expect(taken[0]?.cursor).toBe(cursor(3, 4));
+    const { head } = room;
+    await events.return();
+    expect(room.head).toEqual(head);
+  }
+  const events = await subscriptions.events(viewer, roomId, gaps[0] ?? '');
+  await take(events, 2);
+  feeds.deliver(room.add());
+  expect(await takeBriefs(events, 1)).toEqual(['added 4']);
+});
+
+test.each([
+  ['an older copy with fewer messages', 3, 0],
+  ['an older copy that has grown past what was seen before anybody looked', 3, 9],
+])('a restored database, %s, is told to everybody', async (_, kept, sentAfter) => {
+  const { room, feeds, subscriptions, send } = setUp(5);
+  const edges = await subscriptions.messages(viewer, roomId, null);
+  const events = await subscriptions.events(viewer, roomId, null);
+  expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
+  send();
+  expect(await takeBriefs(events, 1)).toEqual(['added 6']);
+  expect(await takeSeqs(edges, 1)).toEqual([6]);
+
+  room.restore(kept);
+  for (const n of numbers(1, sentAfter)) {
+    const change = room.add();
+    feeds.deliver({ ...change, messages: change.messages.map((each) => ({ ...each, id: `after ${n}` })) });
+  }
+  await expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
+  const [gap, caughtUp] = await take(events, 2);
+  expect(gap).toMatchObject({ kind: 'gap', reason: 'RESET' });
+  expect(caughtUp?.kind).toBe('caught-up');
+  expect(room.epoch).not.toBe(epoch);
+  feeds.deliver(room.add());
+  expect(await takeBriefs(events, 1)).toEqual([`added ${kept + sentAfter + 1}`]);
 });
 
 test('a subscription that waits in a silent room ends at once when told to', async () => {
@@ -181,4 +369,71 @@ test('a subscription that is refused lets go of the room too', async () => {
   room.isMember = false;
   await expect(subscriptions.messages(viewer, roomId, null)).rejects.toThrow('Only members');
   await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('random schedules: a page and the events after it are the room as it stands, however often the reader is cut off', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const next = random(seed);
+    const below = (limit: number) => Math.floor(next() * limit);
+    const { room, feeds, subscriptions } = setUp(below(300));
+    for (let count = below(30); count > 0 && room.head.seq > 0; count -= 1)
+      room.edit(1 + below(room.head.seq));
+    room.hold = () => new Promise((resolve) => setTimeout(resolve, below(40)));
+
+    // What a client does: it holds a page, and applies the events that come after it.
+    const page = { start: Math.max(0, room.head.seq - 50), ...room.head };
+    const state = new Map(room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]));
+    let after = cursor(page.seq, page.rev);
+    let added = page.seq;
+    let twice = 0;
+    let isOpen = true;
+    let current: Deliveries<RoomEvent> | undefined;
+    const cut = () => current?.return();
+    const client = (async () => {
+      while (isOpen) {
+        const events = await subscriptions.events(viewer, roomId, after);
+        current = events;
+        if (!isOpen) await events.return();
+        for await (const event of events) {
+          after = event.cursor;
+          if (event.kind === 'added') {
+            const { seq, revision } = event.edge.node;
+            expect(seq, `seed ${seed}`).toBe(added + 1);
+            added = seq;
+            state.set(seq, revision);
+          } else if (event.kind === 'changed') {
+            const { seq, revision } = event.message;
+            if (revision <= (state.get(seq) ?? 0)) twice += 1;
+            if (seq > page.start) state.set(seq, Math.max(revision, state.get(seq) ?? 0));
+          } else expect(event.kind, `seed ${seed}`).toBe('caught-up');
+        }
+      }
+    })();
+
+    let late: RoomChanged[] = [];
+    for (let act = 40 + below(60); act > 0; act -= 1) {
+      const dice = next();
+      if (dice < 0.35) late.push(room.add());
+      else if (dice < 0.75 && room.head.seq > 0) late.push(room.edit(1 + below(room.head.seq)));
+      else if (dice < 0.8) late = late.filter(() => next() < 0.5);
+      else if (dice < 0.85) void cut();
+      else await vi.advanceTimersByTimeAsync(below(60));
+      if (next() < 0.6) for (const change of late.splice(0)) feeds.deliver(change);
+      if (next() < 0.1) late.reverse();
+    }
+    await vi.advanceTimersByTimeAsync(3000);
+    isOpen = false;
+    void cut();
+    await vi.advanceTimersByTimeAsync(100);
+    await client;
+    const fresh = room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]);
+    expect(
+      [...state].sort(([a], [b]) => a - b),
+      `seed ${seed}`,
+    ).toEqual(fresh);
+    expect(twice, `seed ${seed}`).toBeLessThan(150);
+    feeds.close();
+  }
 });

@@ -12,10 +12,12 @@ export function change(roomId: string, text = 'hello'): RoomChanged {
     rev: 1,
     type: 'TEXT',
     authorId: randomUUID(),
+    subjectId: null,
     text,
     revision: 1,
     clientMessageId: null,
     createdAt: new Date(),
+    changedAt: null,
   } as const;
   return { roomId, epoch: '0123456789abcdef', head: { seq: 1, rev: 1 }, messages: [message] };
 }

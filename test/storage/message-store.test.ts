@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { InvalidDataError } from '../../src/domain/errors.js';
 import { newId } from '../../src/domain/id.js';
-import type { History, MessageDraft } from '../../src/domain/message.js';
+import type { MessageDraft } from '../../src/domain/message.js';
 import type { MessageRange } from '../../src/domain/page.js';
 import type { Log, MessageStore, RoomStore, SendOutcome } from '../../src/domain/ports.js';
 import type { RoomKind } from '../../src/domain/room.js';
@@ -53,15 +53,14 @@ beforeAll(async () => {
   const open = () => {
     const opened = openDatabase(addressOf(database));
     databases.push(opened);
-    return createMessageStore(opened.db, history);
+    return createMessageStore(opened.db);
   };
-  const history: History = { epoch: '00ff00ff00ff00ff' };
   stores = [open(), open(), open()];
   store = stores[0];
   sql = connectTo(database);
   const [{ db } = { db: null }] = databases;
   if (!db) throw new Error('No database is open.');
-  rooms = createRoomStore(db, history);
+  rooms = createRoomStore(db);
   const users = createUserStore(db);
   people = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {

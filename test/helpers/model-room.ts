@@ -1,0 +1,130 @@
+import type { Head, RoomChanged } from '../../src/domain/events.js';
+import type { Message } from '../../src/domain/message.js';
+import type { MessageStore } from '../../src/domain/ports.js';
+
+export const MODEL_ROOM_ID = '01976b3a-0000-7000-8000-000000000001';
+export const MODEL_EPOCH = '00ff00ff00ff00ff';
+
+export const numbers = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+export interface ModelRoom {
+  /** What a reader waits for, after the snapshot and before its answer. */
+  hold(): Promise<void>;
+  isMember: boolean;
+  epoch: string;
+  /** How often anything but heads was read. */
+  reads: number;
+  readonly messages: readonly Message[];
+  readonly head: Head;
+  /** The next message of the sequence. */
+  add(message?: Partial<Pick<Message, 'type' | 'subjectId' | 'text'>>): RoomChanged;
+  /** A change of an older message: it takes the room's next `rev`. */
+  edit(seq: number): RoomChanged;
+  /** Puts an older copy in its place, with so many messages. */
+  restore(seq: number): void;
+  readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHeads'>;
+}
+
+/**
+ * A room as the database keeps it, for the moments that a test over the network can't hit: a test holds back what was
+ * read, after its snapshot was taken, and lets events overtake it. That the database itself keeps to these rules is
+ * shown by the tests of the storage.
+ */
+export function createModelRoom(stored = 0): ModelRoom {
+  const messages: Message[] = [];
+  let rev = 0;
+  const head = (): Head => ({ seq: messages.length, rev });
+
+  const room: ModelRoom = {
+    hold: async () => {},
+    isMember: true,
+    epoch: MODEL_EPOCH,
+    reads: 0,
+    messages,
+    get head() {
+      return head();
+    },
+
+    /** The next message of the sequence. */
+    add({ type = 'TEXT', subjectId = null, text }: Partial<Message> & { type?: MessageType } = {}) {
+      const seq = messages.length + 1;
+      rev += 1;
+      const message = {
+        id: `message ${seq}`,
+        roomId: MODEL_ROOM_ID,
+        seq,
+        rev,
+        type,
+        authorId: null,
+        subjectId,
+        text: text ?? `text ${seq}`,
+        revision: 1,
+        clientMessageId: null,
+        createdAt: new Date(seq),
+        changedAt: null,
+      };
+      messages.push(message);
+      return change(message);
+    },
+
+    edit(seq) {
+      const before = messages[seq - 1];
+      if (!before) throw new Error(`There is no message ${seq}.`);
+      rev += 1;
+      const message = { ...before, rev, revision: before.revision + 1, changedAt: new Date(rev) };
+      messages[seq - 1] = message;
+      return change(message);
+    },
+
+    restore(seq) {
+      messages.length = seq;
+      rev = Math.max(0, ...messages.map((message) => message.rev));
+    },
+
+    store: {
+      async read(_roomId, _readerId, { size, after, before }) {
+        const end = Math.min(before?.seq ?? Infinity, messages.length + 1) - 1;
+        return answer({
+          head: head(),
+          isMember: room.isMember,
+          messages: messages.slice(after?.seq ?? 0, end).slice(0, size),
+        });
+      },
+      async readChanges(_roomId, _readerId, { seq, after, upTo, size }) {
+        const found = messages.filter((each) => each.seq <= seq && each.rev > after && each.rev <= upTo);
+        return answer({ head: head(), isMember: room.isMember, messages: byRev(found).slice(0, size) });
+      },
+      async readSince(_roomId, after, limit) {
+        const found = messages.filter((each) => each.rev > after);
+        return answer({ head: head(), messages: byRev(found).slice(0, limit) });
+      },
+      readHeads: async () => ({ epoch: room.epoch, heads: new Map([[MODEL_ROOM_ID, head()]]) }),
+    },
+  };
+
+  function change(message: Message): RoomChanged {
+    return { roomId: MODEL_ROOM_ID, epoch: room.epoch, head: head(), messages: [message] };
+  }
+
+  async function answer<Found>(found: Found): Promise<Found> {
+    room.reads += 1;
+    await room.hold();
+    return found;
+  }
+
+  const byRev = (found: Message[]) => found.sort((a, b) => a.rev - b.rev);
+  for (let count = 0; count < stored; count += 1) room.add();
+  return room;
+}
+
+/** mulberry32: the same numbers for the same seed, so that a failure can be repeated. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
