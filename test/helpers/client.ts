@@ -186,15 +186,20 @@ export function connect(
   return client;
 }
 
-/** A running `messageAdded`. */
-export interface Subscription {
+/** A running subscription. */
+export interface Stream<Item> {
   /** Everything received so far. */
-  readonly edges: readonly Edge[];
-  /** Resolves with the first `count` edges as soon as there are so many; rejects where the stream ends before. */
-  received(count: number): Promise<readonly Edge[]>;
+  readonly items: readonly Item[];
+  /** Resolves with the first `count` items as soon as there are so many; rejects where the stream ends before. */
+  received(count: number): Promise<readonly Item[]>;
   /** Settles when the stream ends: with its error, or null where it was complete. */
   readonly ended: Promise<unknown>;
   unsubscribe(): void;
+}
+
+/** A running `messageAdded`. */
+export interface Subscription extends Stream<Edge> {
+  readonly edges: readonly Edge[];
 }
 
 export const MESSAGE_ADDED = `subscription ($roomId: ID!, $after: String) {
@@ -203,9 +208,59 @@ export const MESSAGE_ADDED = `subscription ($roomId: ID!, $after: String) {
 
 /** Subscribes by the standard client; `after` is moved on as edges arrive, so that a reconnect resumes. */
 export function subscribe(client: WebSocketClient, roomId: string, after?: string): Subscription {
-  const edges: Edge[] = [];
+  const stream = follow<{ messageAdded: Edge }, Edge>(
+    client,
+    MESSAGE_ADDED,
+    { roomId, after },
+    ({ messageAdded }) => messageAdded,
+  );
+  return { ...stream, edges: stream.items };
+}
+
+/** As `roomEvents` tells it, with the fields of whichever type it is. */
+export interface RoomEvent {
+  readonly __typename: string;
+  readonly cursor: string;
+  readonly roomId: string;
+  readonly occurredAt: string;
+  readonly edge?: Edge;
+  readonly message?: Message & { readonly revision: number };
+  readonly gapReason?: string;
+}
+
+export const ROOM_EVENTS = `subscription ($roomId: ID!, $after: String) {
+  roomEvents(roomId: $roomId, after: $after) {
+    __typename cursor roomId occurredAt
+    ... on MessageAddedEvent { edge { ${EDGE_FIELDS} } }
+    ... on MessageChangedEvent {
+      message { id seq text type revision createdAt clientMessageId author { username displayName } }
+    }
+    ... on HistoryGapEvent { gapReason }
+  }
+}`;
+
+/** As `subscribe`, for `roomEvents`. */
+export function subscribeToEvents(
+  client: WebSocketClient,
+  roomId: string,
+  after?: string,
+): Stream<RoomEvent> {
+  return follow<{ roomEvents: RoomEvent }, RoomEvent>(
+    client,
+    ROOM_EVENTS,
+    { roomId, after },
+    ({ roomEvents }) => roomEvents,
+  );
+}
+
+function follow<Data, Item extends { readonly cursor: string }>(
+  client: WebSocketClient,
+  query: string,
+  variables: { roomId: string; after: string | undefined },
+  itemOf: (data: Data) => Item,
+): Stream<Item> {
+  const items: Item[] = [];
   const waiting = new Set<() => void>();
-  const variables = { roomId, after };
   let end: { error: unknown } | null = null;
   let settle = (_error: unknown): void => {};
   const ended = new Promise<unknown>((resolve) => {
@@ -216,13 +271,14 @@ export function subscribe(client: WebSocketClient, roomId: string, after?: strin
     settle(error);
     for (const check of [...waiting]) check();
   };
-  const unsubscribe = client.subscribe<{ messageAdded: Edge }>(
-    { query: MESSAGE_ADDED, variables },
+  const unsubscribe = client.subscribe<Data>(
+    { query, variables },
     {
       next({ data, errors }) {
         if (!data) return finish(errors);
-        edges.push(data.messageAdded);
-        variables.after = data.messageAdded.cursor;
+        const item = itemOf(data);
+        items.push(item);
+        variables.after = item.cursor;
         for (const check of [...waiting]) check();
       },
       error: finish,
@@ -230,18 +286,18 @@ export function subscribe(client: WebSocketClient, roomId: string, after?: strin
     },
   );
   return {
-    edges,
+    items,
     ended,
     unsubscribe,
     received: (count) =>
       new Promise((resolve, reject) => {
         const check = (): void => {
-          if (edges.length >= count) {
+          if (items.length >= count) {
             waiting.delete(check);
-            resolve(edges.slice(0, count));
+            resolve(items.slice(0, count));
           } else if (end) {
             waiting.delete(check);
-            reject(new Error(`Ended after ${edges.length} of ${count} edges: ${JSON.stringify(end.error)}`));
+            reject(new Error(`Ended after ${items.length} of ${count}: ${JSON.stringify(end.error)}`));
           }
         };
         waiting.add(check);

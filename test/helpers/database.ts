@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject } from 'vitest';
+import { type DatabaseAddress, openDatabase } from '../../src/storage/database.js';
+import { createEpochStore } from '../../src/storage/epoch.js';
+import { createMessageStore } from '../../src/storage/message.js';
+import { createRoomStore } from '../../src/storage/room.js';
 import { stopInTheEnd } from './stopping.js';
 
 /** As postgres.js takes it: `host` is a folder, where it is a unix socket. */
@@ -51,5 +55,21 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     connection: connectionTo(name),
     url: `postgres://${encodeURIComponent(username)}@${tcpHost}:${port}/${name}`,
     drop,
+  };
+}
+
+/** The way that Parley itself takes, on the pair under test. */
+export function addressOf(database: TestDatabase): DatabaseAddress {
+  return inject('pair') === 'cluster' ? { url: database.url } : { connection: database.connection };
+}
+
+/** The storage of an instance that nobody knows of: what is written through it rings no bell. */
+export function openStores(database: TestDatabase) {
+  const { db, close } = openDatabase(addressOf(database));
+  stopInTheEnd(close);
+  return {
+    rooms: createRoomStore(db),
+    messages: createMessageStore(db),
+    epochs: createEpochStore(db),
   };
 }

@@ -47,7 +47,7 @@ export function createModelRoom(stored = 0): ModelRoom {
     },
 
     /** The next message of the sequence. */
-    add({ type = 'TEXT', subjectId = null, text }: Partial<Message> & { type?: MessageType } = {}) {
+    add({ type = 'TEXT', subjectId = null, text } = {}) {
       const seq = messages.length + 1;
       rev += 1;
       const message = {

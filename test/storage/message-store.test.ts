@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InvalidDataError } from '../../src/domain/errors.js';
 import { newId } from '../../src/domain/id.js';
 import type { MessageDraft } from '../../src/domain/message.js';
@@ -10,17 +10,12 @@ import type { MessageRange } from '../../src/domain/page.js';
 import type { Log, MessageStore, RoomStore, SendOutcome } from '../../src/domain/ports.js';
 import type { RoomKind } from '../../src/domain/room.js';
 import { createSendQueue } from '../../src/domain/send-queue.js';
-import {
-  type DatabaseAddress,
-  type OpenDatabase,
-  openDatabase,
-  prepareDatabase,
-} from '../../src/storage/database.js';
+import { type OpenDatabase, openDatabase, prepareDatabase } from '../../src/storage/database.js';
 import { readEpoch } from '../../src/storage/epoch.js';
 import { createMessageStore } from '../../src/storage/message.js';
 import { createRoomStore } from '../../src/storage/room.js';
 import { createUserStore } from '../../src/storage/user.js';
-import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
+import { addressOf, createTestDatabase, type TestDatabase } from '../helpers/database.js';
 
 const warnings: string[] = [];
 const log: Log = {
@@ -29,10 +24,6 @@ const log: Log = {
   warn: (_fields, message) => void warnings.push(message),
   error: (_fields, message) => void warnings.push(message),
 };
-
-function addressOf(database: TestDatabase): DatabaseAddress {
-  return inject('pair') === 'cluster' ? { url: database.url } : { connection: database.connection };
-}
 
 const connectTo = ({ connection }: TestDatabase) => postgres({ ...connection, onnotice: () => {} });
 
