@@ -158,6 +158,26 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   };
 }
 
+/**
+ * Gives the database a new epoch: clients learn that it holds another history than they have seen. Instances that run
+ * on it notice within a second.
+ *
+ * @throws StartupError where the database can't be had; an embedded one only while no server runs on it.
+ */
+export async function renewEpoch(config: Config, log: Logger): Promise<void> {
+  const started: (() => unknown)[] = [];
+  try {
+    const address = await databaseAddress(config, log, started);
+    await prepareDatabase(address, log, new AbortController().signal);
+    const { db, close } = openDatabase(address);
+    started.push(close);
+    await createEpochStore(db).renew(await readEpoch(db));
+    log.info({ epoch: await readEpoch(db) }, 'The database has a new epoch: clients are told to start again');
+  } finally {
+    for (const close of started.reverse()) await close();
+  }
+}
+
 interface Serving {
   readonly graphql: GraphQLPipeline;
   readonly webSockets: ReturnType<typeof createWebSockets>;

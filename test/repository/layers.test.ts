@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['config'],
   npm: ['config'],
   app: ['domain', 'storage', 'bus', 'auth', 'graphql', 'transport', 'config', 'log', 'startup-error'],
+  'new-epoch': ['app', 'config', 'log', 'startup-error'],
   main: ['app', 'config', 'log', 'npm', 'startup-error'],
 };
 

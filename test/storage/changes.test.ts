@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RoomChanged } from '../../src/domain/events.js';
+import { newId } from '../../src/domain/id.js';
+import type { Message } from '../../src/domain/message.js';
+import type { EpochStore, MessageStore, RoomStore } from '../../src/domain/ports.js';
+import { openDatabase, prepareDatabase } from '../../src/storage/database.js';
+import { createEpochStore, readEpoch } from '../../src/storage/epoch.js';
+import { createMessageStore } from '../../src/storage/message.js';
+import { createRoomStore } from '../../src/storage/room.js';
+import { createUserStore } from '../../src/storage/user.js';
+import { addressOf, createTestDatabase } from '../helpers/database.js';
+import { numbers } from '../helpers/model-room.js';
+
+/** Changes of older messages and ends of memberships: what takes a `rev` beside new messages. */
+
+let opened: ReturnType<typeof openDatabase>;
+let messages: MessageStore;
+let rooms: RoomStore;
+let epochs: EpochStore;
+let sql: postgres.Sql;
+let alice: string;
+let bob: string;
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+beforeAll(async () => {
+  const database = await createTestDatabase();
+  await prepareDatabase(addressOf(database), silent, new AbortController().signal);
+  opened = openDatabase(addressOf(database));
+  sql = postgres({ ...database.connection, onnotice: () => {} });
+  messages = createMessageStore(opened.db);
+  rooms = createRoomStore(opened.db);
+  epochs = createEpochStore(opened.db);
+  const users = createUserStore(opened.db);
+  const signUp = async (username: string) => {
+    const id = newId();
+    await users.create({ id, username, displayName: username, passwordHash: '' });
+    return id;
+  };
+  [alice, bob] = [await signUp('alice'), await signUp('bob')];
+});
+
+afterAll(async () => {
+  await sql.end();
+  await opened.close();
+});
+
+/** A room of alice's and bob's, with so many messages of alice's. */
+async function roomWith(count: number): Promise<{ roomId: string; sent: readonly Message[] }> {
+  const { id: roomId } = await rooms.create({
+    id: newId(),
+    kind: 'PUBLIC',
+    name: 'room',
+    topic: null,
+    creatorId: alice,
+  });
+  // Without having joined: that would be a message.
+  await sql`insert into members (room_id, user_id) values (${roomId}, ${bob})`;
+  await sql`update rooms set member_count = 2 where id = ${roomId}`;
+  const drafts = numbers(1, count).map((n) => ({
+    id: newId(),
+    authorId: alice,
+    text: `${n}`,
+    clientMessageId: n === 1 ? 'first' : null,
+  }));
+  const { change } = await messages.send(roomId, drafts);
+  return { roomId, sent: change?.messages ?? [] };
+}
+
+const edit = (message: Message | undefined, text: string, editorId = alice) =>
+  messages.edit({ roomId: message?.roomId ?? '', messageId: message?.id ?? '', editorId, text });
+
+async function edited(message: Message | undefined, text: string): Promise<RoomChanged> {
+  const outcome = await edit(message, text);
+  if (outcome.kind !== 'edited') throw new Error(outcome.kind);
+  return outcome.change;
+}
+
+const headOf = async (roomId: string) => (await messages.readHeads([roomId])).heads.get(roomId);
+
+test("a change takes the room's next `rev`, and keeps the message's `seq` and cursor", async () => {
+  const { roomId, sent } = await roomWith(3);
+  const change = await edited(sent[0], 'changed');
+  expect(change).toMatchObject({ roomId, head: { seq: 3, rev: 4 }, epoch: await readEpoch(opened.db) });
+  const [message] = change.messages;
+  expect(message).toEqual({
+    ...sent[0],
+    text: 'changed',
+    rev: 4,
+    revision: 2,
+    changedAt: expect.any(Date),
+  });
+  expect(message?.changedAt?.getTime()).toBeGreaterThanOrEqual(message?.createdAt.getTime() ?? Infinity);
+  expect(await headOf(roomId)).toEqual({ seq: 3, rev: 4 });
+  const again = await edited(sent[0], 'and again');
+  expect(again.messages[0]).toMatchObject({ rev: 5, revision: 3 });
+  const page = await messages.read(roomId, bob, { from: 'end', size: 5, after: null, before: null });
+  expect(page?.messages.map(({ text }) => text)).toEqual(['and again', '2', '3']);
+});
+
+test('only the author may, and only while they are in the room', async () => {
+  const { roomId, sent } = await roomWith(2);
+  expect(await edit(sent[0], 'no', bob)).toEqual({ kind: 'not-author' });
+  expect(await edit(sent[0], 'no', newId())).toEqual({ kind: 'not-found' });
+  expect(await messages.edit({ roomId, messageId: newId(), editorId: alice, text: 'no' })).toEqual({
+    kind: 'not-found',
+  });
+  const { roomId: other } = await roomWith(1);
+  const messageId = sent[0]?.id ?? '';
+  expect(await messages.edit({ roomId: other, messageId, editorId: alice, text: 'no' })).toEqual({
+    kind: 'not-found',
+  });
+  await rooms.removeMember({ roomId, userId: alice, actorId: alice, messageId: newId() });
+  expect(await edit(sent[0], 'no')).toEqual({ kind: 'not-found' });
+  expect(await headOf(roomId)).toEqual({ seq: 3, rev: 3 });
+});
+
+test('a retry of a send gets the message as it stands, and is compared with what was sent first', async () => {
+  const { roomId, sent } = await roomWith(1);
+  await edited(sent[0], 'changed');
+  const retry = { id: newId(), authorId: alice, text: '1', clientMessageId: 'first' };
+  const { outcomes, change } = await messages.send(roomId, [
+    retry,
+    { ...retry, id: newId(), text: 'changed' },
+  ]);
+  expect(outcomes).toMatchObject([
+    {
+      kind: 'repeated',
+      message: { id: sent[0]?.id, text: 'changed', revision: 2, changedAt: expect.any(Date) },
+    },
+    { kind: 'conflict', existingId: sent[0]?.id },
+  ]);
+  expect(change).toBeNull();
+});
+
+test('sends, changes and removals that run at the same time each get a `rev` of their own, without a hole', async () => {
+  const { roomId, sent } = await roomWith(10);
+  await Promise.all([
+    ...numbers(1, 30).map((n) =>
+      messages.send(roomId, [{ id: newId(), authorId: alice, text: `more ${n}`, clientMessageId: null }]),
+    ),
+    ...numbers(1, 30).map((n) => edited(sent[n % 10], `change ${n}`)),
+    rooms.removeMember({ roomId, userId: bob, actorId: alice, messageId: newId() }),
+  ]);
+  expect(await headOf(roomId)).toEqual({ seq: 41, rev: 71 });
+  const rows = await sql<{ seq: number; rev: string; revision: number }[]>`
+    select seq, rev, revision from messages where room_id = ${roomId} order by seq`;
+  expect(rows.map(({ seq }) => seq)).toEqual(numbers(1, 41));
+  expect(new Set(rows.map(({ rev }) => rev)).size).toBe(41);
+  // Every change raised exactly one message's revision.
+  expect(rows.reduce((sum, { revision }) => sum + revision, 0)).toBe(71);
+});
+
+test('who leaves or is removed is in the sequence, by name, and is a member no longer', async () => {
+  const { roomId } = await roomWith(0);
+  const removal = { roomId, userId: bob, actorId: alice, messageId: newId() };
+  const change = await rooms.removeMember(removal);
+  expect(change).toMatchObject({
+    head: { seq: 1, rev: 1 },
+    messages: [{ id: removal.messageId, type: 'MEMBER_REMOVED', authorId: alice, subjectId: bob, text: '' }],
+  });
+  expect(await rooms.removeMember({ ...removal, messageId: newId() })).toBeNull();
+  const [found] = await rooms.findVisible([roomId], bob);
+  expect(found).toMatchObject({ isMember: false, room: { memberCount: 1 } });
+  const back = await rooms.join({ roomId, userId: bob, messageId: newId() });
+  expect(back?.change?.messages).toMatchObject([{ type: 'MEMBER_JOINED', authorId: bob, subjectId: bob }]);
+  const left = await rooms.removeMember({ ...removal, actorId: bob, messageId: newId() });
+  expect(left?.messages).toMatchObject([{ type: 'MEMBER_LEFT', authorId: bob, subjectId: bob }]);
+});
+
+test('changes are read by `rev`, each message once and as it stands, within what was asked for', async () => {
+  const { roomId, sent } = await roomWith(6);
+  for (const index of [4, 1, 0, 1, 5]) await edited(sent[index], `changed ${index}`);
+  const read = async (range: { seq: number; after: number; upTo: number; size: number }) =>
+    (await messages.readChanges(roomId, bob, range))?.messages.map(({ seq, rev }) => [seq, rev]);
+  const all = [
+    [5, 7],
+    [1, 9],
+    [2, 10],
+    [6, 11],
+  ];
+  expect(await read({ seq: 6, after: 6, upTo: 11, size: 10 })).toEqual(all);
+  expect(await read({ seq: 5, after: 6, upTo: 11, size: 10 })).toEqual(all.slice(0, 3));
+  expect(await read({ seq: 6, after: 7, upTo: 10, size: 10 })).toEqual(all.slice(1, 3));
+  expect(await read({ seq: 6, after: 6, upTo: 11, size: 2 })).toEqual(all.slice(0, 2));
+  const outside = await messages.readChanges(roomId, newId(), { seq: 6, after: 0, upTo: 11, size: 10 });
+  expect(outside).toEqual({ head: { seq: 6, rev: 11 }, isMember: false, messages: [] });
+
+  const since = await messages.readSince(roomId, 6, 3);
+  expect(since?.head).toEqual({ seq: 6, rev: 11 });
+  expect(since?.messages.map(({ seq, rev }) => [seq, rev])).toEqual(all.slice(0, 3));
+  expect(await messages.readSince(newId(), 0, 3)).toBeNull();
+});
+
+test('heads of more rooms than a statement has parameters come with the epoch, in one read', async () => {
+  const { roomId } = await roomWith(2);
+  const many = numbers(1, 70_000).map(() => newId());
+  const { epoch, heads } = await messages.readHeads([...many, roomId]);
+  expect(epoch).toBe(await readEpoch(opened.db));
+  expect([...heads]).toEqual([[roomId, { seq: 2, rev: 2 }]]);
+  expect(await messages.readHeads([])).toEqual({ epoch, heads: new Map() });
+});
+
+test('ten instances that find the history lost at once make one new epoch, and writes carry it', async () => {
+  const { roomId } = await roomWith(1);
+  const known = await readEpoch(opened.db);
+  await Promise.all(numbers(1, 10).map(() => epochs.renew(known)));
+  const renewed = await readEpoch(opened.db);
+  expect(renewed).toMatch(/^[0-9a-f]{16}$/);
+  expect(renewed).not.toBe(known);
+  await epochs.renew(known);
+  expect(await readEpoch(opened.db)).toBe(renewed);
+  const draft = { id: newId(), authorId: alice, text: 'later', clientMessageId: null };
+  expect((await messages.send(roomId, [draft])).change?.epoch).toBe(renewed);
+});
+
+test('ten instances whose database comes back as another server make one new epoch; the same server keeps it', async () => {
+  const before = await readEpoch(opened.db);
+  await epochs.check();
+  expect(await readEpoch(opened.db)).toBe(before);
+  await sql`update meta set value = ${randomBytes(4).toString('hex')} where key = 'server'`;
+  const seen = new Set<string>();
+  await Promise.all(
+    numbers(1, 10).map(async () => {
+      await epochs.check();
+      seen.add(await readEpoch(opened.db));
+    }),
+  );
+  expect(seen.size).toBe(1);
+  expect([...seen]).not.toContain(before);
+});
