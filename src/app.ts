@@ -90,7 +90,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const feeds = createFeeds({ messages: stores.messages, epochs: createEpochStore(db), bus, history, log });
     started.push(() => feeds.close());
     const { deliver } = feeds;
-    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver });
+    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(
@@ -113,6 +113,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         limits: limits ?? noRateLimits,
         history,
         deliver,
+        log,
       }),
       subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
       history,

@@ -1,4 +1,5 @@
 import { assertWithinHistory, encodeMessageCursor } from './cursor.js';
+import type { Deliver } from './delivery.js';
 import {
   BadUserInputError,
   ForbiddenError,
@@ -6,10 +7,9 @@ import {
   NotAMemberError,
   NotFoundError,
 } from './errors.js';
-import type { RoomChanged } from './events.js';
 import { newId } from './id.js';
 import { type ConnectionArguments, type MessageRange, messageRange, type Page } from './page.js';
-import type { MessageStore, RateLimiter } from './ports.js';
+import type { Log, MessageStore, RateLimiter } from './ports.js';
 import { createSendQueue } from './send-queue.js';
 import { assertValid, textIssues } from './text.js';
 import type { Viewer } from './user.js';
@@ -72,7 +72,8 @@ export interface MessageServices {
   readonly limits: RateLimiter;
   readonly history: History;
   /** Delivers what was written, here and on other instances. */
-  readonly deliver: (change: RoomChanged) => void;
+  readonly deliver: Deliver;
+  readonly log: Log;
 }
 
 /** `text` is stored as given: no Unicode normalisation, no trimming. */
@@ -84,8 +85,8 @@ export function messageEdge(history: History, message: Message): MessageEdge {
   return { cursor: encodeMessageCursor({ roomId, epoch: history.epoch, seq, rev: null }), node: message };
 }
 
-export function createMessages({ messages, limits, history, deliver }: MessageServices) {
-  const queue = createSendQueue(messages, deliver);
+export function createMessages({ messages, limits, history, deliver, log }: MessageServices) {
+  const queue = createSendQueue(messages, deliver, log);
 
   return {
     /**

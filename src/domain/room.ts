@@ -1,8 +1,8 @@
+import { type Deliver, safeDelivery } from './delivery.js';
 import { NotFoundError } from './errors.js';
-import type { RoomChanged } from './events.js';
 import { bytesToUuid, newId } from './id.js';
 import type { ListRange } from './page.js';
-import type { RateLimiter, RoomStore } from './ports.js';
+import type { Log, RateLimiter, RoomStore } from './ports.js';
 import { assertValid, textIssues } from './text.js';
 import type { User, Viewer } from './user.js';
 
@@ -30,15 +30,18 @@ export interface RoomServices {
   readonly rooms: RoomStore;
   readonly limits: RateLimiter;
   /** Delivers what a join wrote. */
-  readonly deliver: (change: RoomChanged) => void;
+  readonly deliver: Deliver;
+  readonly log: Log;
 }
 
-export function createRooms({ rooms, limits, deliver }: RoomServices) {
+export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
+  const tell = safeDelivery(deliver, log);
+
   /** @throws NotFoundError where the room is not there, or hidden from the user. */
   async function join(roomId: string | null, userId: string): Promise<Room> {
     const result = roomId && (await rooms.join({ roomId, userId, messageId: newId() }));
     if (!result) throw new NotFoundError('roomId', 'There is no such room.');
-    if (result.change) deliver(result.change);
+    if (result.change) tell(result.change);
     return result.room;
   }
 

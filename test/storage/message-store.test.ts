@@ -260,7 +260,7 @@ test('data that the database refuses stores nothing of the call, and in the queu
   const roomId = await createRoom();
   await expect(store.send(roomId, [draft('a'), draft('b\0')])).rejects.toThrow(InvalidDataError);
   expect((await read(roomId, 'start', 10)).head.seq).toBe(0);
-  const queue = createSendQueue(store, () => {});
+  const queue = createSendQueue(store, () => {}, log);
   const results = await Promise.allSettled(
     ['a', 'b', 'c\0', 'd'].map((text) => queue.send(roomId, draft(text))),
   );
