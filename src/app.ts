@@ -74,20 +74,25 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     await prepareDatabase(address, log, stopping.signal);
     const database = openDatabase(address);
     started.push(() => database.close());
-    const { db } = database;
 
     const bus = overrides.bus ?? createBus(config, log);
     started.push(() => bus.close());
     const limits = config.rateLimits ? createRateLimiter(redisOf(config), log) : null;
     started.push(() => limits?.close());
 
-    const history: History = { epoch: await readEpoch(db) };
+    const history: History = { epoch: await database.run(readEpoch) };
     const stores = {
-      users: createUserStore(db),
-      rooms: createRoomStore(db),
-      messages: createMessageStore(db),
+      users: createUserStore(database),
+      rooms: createRoomStore(database),
+      messages: createMessageStore(database),
     };
-    const feeds = createFeeds({ messages: stores.messages, epochs: createEpochStore(db), bus, history, log });
+    const feeds = createFeeds({
+      messages: stores.messages,
+      epochs: createEpochStore(database),
+      bus,
+      history,
+      log,
+    });
     started.push(() => feeds.close());
     const { deliver } = feeds;
     const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver, log });
@@ -170,10 +175,11 @@ export async function renewEpoch(config: Config, log: Logger): Promise<void> {
   try {
     const address = await databaseAddress(config, log, started);
     await prepareDatabase(address, log, new AbortController().signal);
-    const { db, close } = openDatabase(address);
-    started.push(close);
-    await createEpochStore(db).renew(await readEpoch(db));
-    log.info({ epoch: await readEpoch(db) }, 'The database has a new epoch: clients are told to start again');
+    const database = openDatabase(address);
+    started.push(() => database.close());
+    await createEpochStore(database).renew(await database.run(readEpoch));
+    const epoch = await database.run(readEpoch);
+    log.info({ epoch }, 'The database has a new epoch: clients are told to start again');
   } finally {
     for (const close of started.reverse()) await close();
   }

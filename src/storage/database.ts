@@ -1,13 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import { ensureEpoch } from './epoch.js';
 import { databaseErrorCode, isConnectionError } from './errors.js';
-
-export type Database = PostgresJsDatabase;
+import { createPool, POOL_SIZE, type Pool } from './pool.js';
 
 /** Where the database is: a URL, or the embedded server's socket. */
 export type DatabaseAddress =
@@ -22,17 +21,12 @@ export type DatabaseAddress =
       };
     };
 
-export interface OpenDatabase {
-  readonly db: Database;
-  /** Resolves where the database answers; rejects with the driver's error. */
-  ping(): Promise<void>;
-  close(): Promise<void>;
-}
-
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url));
 /** Any number that all instances agree on: whoever holds this advisory lock migrates, the others wait. */
 const MIGRATION_LOCK = 7_265_391;
-const POOL_SIZE = 10;
+
+/** After a connection was refused or lost, before the next one on its place, in seconds: for as long as Postgres is away. */
+const RECONNECT_PAUSE_S = 0.05;
 
 /** Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. */
 const SESSION_LIMITS = {
@@ -42,15 +36,8 @@ const SESSION_LIMITS = {
 };
 
 /** Opens a pool; connects with the first query, not here. */
-export function openDatabase(address: DatabaseAddress): OpenDatabase {
-  const client = connect(address, POOL_SIZE, SESSION_LIMITS);
-  return {
-    db: drizzle(client),
-    ping: async () => {
-      await client`select 1`;
-    },
-    close: () => client.end({ timeout: 5 }),
-  };
+export function openDatabase(address: DatabaseAddress): Pool {
+  return createPool(() => connect(address, POOL_SIZE, SESSION_LIMITS));
 }
 
 /**
@@ -73,7 +60,7 @@ export async function prepareDatabase(
     if (await ensureEpoch(db))
       log.warn({}, 'The database was restored or moved: clients are told to start again');
   } finally {
-    await client.end({ timeout: 5 });
+    await client.end({ timeout: 1 });
   }
 }
 
@@ -81,6 +68,8 @@ function connect(address: DatabaseAddress, max: number, limits: Record<string, n
   const options = {
     max,
     connect_timeout: 5,
+    // By default postgres.js pauses up to 20 s before it connects again, and callers wait that long for it.
+    backoff: () => RECONNECT_PAUSE_S,
     // A connection that a proxy or a firewall forgot is replaced before it fails somebody's query.
     max_lifetime: 60 * 30,
     connection: { application_name: 'parley', ...limits },

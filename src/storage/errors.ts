@@ -2,18 +2,15 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { InvalidDataError, ServiceUnavailableError, UnauthenticatedError } from '../domain/errors.js';
 
-/** postgres.js and Node name a lost or refused connection by these; SQLSTATE classes 08, 53 and 57P are the server's. */
-const CONNECTION_CODES = new Set([
+/** Node's and postgres.js's names for a connection that could not be made: what it was for was not sent. */
+const REFUSED_CODES = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEOUT']);
+
+/** Their names for one that was lost: what was under way may have been stored, or not. */
+const LOST_CODES = new Set([
   'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
-  'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
-  'ENOENT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
@@ -31,10 +28,25 @@ function violatedConstraint(error: unknown): string | null {
   return cause instanceof postgres.PostgresError ? (cause.constraint_name ?? null) : null;
 }
 
-/** The server is away, starting, stopping or full: the same call may succeed later. */
+/** The server is away, starting, stopping or full: the same call may succeed later. (08, 53, 57P: the server's words.) */
 export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
-  return code !== null && (CONNECTION_CODES.has(code) || /^(08|53|57P)/.test(code));
+  return code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P)/.test(code));
+}
+
+/** The connection broke, and the driver's state with it. */
+export function isConnectionLost(error: unknown): boolean {
+  const code = databaseErrorCode(error);
+  return code !== null && (LOST_CODES.has(code) || /^57P0[12]$/.test(code));
+}
+
+/**
+ * Nothing was stored: the call was not sent, or the server answered it with an error. The farewell of a server that goes
+ * (57P01) counts, too: postgres.js never tells it to the query that it ended, only to one that was to come after.
+ */
+export function wasNotRun(error: unknown): boolean {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  return cause instanceof postgres.PostgresError || REFUSED_CODES.has(databaseErrorCode(error) ?? '');
 }
 
 /** The transaction lost against another one and changed nothing: a deadlock or a serialisation failure. */
@@ -49,9 +61,14 @@ function isTimeout(error: unknown): boolean {
   return code === '55P03' || code === '57014';
 }
 
+/** We closed the pool ourselves: no other try will succeed. */
+function isClosed(error: unknown): boolean {
+  return databaseErrorCode(error) === 'CONNECTION_ENDED';
+}
+
 /** The error by the domain's own names, where it has one. */
 export function translateError(error: unknown): unknown {
-  if (isConnectionError(error) || isTimeout(error) || isTransactionConflict(error))
+  if (isConnectionError(error) || isTimeout(error) || isTransactionConflict(error) || isClosed(error))
     return new ServiceUnavailableError({ cause: error });
   const code = databaseErrorCode(error);
   // Whoever writes is the viewer: their account is gone, and their token outlives it.
@@ -59,22 +76,4 @@ export function translateError(error: unknown): unknown {
     return new UnauthenticatedError('INVALID');
   if (code !== null && /^2[23]/.test(code)) return new InvalidDataError('', { cause: error });
   return error;
-}
-
-type Method = (...args: never[]) => Promise<unknown>;
-
-/** The same store, whose methods throw the domain's errors instead of the driver's. */
-export function withDomainErrors<Store extends object>(store: Store): Store {
-  const methods = Object.entries(store).map(([name, method]: [string, Method]) => [
-    name,
-    async (...args: never[]) => {
-      try {
-        return await method(...args);
-      } catch (error) {
-        throw translateError(error);
-      }
-    },
-  ]);
-  // Every method keeps its name and signature; Object.fromEntries forgets both.
-  return Object.fromEntries(methods) as Store;
 }

@@ -2,11 +2,10 @@ import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 
 import type { Head } from '../domain/events.js';
 import type { MessageDraft } from '../domain/message.js';
 import type { MessageStore, SendOutcome } from '../domain/ports.js';
-import type { Database } from './database.js';
 import { EPOCH } from './epoch.js';
-import { withDomainErrors } from './errors.js';
 import { type MessageRow, messageOf } from './message-row.js';
-import { retried } from './retry.js';
+import type { Database, Pool } from './pool.js';
+import { createStore } from './store.js';
 import { members, messages, meta, rooms } from './tables.js';
 
 const columns = {
@@ -25,70 +24,82 @@ const columns = {
 };
 const head = { seq: rooms.lastSeq, rev: rooms.lastRev };
 
-export function createMessageStore(db: Database): MessageStore {
-  /**
-   * Some of a room's messages, its head and the reader's access in one statement, so in one snapshot: read after each
-   * other, a message sent in between would be in neither the page nor what follows its `liveCursor`, or in both.
-   */
-  async function readPage(
-    roomId: string,
-    readerId: string,
-    {
-      which,
-      by,
-      from,
-      size,
-    }: { which: SQL | undefined; by: 'seq' | 'rev'; from: 'start' | 'end'; size: number },
-  ) {
-    const isReader = exists(
-      db
-        .select({ one: sql`1` })
-        .from(members)
-        .where(and(eq(members.roomId, rooms.id), eq(members.userId, readerId))),
-    );
-    const page = db
-      .select(columns)
-      .from(messages)
-      .where(and(eq(messages.roomId, rooms.id), isReader, which))
-      .orderBy(from === 'start' ? asc(messages[by]) : desc(messages[by]))
-      .limit(size)
-      .as('page');
-    const rows = await db
-      .select({ head, kind: rooms.kind, isMember: sql<boolean>`${isReader}`, message: pageColumns(page) })
-      .from(rooms)
-      .leftJoinLateral(page, sql`true`)
-      .where(eq(rooms.id, roomId))
-      .orderBy(asc(page[by]));
-    const [room] = rows;
-    if (!room || (room.kind !== 'PUBLIC' && !room.isMember)) return null;
-    return {
-      head: room.head,
-      isMember: room.isMember,
-      messages: rows.flatMap(({ message }) => message ?? []),
-    };
-  }
+const REPETITION = {
+  // What it stored before it finds by the ids of the drafts.
+  send: 'repeatable',
+  // A second try would count as a second change.
+  edit: 'once',
+  read: 'repeatable',
+  readChanges: 'repeatable',
+  findByIds: 'repeatable',
+  readSince: 'repeatable',
+  readHeads: 'repeatable',
+} as const;
 
-  return withDomainErrors<MessageStore>({
-    send: (roomId, drafts) =>
-      retried(async () => {
-        const rows = await db.execute<SendRow>(
-          sql`select outcome, epoch, last_seq, last_rev, (message).*
-            from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)`,
-        );
-        const outcomes = rows.map(sendOutcome);
-        const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
-        const last = rows.at(-1);
-        const change =
-          sent.length > 0 && last
-            ? {
-                roomId,
-                epoch: last.epoch,
-                head: { seq: last.last_seq, rev: Number(last.last_rev) },
-                messages: sent,
-              }
-            : null;
-        return { outcomes, change };
-      }),
+/**
+ * Some of a room's messages, its head and the reader's access in one statement, so in one snapshot: read after each
+ * other, a message sent in between would be in neither the page nor what follows its `liveCursor`, or in both.
+ */
+async function readPage(
+  db: Database,
+  roomId: string,
+  readerId: string,
+  {
+    which,
+    by,
+    from,
+    size,
+  }: { which: SQL | undefined; by: 'seq' | 'rev'; from: 'start' | 'end'; size: number },
+) {
+  const isReader = exists(
+    db
+      .select({ one: sql`1` })
+      .from(members)
+      .where(and(eq(members.roomId, rooms.id), eq(members.userId, readerId))),
+  );
+  const page = db
+    .select(columns)
+    .from(messages)
+    .where(and(eq(messages.roomId, rooms.id), isReader, which))
+    .orderBy(from === 'start' ? asc(messages[by]) : desc(messages[by]))
+    .limit(size)
+    .as('page');
+  const rows = await db
+    .select({ head, kind: rooms.kind, isMember: sql<boolean>`${isReader}`, message: pageColumns(page) })
+    .from(rooms)
+    .leftJoinLateral(page, sql`true`)
+    .where(eq(rooms.id, roomId))
+    .orderBy(asc(page[by]));
+  const [room] = rows;
+  if (!room || (room.kind !== 'PUBLIC' && !room.isMember)) return null;
+  return {
+    head: room.head,
+    isMember: room.isMember,
+    messages: rows.flatMap(({ message }) => message ?? []),
+  };
+}
+
+export function createMessageStore(pool: Pool): MessageStore {
+  return createStore<MessageStore>(pool, REPETITION, (db) => ({
+    async send(roomId, drafts) {
+      const rows = await db.execute<SendRow>(
+        sql`select outcome, epoch, last_seq, last_rev, (message).*
+          from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)`,
+      );
+      const outcomes = rows.map(sendOutcome);
+      const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
+      const last = rows.at(-1);
+      const change =
+        sent.length > 0 && last
+          ? {
+              roomId,
+              epoch: last.epoch,
+              head: { seq: last.last_seq, rev: Number(last.last_rev) },
+              messages: sent,
+            }
+          : null;
+      return { outcomes, change };
+    },
 
     async edit({ roomId, messageId, editorId, text }) {
       const [row] = await db.execute<EditRow>(
@@ -111,12 +122,12 @@ export function createMessageStore(db: Database): MessageStore {
         after ? gt(messages.seq, after.seq) : undefined,
         before ? lt(messages.seq, before.seq) : undefined,
       );
-      return readPage(roomId, readerId, { which, by: 'seq', from, size });
+      return readPage(db, roomId, readerId, { which, by: 'seq', from, size });
     },
 
     readChanges: (roomId, readerId, { seq, after, upTo, size }) => {
       const which = and(gt(messages.rev, after), lte(messages.rev, upTo), lte(messages.seq, seq));
-      return readPage(roomId, readerId, { which, by: 'rev', from: 'start', size });
+      return readPage(db, roomId, readerId, { which, by: 'rev', from: 'start', size });
     },
 
     findByIds: (ids, readerId) =>
@@ -157,7 +168,7 @@ export function createMessageStore(db: Database): MessageStore {
       const heads = rows.flatMap(({ id, head }) => (id !== null && head ? [[id, head] as const] : []));
       return { epoch: first.epoch, heads: new Map<string, Head>(heads) };
     },
-  });
+  }));
 }
 
 interface SendRow extends MessageRow {

@@ -1,13 +1,12 @@
-import { and, asc, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { RoomCursor } from '../domain/cursor.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { RoomStore } from '../domain/ports.js';
 import type { Room } from '../domain/room.js';
-import type { Database } from './database.js';
-import { withDomainErrors } from './errors.js';
 import { type MessageRow, messageOf } from './message-row.js';
-import { retried } from './retry.js';
+import type { Database, Pool } from './pool.js';
+import { createStore } from './store.js';
 import { members, rooms } from './tables.js';
 
 const columns = {
@@ -20,9 +19,26 @@ const columns = {
   memberCount: rooms.memberCount,
 };
 
-export function createRoomStore(db: Database): RoomStore {
+const REPETITION = {
+  // A second try would meet the room of the first, and say that its id is taken.
+  create: 'once',
+  ensurePublic: 'repeatable',
+  // A second try finds the membership of the first. Who watches the room hears of it by the tick then.
+  join: 'repeatable',
+  // A second try would find no membership to end.
+  removeMember: 'once',
+  findVisible: 'repeatable',
+  listPublic: 'repeatable',
+  listJoined: 'repeatable',
+} as const;
+
+export function createRoomStore(pool: Pool): RoomStore {
   /** By activity, newest first; rooms of the same millisecond by id, so that no cursor falls between two of them. */
-  async function list(scope: SQL, { from, size, after, before }: ListRange): Promise<Page<Room>> {
+  async function list(
+    db: Database,
+    scope: SQL,
+    { from, size, after, before }: ListRange,
+  ): Promise<Page<Room>> {
     const place = ({ lastActivityAt, roomId }: RoomCursor) =>
       sql`(${new Date(lastActivityAt).toISOString()}::timestamptz, ${roomId}::uuid)`;
     const key = sql`(${rooms.lastActivityAt}, ${rooms.id})`;
@@ -43,35 +59,51 @@ export function createRoomStore(db: Database): RoomStore {
     // What lies beyond each end is looked up, not guessed from the arguments: exact in both directions.
     const edge = (room: Room) => place({ lastActivityAt: room.lastActivityAt.getTime(), roomId: room.id });
     const [first, last] = [found[0], found.at(-1)];
-    const exists = async (beyond: SQL) =>
-      (await db.select({ id: rooms.id }).from(rooms).where(and(scope, beyond)).limit(1)).length > 0;
-    const [hasPreviousPage, hasNextPage] = await Promise.all(
+    const some = (beyond: SQL) => exists(db.select().from(rooms).where(and(scope, beyond)));
+    const [previous, next] =
       first && last
-        ? [exists(sql`${key} > ${edge(first)}`), exists(sql`${key} < ${edge(last)}`)]
+        ? [some(sql`${key} > ${edge(first)}`), some(sql`${key} < ${edge(last)}`)]
         : from === 'start'
           ? [
-              after ? exists(sql`${key} >= ${place(after)}`) : false,
-              exists(after ? sql`${key} < ${place(after)}` : sql`true`),
+              after ? some(sql`${key} >= ${place(after)}`) : sql`false`,
+              some(after ? sql`${key} < ${place(after)}` : sql`true`),
             ]
           : [
-              exists(before ? sql`${key} > ${place(before)}` : sql`true`),
-              before ? exists(sql`${key} <= ${place(before)}`) : false,
-            ],
+              some(before ? sql`${key} > ${place(before)}` : sql`true`),
+              before ? some(sql`${key} <= ${place(before)}`) : sql`false`,
+            ];
+    const [beyond] = await db.execute<{ previous: boolean; next: boolean }>(
+      sql`select ${previous} as previous, ${next} as next`,
     );
-    return { items: found, hasNextPage, hasPreviousPage };
+    return {
+      items: found,
+      hasNextPage: beyond?.next ?? false,
+      hasPreviousPage: beyond?.previous ?? false,
+    };
   }
 
-  return withDomainErrors<RoomStore>({
-    create: ({ creatorId, ...room }) =>
-      db.transaction(async (tx) => {
-        const [created] = await tx
+  return createStore<RoomStore>(pool, REPETITION, (db) => ({
+    async create({ creatorId, ...room }) {
+      // One statement, not a transaction: where Postgres goes away in the middle of one, postgres.js (3.4.9) writes its
+      // `rollback` to a socket that is gone, outside of all promises, which would end the process.
+      const made = db.$with('made').as(
+        db
           .insert(rooms)
           .values({ ...room, memberCount: 1 })
-          .returning(columns);
-        if (!created) throw new Error('The room was not stored.');
-        await tx.insert(members).values({ roomId: created.id, userId: creatorId });
-        return created;
-      }),
+          .returning(columns),
+      );
+      const joined = db
+        .$with('joined')
+        .as(
+          db
+            .insert(members)
+            .values({ roomId: room.id, userId: creatorId })
+            .returning({ roomId: members.roomId }),
+        );
+      const [created] = await db.with(made, joined).select().from(made);
+      if (!created) throw new Error('The room was not stored.');
+      return created;
+    },
 
     async ensurePublic({ id, name }) {
       await db
@@ -84,17 +116,16 @@ export function createRoomStore(db: Database): RoomStore {
         });
     },
 
-    join: ({ roomId, userId, messageId }) =>
-      retried(async () => {
-        const [row] = await db.execute<JoinRow>(
-          sql`select outcome, epoch, (message).*
-            from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)`,
-        );
-        if (!row || row.outcome === 'not-found') return null;
-        const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
-        if (!room) return null;
-        return { room, change: row.outcome === 'joined' ? changeOf(row) : null };
-      }),
+    async join({ roomId, userId, messageId }) {
+      const [row] = await db.execute<JoinRow>(
+        sql`select outcome, epoch, (message).*
+          from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)`,
+      );
+      if (!row || row.outcome === 'not-found') return null;
+      const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
+      if (!room) return null;
+      return { room, change: row.outcome === 'joined' ? changeOf(row) : null };
+    },
 
     async removeMember({ roomId, userId, actorId, messageId }) {
       const [row] = await db.execute<WriteRow>(
@@ -115,14 +146,15 @@ export function createRoomStore(db: Database): RoomStore {
       return rows.map(({ room, memberId }) => ({ room, isMember: memberId !== null }));
     },
 
-    listPublic: (range) => list(eq(rooms.kind, 'PUBLIC'), range),
+    listPublic: (range) => list(db, eq(rooms.kind, 'PUBLIC'), range),
 
     listJoined: (userId, range) =>
       list(
+        db,
         sql`exists (select from ${members} where ${members.roomId} = ${rooms.id} and ${members.userId} = ${userId})`,
         range,
       ),
-  });
+  }));
 }
 
 interface WriteRow extends MessageRow {

@@ -2,8 +2,8 @@ import { eq, inArray } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
 import type { UserStore } from '../domain/ports.js';
 import { type User, usernameKey } from '../domain/user.js';
-import type { Database } from './database.js';
-import { withDomainErrors } from './errors.js';
+import type { Pool } from './pool.js';
+import { createStore } from './store.js';
 import { users } from './tables.js';
 
 const columns = {
@@ -14,8 +14,16 @@ const columns = {
   createdAt: users.createdAt,
 };
 
-export function createUserStore(db: Database): UserStore {
-  return withDomainErrors<UserStore>({
+const REPETITION = {
+  // A second try would find the name taken, by the first.
+  create: 'once',
+  findByUsername: 'repeatable',
+  findByIds: 'repeatable',
+  update: 'repeatable',
+} as const;
+
+export function createUserStore(pool: Pool): UserStore {
+  return createStore<UserStore>(pool, REPETITION, (db) => ({
     async create(user) {
       const [created] = await db
         .insert(users)
@@ -44,7 +52,7 @@ export function createUserStore(db: Database): UserStore {
       if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;
     },
-  });
+  }));
 }
 
 function isEmpty(change: Partial<User>): boolean {

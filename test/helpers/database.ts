@@ -65,11 +65,11 @@ export function addressOf(database: TestDatabase): DatabaseAddress {
 
 /** The storage of an instance that nobody knows of: what is written through it rings no bell. */
 export function openStores(database: TestDatabase) {
-  const { db, close } = openDatabase(addressOf(database));
-  stopInTheEnd(close);
+  const pool = openDatabase(addressOf(database));
+  stopInTheEnd(() => pool.close());
   return {
-    rooms: createRoomStore(db),
-    messages: createMessageStore(db),
-    epochs: createEpochStore(db),
+    rooms: createRoomStore(pool),
+    messages: createMessageStore(pool),
+    epochs: createEpochStore(pool),
   };
 }

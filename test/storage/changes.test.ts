@@ -30,10 +30,10 @@ beforeAll(async () => {
   await prepareDatabase(addressOf(database), silent, new AbortController().signal);
   opened = openDatabase(addressOf(database));
   sql = postgres({ ...database.connection, onnotice: () => {} });
-  messages = createMessageStore(opened.db);
-  rooms = createRoomStore(opened.db);
-  epochs = createEpochStore(opened.db);
-  const users = createUserStore(opened.db);
+  messages = createMessageStore(opened);
+  rooms = createRoomStore(opened);
+  epochs = createEpochStore(opened);
+  const users = createUserStore(opened);
   const signUp = async (username: string) => {
     const id = newId();
     await users.create({ id, username, displayName: username, passwordHash: '' });
@@ -83,7 +83,7 @@ const headOf = async (roomId: string) => (await messages.readHeads([roomId])).he
 test("a change takes the room's next `rev`, and keeps the message's `seq` and cursor", async () => {
   const { roomId, sent } = await roomWith(3);
   const change = await edited(sent[0], 'changed');
-  expect(change).toMatchObject({ roomId, head: { seq: 3, rev: 4 }, epoch: await readEpoch(opened.db) });
+  expect(change).toMatchObject({ roomId, head: { seq: 3, rev: 4 }, epoch: await opened.run(readEpoch) });
   const [message] = change.messages;
   expect(message).toEqual({
     ...sent[0],
@@ -198,34 +198,34 @@ test('heads of more rooms than a statement has parameters come with the epoch, i
   const { roomId } = await roomWith(2);
   const many = numbers(1, 70_000).map(() => newId());
   const { epoch, heads } = await messages.readHeads([...many, roomId]);
-  expect(epoch).toBe(await readEpoch(opened.db));
+  expect(epoch).toBe(await opened.run(readEpoch));
   expect([...heads]).toEqual([[roomId, { seq: 2, rev: 2 }]]);
   expect(await messages.readHeads([])).toEqual({ epoch, heads: new Map() });
 });
 
 test('ten instances that find the history lost at once make one new epoch, and writes carry it', async () => {
   const { roomId } = await roomWith(1);
-  const known = await readEpoch(opened.db);
+  const known = await opened.run(readEpoch);
   await Promise.all(numbers(1, 10).map(() => epochs.renew(known)));
-  const renewed = await readEpoch(opened.db);
+  const renewed = await opened.run(readEpoch);
   expect(renewed).toMatch(/^[0-9a-f]{16}$/);
   expect(renewed).not.toBe(known);
   await epochs.renew(known);
-  expect(await readEpoch(opened.db)).toBe(renewed);
+  expect(await opened.run(readEpoch)).toBe(renewed);
   const draft = { id: newId(), authorId: alice, text: 'later', clientMessageId: null };
   expect((await messages.send(roomId, [draft])).change?.epoch).toBe(renewed);
 });
 
 test('ten instances whose database comes back as another server make one new epoch; the same server keeps it', async () => {
-  const before = await readEpoch(opened.db);
+  const before = await opened.run(readEpoch);
   await epochs.check();
-  expect(await readEpoch(opened.db)).toBe(before);
+  expect(await opened.run(readEpoch)).toBe(before);
   await sql`update meta set value = ${randomBytes(4).toString('hex')} where key = 'server'`;
   const seen = new Set<string>();
   await Promise.all(
     numbers(1, 10).map(async () => {
       await epochs.check();
-      seen.add(await readEpoch(opened.db));
+      seen.add(await opened.run(readEpoch));
     }),
   );
   expect(seen.size).toBe(1);
