@@ -47,7 +47,7 @@ interface Generation {
  * connections: one that breaks during a query tells its next query of it, or never writes again. So after a loss the
  * client is replaced as a whole, and ended when its other calls are done.
  */
-export function createPool(connect: () => postgres.Sql): Pool {
+export function createPool(connect: () => postgres.Sql, callLimitMs = CALL_LIMIT_MS): Pool {
   const turns = createTurns(POOL_SIZE, TURN_PATIENCE_MS);
   const generations = new Set<Generation>();
   let closing = false;
@@ -73,7 +73,7 @@ export function createPool(connect: () => postgres.Sql): Pool {
     const generation = current;
     generation.calls += 1;
     try {
-      return await within(CALL_LIMIT_MS, task(generation.db), () => replace(generation));
+      return await within(callLimitMs, task(generation.db), () => replace(generation));
     } catch (error) {
       if (isConnectionLost(error)) replace(generation);
       throw error;

@@ -1,0 +1,156 @@
+import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { ServiceUnavailableError } from '../../src/domain/errors.js';
+import { openDatabase } from '../../src/storage/database.js';
+import { createPool, type Database, POOL_SIZE, type Pool } from '../../src/storage/pool.js';
+import { createStore } from '../../src/storage/store.js';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
+import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js';
+
+const LOCK = 4711;
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+let pool: Pool;
+/** The test's own way in: one connection, which holds the lock while it wants to. */
+let direct: postgres.Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  direct = postgres(database.url, { max: 1, fetch_types: false });
+  await direct`create table notes (text text)`;
+});
+afterAll(() => direct.end());
+
+beforeEach(async () => {
+  await direct`truncate notes`;
+  proxy = await startTcpProxy(Number(new URL(database.url).port));
+  pool = openDatabase({ url: throughProxy() });
+});
+afterEach(async () => {
+  await direct`select pg_advisory_unlock_all()`;
+  await pool.close();
+  await proxy.stop();
+});
+
+function throughProxy(): string {
+  const url = new URL(database.url);
+  url.port = String(proxy.port);
+  return url.href;
+}
+
+const hold = () => direct`select pg_advisory_lock(${LOCK})`;
+const wait = (db: Database) => db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+const waiting = async () =>
+  (await direct`select from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`)
+    .length;
+
+const terminateWaiting = () =>
+  direct`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event = 'advisory'`;
+
+async function millisecondsOf(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
+
+/** Two methods that do the same: they wait for the lock, then write a line. */
+function notes() {
+  const write = (db: Database) => async (text: string) => {
+    await db.execute(sql`with waited as materialized (select pg_advisory_xact_lock(${LOCK}))
+      insert into notes select ${text} from waited`);
+  };
+  return createStore(pool, { once: 'once', repeatable: 'repeatable' }, (db) => ({
+    once: write(db),
+    repeatable: write(db),
+  }));
+}
+
+test('where all connections are taken, whoever waits for one is told after five seconds, and all goes on later', async () => {
+  await hold();
+  const longer = sql`select set_config('lock_timeout', '0', true), pg_advisory_xact_lock(${LOCK})`;
+  const taken = Array.from({ length: POOL_SIZE }, () => pool.run((db) => db.execute(longer)));
+  await expect.poll(waiting, { timeout: 5000 }).toBe(POOL_SIZE);
+  const late = await millisecondsOf(() => expect(pool.ping()).rejects.toThrow(ServiceUnavailableError));
+  expect(late).toBeLessThan(6500);
+  await direct`select pg_advisory_unlock_all()`;
+  await Promise.all(taken);
+  await pool.ping();
+});
+
+test('a call that is lost in the middle is repeated where it may be, and else told as unavailable', async () => {
+  const { once, repeatable } = notes();
+  await hold();
+  const calls = Promise.allSettled([once('once'), repeatable('repeatable')]);
+  await expect.poll(waiting, { timeout: 5000 }).toBe(2);
+  await terminateWaiting();
+  await direct`select pg_advisory_unlock_all()`;
+  const [first, second] = await calls;
+  expect(first).toMatchObject({ status: 'rejected', reason: expect.any(ServiceUnavailableError) });
+  expect(second).toMatchObject({ status: 'fulfilled' });
+  expect(await direct`select text from notes`).toEqual([{ text: 'repeatable' }]);
+});
+
+test('after connections were lost in the middle of calls, even what may not be repeated works at once', async () => {
+  const { once } = notes();
+  await hold();
+  const lost = Array.from({ length: POOL_SIZE }, () => pool.run(wait).catch(() => {}));
+  await expect.poll(waiting, { timeout: 5000 }).toBe(POOL_SIZE);
+  proxy.cut();
+  await Promise.all(lost);
+  await direct`select pg_advisory_unlock_all()`;
+  const texts = Array.from({ length: 30 }, (_, index) => `${index}`);
+  await Promise.all(texts.map(once));
+  expect(await direct`select text from notes`).toHaveLength(30);
+});
+
+test('idle connections that are cut at this moment cost nobody anything whose call may be repeated', async () => {
+  const { repeatable } = notes();
+  const texts = Array.from({ length: POOL_SIZE }, (_, index) => `${index}`);
+  await Promise.all(texts.map(repeatable));
+  await direct`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`;
+  await Promise.all(texts.map(repeatable));
+  expect(await direct`select text from notes`).toHaveLength(2 * POOL_SIZE);
+});
+
+test('a database that went silent is given up, and left for new connections', async () => {
+  const impatient = createPool(
+    () => postgres(throughProxy(), { max: POOL_SIZE, fetch_types: false, connect_timeout: 1 }),
+    500,
+  );
+  await impatient.ping();
+  proxy.swallow();
+  await expect(impatient.ping()).rejects.toThrow(ServiceUnavailableError);
+  proxy.restore();
+  await impatient.ping();
+  expect(await millisecondsOf(() => impatient.close())).toBeLessThan(2500);
+});
+
+test('the pool is closed soon, even if a call hangs, the database is gone, or connections were lost before', async () => {
+  await hold();
+  const hanging = expect(pool.run(wait)).rejects.toMatchObject({ cause: { code: 'CONNECTION_DESTROYED' } });
+  await expect.poll(waiting, { timeout: 5000 }).toBe(1);
+  expect(await millisecondsOf(() => pool.close())).toBeLessThan(2500);
+  await hanging;
+  // The server has not noticed yet.
+  await terminateWaiting();
+  await expect.poll(waiting, { timeout: 5000 }).toBe(0);
+
+  const cut = openDatabase({ url: throughProxy() });
+  const lost = expect(cut.run(wait)).rejects.toMatchObject({ cause: { code: 'CONNECTION_CLOSED' } });
+  await expect.poll(waiting, { timeout: 5000 }).toBe(1);
+  proxy.cut();
+  await lost;
+  await cut.ping();
+  expect(await millisecondsOf(() => cut.close())).toBeLessThan(1500);
+
+  const away = openDatabase({ url: throughProxy() });
+  await away.ping();
+  await proxy.stop();
+  await away.ping().catch(() => {});
+  await expect(away.ping()).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+  expect(await millisecondsOf(() => away.close())).toBeLessThan(1500);
+});
