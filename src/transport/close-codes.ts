@@ -1,6 +1,6 @@
 /**
  * Codes that a WebSocket is closed with, and what the standard graphql-ws client does then. Documented for clients in
- * the README. Those of the protocol itself (4400, 4406, 4408, 4409, 4429) are graphql-ws's own.
+ * the README. Those of the protocol itself (4400, 4406, 4408, 4429) are graphql-ws's own.
  */
 export const CLOSE = {
   /** A fault of ours: the client gives up. */
@@ -13,6 +13,8 @@ export const CLOSE = {
   invalidToken: { code: 4401, reason: 'The access token is not valid' },
   /** The token has expired: the client asks connectionParams again and retries with a new one. */
   expiredToken: { code: 4403, reason: 'The access token has expired' },
+  /** A second operation of one id: the client gives up. By graphql-ws too. */
+  idInUse: { code: 4409, reason: 'The id of the operation is in use' },
 } as const;
 
 export interface CloseReason {

@@ -6,6 +6,7 @@ import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import { closeEvenly } from './drain.js';
 import type { GraphiQL } from './graphiql.js';
+import { refuseUpgrade } from './refuse.js';
 import { createStallDetector } from './stalls.js';
 import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
 
@@ -100,8 +101,8 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     // Until ws has taken over, nobody else listens, and an error without a listener would end the process.
     socket.on('error', (error: Error) => log.debug({ error: error.message }, 'An upgrade failed'));
     const sockets = webSockets();
-    if (pathOf(request) !== GRAPHQL_PATH) refuse(socket, '404 Not Found');
-    else if (!sockets || !isListening) refuse(socket, '503 Service Unavailable');
+    if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, '404 Not Found');
+    else if (!sockets || !isListening) refuseUpgrade(socket, '503 Service Unavailable');
     else sockets.upgrade(request, socket, head);
   });
 
@@ -186,8 +187,4 @@ function notReadyYet(response: ServerResponse): void {
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
   response.end(JSON.stringify(body));
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

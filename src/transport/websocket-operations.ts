@@ -16,6 +16,8 @@ export type Params = Record<string, unknown>;
 export type Extra = {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
+  /** How many operations have begun and are not over, this one among them. */
+  readonly underWay: () => number;
 };
 
 export interface OperationServices {
@@ -59,7 +61,12 @@ export function createOperations({ graphql, log, authenticationOf }: OperationSe
     _id: string,
     params: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> {
-    if (Object.keys(subscriptions).length > LIMITS.operationsPerSocket) return [tooManyOperations()];
+    // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
+    if (
+      Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
+      extra.underWay() > 2 * LIMITS.operationsPerSocket
+    )
+      return [tooManyOperations()];
     try {
       const authentication = authenticationOf(extra.socket);
       const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({

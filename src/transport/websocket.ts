@@ -12,7 +12,9 @@ import { closeEvenly } from './drain.js';
 import { LIMITS } from './limits.js';
 import { hasAllowedOrigin } from './origins.js';
 import { createOutbox } from './outbox.js';
+import { refuseUpgrade } from './refuse.js';
 import { createStallDetector } from './stalls.js';
+import { createTurns } from './turns.js';
 import { createOperations, type Extra, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
 
@@ -64,6 +66,8 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
 
   const isStalled = createStallDetector(stallMs);
   const tcpConnections = new WeakMap<WebSocket, Duplex>();
+  /** Those that are about to be closed by a stop. */
+  const leaving = new WeakSet<WebSocket>();
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
     tcpConnections.set(socket, request.socket);
@@ -76,21 +80,30 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
     // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
     // would not be resumed, as it is after this close.
     const outbox = createOutbox(socket, () => closeIfExpired(socket, connections.get(socket)));
+    let handle = async (_text: string): Promise<void> => {};
+    const turns = createTurns(
+      async (text) => {
+        // What comes after our close is not begun: its answer could not be sent. The client asks again elsewhere.
+        if (socket.readyState !== socket.OPEN || leaving.has(socket)) return;
+        await handle(text).catch((error) => {
+          log.error({ error }, 'A WebSocket message could not be handled');
+          socket.close(CLOSE.fault.code, CLOSE.fault.reason);
+        });
+      },
+      () => socket.close(CLOSE.idInUse.code, CLOSE.idInUse.reason),
+    );
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
         // graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory.
         send: outbox.send,
         close: (code, reason) => socket.close(code, reason),
-        onMessage: (listener) =>
-          socket.on('message', (data) => {
-            listener(String(data)).catch((error) => {
-              log.error({ error }, 'A WebSocket message could not be handled');
-              socket.close(CLOSE.fault.code, CLOSE.fault.reason);
-            });
-          }),
+        onMessage: (listener) => {
+          handle = listener;
+          socket.on('message', (data) => turns.accept(String(data)));
+        },
       },
-      { socket, request },
+      { socket, request, underWay: () => turns.underWay },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((error) =>
@@ -135,14 +148,13 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
      * asked before is answered first, for a while.
      */
     async close(overMs: number): Promise<void> {
-      const leaving = new WeakSet<WebSocket>();
       await closeEvenly(
         () =>
           [...server.clients].filter((socket) => socket.readyState === socket.OPEN && !leaving.has(socket)),
         overMs,
         async (socket) => {
           leaving.add(socket);
-          // Nothing new is begun.
+          // Nothing new is read, as long as the network can keep it.
           socket.pause();
           await operations.answered(socket);
           await closeSocket(socket, CLOSE.restart);
@@ -164,10 +176,6 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
 function refuse(socket: WebSocket, { code, reason }: CloseReason): false {
   socket.close(code, reason);
   return false;
-}
-
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 function closeIfExpired(socket: WebSocket, connection: Connection | undefined): void {

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/ports.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { encodeGlobalId, rowId } from '../../src/graphql/global-id.js';
 import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
 import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -153,6 +153,29 @@ test('an event stream that is aborted while it starts lets go of its room', asyn
 
   await expect(stream).rejects.toThrow('aborted');
   await letGo();
+});
+
+test('a socket that begins and completes a thousand at once begins no more of them than it may', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  const before = opened.size;
+  const rooms = Array.from({ length: 1000 }, () => encodeGlobalId('Room', randomUUID()));
+  socket.send(
+    ...rooms.flatMap((id) => [
+      {
+        type: 'subscribe',
+        id,
+        payload: { query: `subscription { messageAdded(roomId: "${id}") { cursor } }` },
+      },
+      { type: 'complete', id },
+    ]),
+    { type: 'subscribe', id: '1', payload: { query: '{ __typename }' } },
+  );
+  // Answered when all before it have been read: by then it is one too many, or there is room again.
+  await Promise.race([socket.received('error', '1'), socket.received('next', '1')]);
+
+  expect(opened.size - before).toBeGreaterThan(0);
+  expect(opened.size - before).toBeLessThan(rooms.length);
+  socket.destroy();
 });
 
 test('a subscription that is refused lets go of its room', async () => {

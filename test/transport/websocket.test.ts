@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect as connectTcp } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { createTokens } from '../../src/auth/tokens.js';
-import { connect, createRoom, type Person, page, type Result, signUp } from '../helpers/client.js';
+import { connect, createRoom, type Person, page, type Result, send, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
 
@@ -194,6 +196,19 @@ describe('a breach of the protocol', () => {
     expect(await socket.closed).toMatchObject({ code: 4409 });
   });
 
+  test('ends what comes after it in the same moment: nothing more is executed', async () => {
+    const roomId = await createRoom(alice);
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    const input = { roomId, text: 'too late' };
+    const query = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }';
+    socket.send('{', { type: 'subscribe', id: '1', payload: { query, variables: { input } } });
+
+    expect(await socket.closed).toMatchObject({ code: 4400 });
+    // Had it been executed, it would have been before this one.
+    await send(alice, roomId, 'in time');
+    expect((await page(alice, roomId)).edges.map(({ node }) => node.text)).toEqual(['in time']);
+  });
+
   test('by a second init is closed with 4429', async () => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.send({ type: 'connection_init' });
@@ -269,5 +284,38 @@ describe('an upgrade', () => {
 
   test('elsewhere than at the API is refused with 404', async () => {
     expect(await statusOf(undefined, 'x')).toBe(404);
+  });
+
+  test.each<[string, string, string]>([
+    ['elsewhere than at the API', '/x', 'HTTP/1.1 404'],
+    ['from a foreign page', '/graphql', 'HTTP/1.1 403'],
+  ])('%s holds no connection, also where the client never closes its half', async (_name, path, answer) => {
+    const { port, host } = new URL(parley.url);
+    const client = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    // Whoever writes to a connection that is gone is told so.
+    client.on('error', () => {});
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    let text = '';
+    client.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    client.write(
+      [
+        `GET ${path} HTTP/1.1`,
+        `Host: ${host}`,
+        'Origin: https://evil.example.com',
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+        '\r\n',
+      ].join('\r\n'),
+    );
+    await once(client, 'end');
+    expect(text).toContain(answer);
+    const writing = setInterval(() => client.write('x'), 10);
+
+    await closed;
+    clearInterval(writing);
   });
 });
