@@ -19,6 +19,7 @@ import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
+import { createByteBudget, UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql.js';
 import { createHttpServer, type Readiness } from './transport/http.js';
 import { STALL_MS } from './transport/stalls.js';
@@ -42,6 +43,8 @@ export interface Overrides {
   readonly bus?: Bus;
   /** How long a client may read nothing of what waits for it, in ms. */
   readonly stallMs?: number;
+  /** What all clients together may leave unread before some are cut off. */
+  readonly unsentBytes?: number;
 }
 
 /**
@@ -54,12 +57,14 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const started: (() => unknown)[] = [];
   const stopping = new AbortController();
   let serving: Serving | null = null;
-  const { stallMs = STALL_MS } = overrides;
+  const { stallMs = STALL_MS, unsentBytes = UNSENT_BYTES } = overrides;
+  const budget = createByteBudget(unsentBytes, log);
 
   const http = createHttpServer({
     config,
     log,
     stallMs,
+    budget,
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
@@ -125,7 +130,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       stores,
     };
     const graphql = createGraphQL({ config, services, tokens, log });
-    const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs });
+    const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs, budget });
     started.push(() => webSockets.close(0));
     serving = { graphql, webSockets, bus, ping: database.ping };
   }

@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
+import type { ByteBudget, Holder } from './budget.js';
 import { closeEvenly } from './drain.js';
 import type { GraphiQL } from './graphiql.js';
 import { refuseUpgrade } from './refuse.js';
-import { createStallDetector } from './stalls.js';
+import { createStallClock } from './stalls.js';
 import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
 
 /** What stands behind the paths. `graphql` and `webSockets` are null until the database is there. */
@@ -20,6 +21,8 @@ export interface HttpServices {
   readonly graphql: () => GraphQLPipeline | null;
   /** How long a client may take nothing of what waits for it, in ms. */
   readonly stallMs: number;
+  /** Counts what all connections have not taken yet; looked after here. */
+  readonly budget: ByteBudget;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
 }
 
@@ -56,7 +59,7 @@ const ROUND_MS = 1000;
 
 /** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { log, graphiql, readiness, graphql, webSockets, stallMs } = parts;
+  const { log, graphiql, readiness, graphql, webSockets, stallMs, budget } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
@@ -88,13 +91,23 @@ export function createHttpServer(parts: HttpServices): HttpServer {
   });
 
   // One timer for all. What a client does not read is cut off, an event stream without its `complete`: it may come back.
-  const isStalled = createStallDetector(stallMs);
+  const stalledFor = createStallClock();
+  budget.count(function* () {
+    for (const response of underWay)
+      if (response.socket)
+        yield {
+          unsentBytes: response.writableLength,
+          stalledMs: stalledFor(response.socket),
+          cutOff: () => void response.destroy(),
+        } satisfies Holder;
+  });
   const timer = setInterval(() => {
     for (const response of underWay) {
-      if (!response.socket || !isStalled(response.socket)) continue;
+      if (!response.socket || stalledFor(response.socket) < stallMs) continue;
       log.debug({ stallMs }, 'An HTTP client that reads nothing is cut off');
       response.destroy();
     }
+    budget.enforce();
   }, ROUND_MS).unref();
 
   server.on('upgrade', (request, socket, head) => {

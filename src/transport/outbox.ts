@@ -4,6 +4,11 @@ import type { WebSocket } from 'ws';
 const MOST_UNSENT_BYTES = 128 * 1024;
 /** Unsent bytes at which waiting frames go on. */
 const FEW_UNSENT_BYTES = MOST_UNSENT_BYTES / 2;
+/**
+ * Of frames that wait, one for each operation. A hundred subscriptions to rooms full of the longest messages stay below
+ * it; answers as large as pages of history may not, and are asked for again later.
+ */
+const MOST_WAITING_BYTES = 8 * 1024 * 1024;
 
 export interface Outbox {
   /**
@@ -11,16 +16,24 @@ export interface Outbox {
    * where the socket has closed, and the frame with it.
    */
   send(frame: string): Promise<void>;
+  /** Of frames on their way and of those that wait. */
+  readonly unsentBytes: number;
+}
+
+export interface OutboxEvents {
+  /** Called before each frame; may close the socket, and then nothing is sent. */
+  beforeSend(): void;
+  /** Called where more frames wait than may; closes the socket. */
+  onTooMuch(): void;
 }
 
 /**
  * The frames of one socket on their way out. While some wait nothing is read from the client either, or one that asks
  * and never reads would fill our memory with answers.
- *
- * @param beforeSend called before each frame; may close the socket, and then nothing is sent.
  */
-export function createOutbox(socket: WebSocket, beforeSend: () => void): Outbox {
-  const waiting: { readonly frame: string; readonly sent: () => void }[] = [];
+export function createOutbox(socket: WebSocket, { beforeSend, onTooMuch }: OutboxEvents): Outbox {
+  const waiting: { readonly frame: string; readonly bytes: number; readonly sent: () => void }[] = [];
+  let waitingBytes = 0;
 
   function post(frame: string): void {
     beforeSend();
@@ -29,15 +42,28 @@ export function createOutbox(socket: WebSocket, beforeSend: () => void): Outbox 
 
   function onDrain(): void {
     if (waiting.length === 0) return;
-    while (socket.readyState !== socket.OPEN || socket.bufferedAmount <= FEW_UNSENT_BYTES) {
+    // The client's answer to our close must be read.
+    if (socket.readyState === socket.CLOSING) {
+      socket.resume();
+      return;
+    }
+    while (socket.readyState === socket.CLOSED || socket.bufferedAmount <= FEW_UNSENT_BYTES) {
       const next = waiting.shift();
       if (!next) {
         socket.resume();
         return;
       }
+      waitingBytes -= next.bytes;
       post(next.frame);
       next.sent();
     }
+  }
+
+  function wait(frame: string, bytes: number): Promise<void> {
+    waitingBytes += bytes;
+    return new Promise((sent) => {
+      waiting.push({ frame, bytes, sent });
+    });
   }
 
   // What waits then is never sent, but whoever waits goes on.
@@ -46,14 +72,23 @@ export function createOutbox(socket: WebSocket, beforeSend: () => void): Outbox 
   return {
     send(frame) {
       const isFree = waiting.length === 0 && socket.bufferedAmount < MOST_UNSENT_BYTES;
-      if (isFree || socket.readyState !== socket.OPEN) {
+      if (socket.readyState === socket.CLOSED) return Promise.resolve();
+      // Never to be sent; but an operation that went on would read the database for nobody until the socket is closed.
+      if (socket.readyState === socket.CLOSING) return wait('', 0);
+      if (isFree) {
         post(frame);
         return Promise.resolve();
       }
+      const bytes = Buffer.byteLength(frame);
+      if (waitingBytes + bytes > MOST_WAITING_BYTES) {
+        onTooMuch();
+        return wait('', 0);
+      }
       socket.pause();
-      return new Promise((sent) => {
-        waiting.push({ frame, sent });
-      });
+      return wait(frame, bytes);
+    },
+    get unsentBytes() {
+      return socket.bufferedAmount + waitingBytes;
     },
   };
 }

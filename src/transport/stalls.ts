@@ -6,22 +6,22 @@ export const STALL_MS = 10_000;
 /**
  * Tells connections whose clients read nothing from those that are only slow.
  *
- * @returns whether the connection has had unsent bytes for `stallMs` without one of them leaving. To be asked again and
+ * @returns for how long the connection has had unsent bytes without one of them leaving, in ms. To be asked again and
  *   again, about once a second: it compares with what it saw before.
  */
-export function createStallDetector(stallMs: number): (connection: Duplex) => boolean {
+export function createStallClock(): (connection: Duplex) => number {
   // Weak, so that nothing of a connection outlives it.
   const seen = new WeakMap<Duplex, { readonly unsent: number; readonly since: number }>();
   return (connection) => {
     const unsent = unsentBytes(connection);
     if (unsent === 0) {
       seen.delete(connection);
-      return false;
+      return 0;
     }
     const before = seen.get(connection);
-    if (before?.unsent === unsent) return performance.now() - before.since >= stallMs;
+    if (before?.unsent === unsent) return performance.now() - before.since;
     seen.set(connection, { unsent, since: performance.now() });
-    return false;
+    return 0;
   };
 }
 

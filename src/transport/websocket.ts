@@ -7,13 +7,14 @@ import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
 import { authenticateConnection } from './auth.js';
+import type { ByteBudget, Holder } from './budget.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { closeEvenly } from './drain.js';
 import { LIMITS } from './limits.js';
 import { hasAllowedOrigin } from './origins.js';
-import { createOutbox } from './outbox.js';
+import { createOutbox, type Outbox } from './outbox.js';
 import { refuseUpgrade } from './refuse.js';
-import { createStallDetector } from './stalls.js';
+import { createStallClock } from './stalls.js';
 import { createTurns } from './turns.js';
 import { createOperations, type Extra, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
@@ -30,6 +31,8 @@ export interface WebSocketServices {
   readonly log: Log;
   /** How long a socket may take nothing of what waits for it, in ms. */
   readonly stallMs: number;
+  /** Counts what all sockets have not taken yet. */
+  readonly budget: ByteBudget;
 }
 
 /** What we know of a socket; a weak map, so that nothing of a socket outlives it. */
@@ -39,7 +42,7 @@ interface Connection {
 }
 
 /** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
-export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebSocketServices) {
+export function createWebSockets({ config, graphql, tokens, log, stallMs, budget }: WebSocketServices) {
   const server = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -64,13 +67,12 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
   });
   const protocol = makeServer<Params, Extra>({ onConnect, ...operations.hooks });
 
-  const isStalled = createStallDetector(stallMs);
-  const tcpConnections = new WeakMap<WebSocket, Duplex>();
+  const stalledFor = createStallClock();
+  const lines = new WeakMap<WebSocket, { readonly tcp: Duplex; readonly outbox: Outbox }>();
   /** Those that are about to be closed by a stop. */
   const leaving = new WeakSet<WebSocket>();
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    tcpConnections.set(socket, request.socket);
     // A broken frame, one over the limit, a torn connection: ws closes the socket with the right code by itself.
     socket.on('error', (error) => log.debug({ error: error.message }, 'A WebSocket failed'));
     socket.on('pong', () => {
@@ -79,7 +81,14 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
     });
     // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
     // would not be resumed, as it is after this close.
-    const outbox = createOutbox(socket, () => closeIfExpired(socket, connections.get(socket)));
+    const outbox = createOutbox(socket, {
+      beforeSend: () => closeIfExpired(socket, connections.get(socket)),
+      onTooMuch: () => {
+        log.debug({}, 'A WebSocket for which too much waits is closed');
+        void closeSocket(socket, CLOSE.tooSlow);
+      },
+    });
+    lines.set(socket, { tcp: request.socket, outbox });
     let handle = async (_text: string): Promise<void> => {};
     const turns = createTurns(
       async (text) => {
@@ -117,8 +126,8 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
   const timer = setInterval(() => {
     round += 1;
     for (const socket of server.clients) {
-      const tcp = tcpConnections.get(socket);
-      if (tcp && isStalled(tcp)) {
+      const line = lines.get(socket);
+      if (line && stalledFor(line.tcp) >= stallMs) {
         // The socket before its iterators, which end with it: one that ended first would tell its client `complete`.
         if (socket.readyState !== socket.OPEN) continue;
         log.debug({ stallMs }, 'A WebSocket whose client reads nothing is closed');
@@ -131,6 +140,18 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs }: WebS
       if (round % PING_ROUNDS === 0) ping(socket, connection);
     }
   }, ROUND_MS);
+
+  budget.count(function* () {
+    for (const socket of server.clients) {
+      const line = lines.get(socket);
+      if (line && socket.readyState === socket.OPEN)
+        yield {
+          unsentBytes: line.outbox.unsentBytes,
+          stalledMs: stalledFor(line.tcp),
+          cutOff: () => void closeSocket(socket, CLOSE.tooSlow),
+        } satisfies Holder;
+    }
+  });
 
   return {
     /** Takes over an HTTP connection that asks to become a WebSocket. */

@@ -143,10 +143,97 @@ test("a flood of WebSocket's own pings, whose answers nobody reads, ends the soc
   expect((await pinging.closed).code).toBe(1006);
 }, 60_000);
 
-async function sendMany(roomId: string): Promise<void> {
+test('of those that hold more than all may together some are cut off, no more than must be; nobody else notices', async () => {
+  // Each of the blocked sockets holds 128 KiB and a frame or two of 12 KB, so that two of the four may stay.
+  const server = await startParley({ overrides: { unsentBytes: 400 * 1024 } });
+  const bob = await signUp(server.url);
+  const roomId = await createRoom(bob);
+  const { liveCursor: after } = await page(bob, roomId);
+  await sendMany(roomId, bob);
+  const reader = await openSocketOf(bob, server.webSocketUrl);
+  reader.subscribe('1', { roomId, after: (await page(bob, roomId)).liveCursor });
+
+  const blocked = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const socket = await openSocketOf(bob, server.webSocketUrl);
+      socket.subscribe('1', { roomId, after });
+      await socket.received('next', '1');
+      socket.pause();
+      return socket;
+    }),
+  );
+  const cuts = () => cutsOf(server).reduce((sum, { cut }) => sum + cut, 0);
+  await expect.poll(cuts, PATIENCE).toBe(2);
+  const { node } = await send(bob, roomId, 'now');
+  expect(await reader.received('next', '1')).toMatchObject([
+    { payload: { data: { messageAdded: { node } } } },
+  ]);
+
+  for (const socket of blocked) socket.resume();
+  const ends = blocked.map(({ closed }) => closed.then(({ code }) => code));
+  const complete = blocked.map((socket) =>
+    socket.received('next', '1', COUNT + 1).then(
+      () => true,
+      () => false,
+    ),
+  );
+  expect((await Promise.all(complete)).filter(Boolean)).toHaveLength(2);
+  for (const code of [await Promise.any(ends)]) expect([1006, 1013]).toContain(code);
+  for (const { frames } of blocked)
+    expect(new Set(frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
+  expect(cuts()).toBe(2);
+  for (const socket of [reader, ...blocked]) socket.destroy();
+}, 60_000);
+
+test('event streams count too, and are cut without their complete', async () => {
+  // A stream is not written to while 16 KiB or more wait.
+  const server = await startParley({ overrides: { unsentBytes: 16 * 1024 - 1 } });
+  const bob = await signUp(server.url);
+  const roomId = await createRoom(bob);
+  const { liveCursor: after } = await page(bob, roomId);
+  await sendMany(roomId, bob);
+
+  const blocked = await unreadEventStream(roomId, after, bob, server.url);
+  await expect.poll(() => cutsOf(server).length, PATIENCE).toBe(1);
+  let text = '';
+  blocked.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => blocked.once('close', resolve));
+
+  expect(blocked.complete).toBe(false);
+  expect(text).toContain('event: next');
+  expect(text).not.toContain('event: complete');
+}, 60_000);
+
+test('a socket on which more answers wait than may is closed', async () => {
+  const roomId = await createRoom(alice);
+  await sendMany(roomId, alice);
+  const asking = await openSocketOf(alice, parley.webSocketUrl);
+  asking.pause();
+  // 1.2 MB each, of which the kernel takes a few.
+  for (let id = 1; id <= 20; id += 1)
+    asking.subscribe(
+      `${id}`,
+      { roomId },
+      'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 100) { nodes { text } } }',
+    );
+
+  await expect.poll(() => logged('too much waits'), PATIENCE).toBe(1);
+  asking.resume();
+  expect([1006, 1013]).toContain((await asking.closed).code);
+}, 60_000);
+
+function cutsOf(server: TestParley): { cut: number }[] {
+  return server.log
+    .filter((line) => line.includes('Slow clients hold more than all may'))
+    .map((line) => JSON.parse(line));
+}
+
+async function sendMany(roomId: string, person = alice): Promise<void> {
   for (let index = 0; index < COUNT; index += 50)
     await Promise.all(
-      Array.from({ length: 50 }, (_, inner) => send(alice, roomId, `${index + inner} ${LONG}`)),
+      Array.from({ length: 50 }, (_, inner) => send(person, roomId, `${index + inner} ${LONG}`)),
     );
 }
 
@@ -169,13 +256,18 @@ function edgesOf({ frames }: RawSocket): Edge[] {
 }
 
 /** By Node's own client, which reads from the network only what is read from the answer. */
-async function unreadEventStream(roomId: string, after: string): Promise<IncomingMessage> {
-  const asked = httpRequest(parley.url, {
+async function unreadEventStream(
+  roomId: string,
+  after: string,
+  { token } = alice,
+  url = parley.url,
+): Promise<IncomingMessage> {
+  const asked = httpRequest(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       accept: 'text/event-stream',
-      authorization: `Bearer ${alice.token}`,
+      authorization: `Bearer ${token}`,
     },
   });
   asked.end(JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId, after } }));
