@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
@@ -8,8 +9,10 @@ import type { Bus } from '../../src/domain/ports.js';
 import { encodeGlobalId, rowId } from '../../src/graphql/global-id.js';
 import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
 import { openEventStream } from '../helpers/event-stream.js';
+import { mixture } from '../helpers/mixture.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
+import { moreThan, resources } from '../helpers/resources.js';
 
 /*
  * Who leaves a silent room is let go without waiting for its next message. That shows on the bus, to which an instance
@@ -49,6 +52,7 @@ let parley: TestParley;
 let alice: Person;
 let roomId: string;
 let row: string;
+const warnings: Error[] = [];
 
 beforeAll(async () => {
   const log = pino({ level: 'silent' });
@@ -58,6 +62,13 @@ beforeAll(async () => {
       : createLocalBus(log);
   parley = await startParley({ redisPrefix, overrides: { bus: watch(bus) } });
   alice = await signUp(parley.url);
+});
+
+beforeAll(() => {
+  // Too many listeners of one thing are a warning.
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on('warning', onWarning);
+  return () => process.off('warning', onWarning);
 });
 
 beforeEach(async () => {
@@ -186,3 +197,35 @@ test('a subscription that is refused lets go of its room', async () => {
   await letGo();
   socket.destroy();
 });
+
+test('after any mixture of subscribes, completes and torn sockets all is as before', async () => {
+  const rooms = await Promise.all(Array.from({ length: 5 }, () => createRoom(alice)));
+  const mix = mixture({ parley, alice, rooms, seed: 20_260_101 });
+  // So that the pool of the database has grown to what it ever needs.
+  const asking = await openSocketOf(alice, parley.webSocketUrl);
+  for (let id = 1; id <= 100; id += 1)
+    asking.subscribe(`${id}`, {}, '{ viewer { rooms { nodes { name } } } }');
+  await asking.received('next', undefined, 100);
+  asking.destroy();
+  await mix(200);
+  const nobody = () => [...standing].filter(([, count]) => count !== 0);
+  await expect.poll(nobody, { timeout: 20_000 }).toEqual([]);
+  const before = resources();
+
+  await mix(2000);
+
+  await expect.poll(nobody, { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => moreThan(before), { timeout: 20_000, interval: 200 }).toEqual({});
+  expect(warnings).toEqual([]);
+  if (inject('pair') === 'cluster') {
+    const redis = new Redis(inject('redisUrl'));
+    expect(await redis.pubsub('CHANNELS', `${redisPrefix}:*`)).toEqual([]);
+    redis.disconnect();
+  }
+  // And it serves.
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  socket.subscribe('1', { roomId });
+  await followed();
+  socket.destroy();
+  await letGo();
+}, 180_000);
