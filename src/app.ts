@@ -207,7 +207,11 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
   // The migrations have run before anything serves.
   const checks = { database, bus: serving?.bus.isReady() ?? false, migrations: serving !== null };
   const ready = Object.values(checks).every(Boolean);
-  return { status: isStopping ? 'stopping' : ready ? 'ready' : 'not ready', checks };
+  return {
+    status: isStopping ? 'stopping' : ready ? 'ready' : 'not ready',
+    checks,
+    bus: serving?.bus.counters ?? null,
+  };
 }
 
 async function databaseAddress(

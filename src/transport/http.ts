@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
-import type { Log } from '../domain/ports.js';
+import type { BusCounters, Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import type { ByteBudget, Holder } from './budget.js';
 import { closeEvenly } from './drain.js';
@@ -29,6 +29,8 @@ export interface HttpServices {
 export interface Readiness {
   readonly status: 'ready' | 'not ready' | 'stopping';
   readonly checks: Readonly<Record<string, boolean>>;
+  /** What the bus survived since the start of the process; null until there is one. */
+  readonly bus: Readonly<BusCounters> | null;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';

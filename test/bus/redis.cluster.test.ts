@@ -189,6 +189,9 @@ test('while Redis is away sends succeed and arrive on the other instance; it is 
   await subscription.received(2);
   await redis.restart();
   await expect.poll(ready, { timeout: 10_000 }).toBe(200);
+  const state = await fetch(here.url.replace('graphql', 'ready'));
+  // Both connections stood again; what was sent meanwhile found no way to the others.
+  expect(await state.json()).toMatchObject({ bus: { reconnects: 2, unpublished: 1 } });
   await send(alice, roomId, 'by Redis again');
 
   const texts = (await subscription.received(3)).map(({ node }) => node.text);

@@ -88,6 +88,7 @@ test('a Postgres that comes later is waited for, alive but not ready', async () 
   expect(await (await fetch(`${base}/ready`)).json()).toEqual({
     status: 'ready',
     checks: { database: true, bus: true, migrations: true },
+    bus: { droppedEnvelopes: 0, refusedSubscribes: 0, unpublished: 0, timeouts: 0, reconnects: 0 },
   });
   await parley.stop();
   proxy.close();
