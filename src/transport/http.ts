@@ -76,10 +76,12 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     if (!pipeline) return notReadyYet(response);
     // What an answer allows depends on who asks: a shared cache must not hand one origin's to another.
     response.setHeader('vary', 'Origin');
-    await pipeline.handle(request, response);
+    await pipeline.handle(request, response, { onSubscription: () => void eventStreams.add(response) });
   }
 
   const underWay = new Set<ServerResponse>();
+  /** Those of subscriptions, from before they start. */
+  const eventStreams = new WeakSet<ServerResponse>();
   let isListening = true;
   const server = createServer((request, response) => {
     underWay.add(response);
@@ -131,7 +133,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     },
     closeEventStreams: (overMs) =>
       closeEvenly(
-        () => [...underWay].filter((response) => isEventStream(response) && !response.destroyed),
+        () => [...underWay].filter((response) => eventStreams.has(response) && !response.destroyed),
         overMs,
         (response) => void response.destroy(),
       ),
@@ -139,7 +141,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       server.close();
       const answered = [...underWay].map((response) => {
         // One that came after the others had been closed.
-        if (isEventStream(response)) response.destroy();
+        if (eventStreams.has(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
       const patience = setTimeout(() => server.closeAllConnections(), ANSWER_MS);
@@ -150,10 +152,6 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       server.closeAllConnections();
     },
   };
-}
-
-function isEventStream(response: ServerResponse): boolean {
-  return String(response.getHeader('content-type')).startsWith('text/event-stream');
 }
 
 async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<number> {

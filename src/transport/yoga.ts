@@ -19,6 +19,8 @@ export interface ServerContext {
   readonly req: IncomingMessage;
   /** Over HTTP alone. */
   readonly res?: ServerResponse;
+  /** Over HTTP alone: told when the request turns out to be a subscription, before it starts. */
+  readonly onSubscription?: () => void;
   readonly authentication?: Authentication;
 }
 
@@ -92,7 +94,10 @@ const onlyJsonBodies: Plugin = {
  * A stream ends with its connection, also where the client left while its subscription started: Yoga then hands the
  * answer to nobody, and would leave the subscription open.
  */
-const endWithConnection: Plugin<object, ServerContext> = {
+const endWithConnection: Plugin<ServerContext, ServerContext> = {
+  onSubscribe({ args }) {
+    args.contextValue.onSubscription?.();
+  },
   onExecutionResult({ result, context: { res } }) {
     if (!res || !isAsyncIterable(result)) return;
     const iterator = result[Symbol.asyncIterator]();

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { at, connect, LOBBY, page, send, signUp, subscribe } from '../helpers/client.js';
 import { freePort } from '../helpers/free-port.js';
 import { runParley } from '../helpers/process.js';
+import { openSocketOf } from '../helpers/raw-socket.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
 /** The product as a stranger starts it: `node dist/main.js`, with nothing but a folder. */
@@ -105,6 +106,26 @@ test('on SIGTERM sockets are closed with 1012, the process ends with 0 and leave
   expect(await closed).toMatchObject({ code: 1012 });
   expect(await parley.exited).toEqual({ code: 0, signal: null });
   expect(await postgresOf(folder.path)).toBe(null);
+  await folder.clear();
+}, 60_000);
+
+test('a second SIGTERM ends a drain at once', async () => {
+  const folder = temporaryFolder('process');
+  const parley = await runParley({ DRAIN_SECONDS: '600' }, { cwd: folder.path });
+  const { url } = await parley.ready;
+  const alice = await signUp(url);
+  // The first of two goes at once, the other one after half of the time.
+  const sockets = await Promise.all([1, 2].map(() => openSocketOf(alice, url.replace('http', 'ws'))));
+
+  parley.kill('SIGTERM');
+  await expect.poll(() => parley.output()).toContain('Parley stops');
+  // One within half a second counts for an echo of the first.
+  const again = setInterval(() => parley.kill('SIGTERM'), 100);
+
+  expect(await parley.exited).toEqual({ code: 1, signal: null });
+  clearInterval(again);
+  expect((await Promise.all(sockets.map(({ closed }) => closed))).map(({ code }) => code)).toContain(1006);
+  await parley.stop();
   await folder.clear();
 }, 60_000);
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { createRoom, page, send, signUp } from '../helpers/client.js';
 import { openEventStream } from '../helpers/event-stream.js';
@@ -110,6 +111,40 @@ test('what a socket has asked is answered before it is closed', async () => {
   ]);
   expect((await socket.closed).code).toBe(1012);
 });
+
+test('subscriptions that still start are not told that they are complete, and are not waited for', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  const admin = postgres(parley.database.url, { max: 2, onnotice: () => {} });
+  const waiting = async () => {
+    const [row] = await admin`select count(*)::int as count from pg_locks
+      where not granted and database = (select oid from pg_database where datname = current_database())`;
+    return row?.count;
+  };
+  const start = performance.now();
+  await admin.begin(async (transaction) => {
+    await transaction`lock table rooms, messages, members in access exclusive mode`;
+    socket.subscribe('1', { roomId });
+    const answer = openEventStream(parley.url, alice, { roomId }).then(
+      ({ ended }) => ended,
+      () => false,
+    );
+    // At least the one that reads the head of the room for both.
+    await expect.poll(waiting).toBeGreaterThan(0);
+
+    const stopped = parley.stop();
+    expect((await socket.closed).code).toBe(1012);
+    expect(performance.now() - start).toBeLessThan(5000);
+    expect(await answer).toBe(false);
+    await stopped;
+  });
+  await admin.end();
+  // An answer may take 5 s, and so may the last queries.
+  expect(performance.now() - start).toBeLessThan(15_000);
+  expect(socket.frames.map(({ type }) => type)).toEqual(['connection_ack']);
+}, 30_000);
 
 interface Answer {
   readonly status: number | undefined;
