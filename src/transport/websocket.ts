@@ -11,11 +11,11 @@ import type { ByteBudget, Holder } from './budget.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { closeEvenly } from './drain.js';
 import { LIMITS } from './limits.js';
+import { createOperationOrder } from './operation-order.js';
 import { hasAllowedOrigin } from './origins.js';
 import { createOutbox, type Outbox } from './outbox.js';
 import { refuseUpgrade } from './refuse.js';
 import { createStallClock } from './stalls.js';
-import { createTurns } from './turns.js';
 import { createOperations, type Extra, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
 
@@ -90,7 +90,7 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
     });
     lines.set(socket, { tcp: request.socket, outbox });
     let handle = async (_text: string): Promise<void> => {};
-    const turns = createTurns(
+    const order = createOperationOrder(
       async (text) => {
         // What comes after our close is not begun: its answer could not be sent. The client asks again elsewhere.
         if (socket.readyState !== socket.OPEN || leaving.has(socket)) return;
@@ -109,10 +109,10 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) => {
           handle = listener;
-          socket.on('message', (data) => turns.accept(String(data)));
+          socket.on('message', (data) => order.accept(String(data)));
         },
       },
-      { socket, request, underWay: () => turns.underWay },
+      { socket, request, underWay: () => order.underWay },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((error) =>

@@ -8,6 +8,8 @@ import {
   LoginDocument,
   MessageAddedDocument,
   type MessageAddedSubscription,
+  RoomEventsDocument,
+  type RoomEventsSubscription,
   RoomMessagesDocument,
   SendMessageDocument,
   SignUpDocument,
@@ -69,17 +71,20 @@ test('signing in, making a room, joining, sending and paging have the generated 
   expect(roomMessages?.edges).toEqual([sendMessage.edge]);
 });
 
-test('the subscription has the generated shape', async () => {
+test('the subscriptions have the generated shapes', async () => {
   const client = connect(parley.webSocketUrl, { token });
-  const events = client.iterate<MessageAddedSubscription>({
-    query: print(MessageAddedDocument),
-    variables: {
-      roomId: LOBBY,
-      after: (await run(RoomMessagesDocument, { roomId: LOBBY })).roomMessages?.liveCursor,
-    },
+  const { roomMessages } = await run(RoomMessagesDocument, { roomId: LOBBY });
+  const variables = { roomId: LOBBY, after: roomMessages?.liveCursor };
+  const edges = client.iterate<MessageAddedSubscription>({ query: print(MessageAddedDocument), variables });
+  const events = client.iterate<RoomEventsSubscription>({ query: print(RoomEventsDocument), variables });
+  const next = edges.next();
+  expect((await events.next()).value).toMatchObject({
+    data: { roomEvents: { __typename: 'CaughtUpEvent' } },
   });
-  const next = events.next();
   const { sendMessage } = await run(SendMessageDocument, { input: { roomId: LOBBY, text: 'Hi' } });
   if (sendMessage.__typename !== 'SendMessagePayload') throw new Error(JSON.stringify(sendMessage));
   expect((await next).value).toEqual({ data: { messageAdded: sendMessage.edge } });
+  expect((await events.next()).value).toMatchObject({
+    data: { roomEvents: { __typename: 'MessageAddedEvent', edge: sendMessage.edge } },
+  });
 });

@@ -1,5 +1,5 @@
 /** A socket's messages on their way to graphql-ws. */
-export interface Turns {
+export interface OperationOrder {
   /** Takes in a message as it came. Throws nothing. */
   accept(text: string): void;
   /** Operations that have begun and are not over: also those that the client has completed and that still end. */
@@ -14,7 +14,10 @@ export interface Turns {
  * @param handle begins what the message asks for; resolves when that is over, and never rejects.
  * @param onReuse called where an id is asked for that is waited for already.
  */
-export function createTurns(handle: (text: string) => Promise<void>, onReuse: (id: string) => void): Turns {
+export function createOperationOrder(
+  handle: (text: string) => Promise<void>,
+  onReuse: (id: string) => void,
+): OperationOrder {
   const underWay = new Set<string>();
   /** Those of them that the client has completed. */
   const ending = new Set<string>();
