@@ -111,7 +111,7 @@ builder.objectType(ValidationError, {
   }),
 });
 
-/** `extensions.code` of what is wrong with a request; the README's table has the same rows. */
+/** `extensions.code` of what is wrong with a request; the table in docs/delivery.md has the same rows. */
 const ERROR_CODES = [
   'UNAUTHENTICATED',
   'FORBIDDEN',

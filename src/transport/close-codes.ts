@@ -1,6 +1,6 @@
 /**
  * Codes that a WebSocket is closed with, and what the standard graphql-ws client does then. Documented for clients in
- * the README. Those of the protocol itself (4400, 4406, 4408, 4429) are graphql-ws's own.
+ * docs/delivery.md. Those of the protocol itself (4400, 4406, 4408, 4429) are graphql-ws's own.
  */
 export const CLOSE = {
   /** A fault of ours: the client gives up. */

@@ -14,7 +14,6 @@ import {
   subscribe,
 } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { openSocketOf } from '../helpers/raw-socket.js';
 
 let parley: TestParley;
 let alice: Person;
@@ -83,20 +82,6 @@ test('after a cut, the standard client resumes with what it missed, once, and go
   expect(seqs(await subscription.received(12))).toEqual(from1To(12));
   expect(sockets).toHaveLength(2);
   await client.dispose();
-});
-
-test('of three subscriptions to a room, two that complete at once take nothing from the third (D2)', async () => {
-  const socket = await openSocketOf(alice, parley.webSocketUrl);
-  for (let round = 0; round < 30; round += 1) {
-    const roomId = await createRoom(alice);
-    const { liveCursor: after } = await page(alice, roomId);
-    const ids = [1, 2, 3].map((id) => `${round}-${id}`);
-    for (const id of ids) socket.subscribe(id, { roomId, after });
-    for (const id of ids.slice(0, 2)) socket.send({ type: 'complete', id });
-    await send(alice, roomId, 'hello');
-    await socket.received('next', `${round}-3`);
-  }
-  expect(socket.frames.filter((frame) => frame.type === 'error')).toEqual([]);
 });
 
 test('a rename shows in the next event (D14)', async () => {
