@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { connect as connectTcp, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
@@ -118,6 +119,7 @@ test('ten instances that start on an empty database make one set of tables, and 
     (select count(*)::int from meta where key = 'epoch') as epochs,
     (select count(*)::int from rooms) as rooms`;
   await sql.end();
-  expect(count).toEqual({ migrations: 2, epochs: 1, rooms: 1 });
+  const migrations = (await readdir('drizzle')).filter((name) => name.endsWith('.sql')).length;
+  expect(count).toEqual({ migrations, epochs: 1, rooms: 1 });
   await Promise.all(ten.map((parley) => parley.stop()));
 }, 60_000);

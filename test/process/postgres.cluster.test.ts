@@ -157,7 +157,7 @@ test('D13: Postgres goes in the middle of transactions, and stays away: nothing 
       transaction`select from rooms, users where rooms.name = 'Busy' and users.username = ${alice.username} for update`,
   );
   const room = alice.request('mutation { createRoom(input: { name: "Another" }) { __typename } }');
-  await expect.poll(waiting(sql), { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+  await expect.poll(waiting(sql), { timeout: 15_000 }).toBeGreaterThanOrEqual(2);
   await server.halt();
 
   expect(codeOf(await room)).toBe('SERVICE_UNAVAILABLE');
