@@ -170,7 +170,7 @@ test('a bus that starts before Redis becomes ready by itself', async () => {
   await late.stop();
 });
 
-test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself', async () => {
+test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself (D10)', async () => {
   const env = { REDIS_URL: redis.url };
   const here = await startParley({ env });
   const there = await startSibling(here, { env });

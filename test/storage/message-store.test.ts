@@ -126,6 +126,43 @@ test('concurrent senders on several instances get one sequence without a hole, e
     expect(createdAt.getTime()).toBeGreaterThanOrEqual(messages[index - 1]?.createdAt.getTime() ?? 0);
 });
 
+test('a write that waits for another one is committed after it and counted after it: no reader overtakes (D6)', async () => {
+  const roomId = await createRoom();
+  const send = (text: string) => store.send(roomId, [draft(text)]);
+  await send('before');
+  // Another writer of the room, which took its number first and commits last.
+  let commit = (): void => {};
+  const committing = new Promise<void>((resolve) => {
+    commit = resolve;
+  });
+  let insert = (): void => {};
+  const inserted = new Promise<void>((resolve) => {
+    insert = resolve;
+  });
+  const first = draft('first');
+  const drafts = [{ id: first.id, author_id: first.authorId, text: first.text, client_message_id: null }];
+  const slow = sql.begin(async (transaction) => {
+    await transaction`select from send_messages(${roomId}, ${transaction.json(drafts)})`;
+    insert();
+    await committing;
+  });
+  await inserted;
+  const second = send('second');
+  expect(seqs((await read(roomId, 'start', 10)).messages)).toEqual([1]);
+  // It waits for the room.
+  await expect
+    .poll(async () => (await sql`select from pg_stat_activity where wait_event_type = 'Lock'`).length)
+    .toBeGreaterThan(0);
+  commit();
+  await Promise.all([slow, second]);
+  const { head, messages } = await read(roomId, 'start', 10, 1);
+  expect(messages.map(({ seq, text }) => [seq, text])).toEqual([
+    [2, 'first'],
+    [3, 'second'],
+  ]);
+  expect(head).toEqual({ seq: 3, rev: 3 });
+});
+
 test('a reader beside writers sees the newest page and the head as of one moment, and on its way skips nothing', async () => {
   const roomId = await createRoom();
   let writing = true;
