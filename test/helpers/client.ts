@@ -18,14 +18,16 @@ export interface Result<Data> {
 /** The lobby's documented id. */
 export const LOBBY = 'Rlobby0000000000000000A';
 
-/** Runs one operation over HTTP. */
+/** Runs one operation over HTTP. Rejects where no answer comes, or the signal says that it has taken too long. */
 export async function request<Data = Record<string, unknown>>(
   url: string,
   query: string,
   variables: object = {},
   token?: string,
+  signal?: AbortSignal,
 ): Promise<Result<Data>> {
   const response = await fetch(url, {
+    ...(signal === undefined ? {} : { signal }),
     method: 'POST',
     headers: {
       'content-type': 'application/json',

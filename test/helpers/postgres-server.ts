@@ -1,40 +1,52 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/storage/embedded-postgres.js';
+import postgres from 'postgres';
+import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.js';
+import { readPostmaster } from '../../src/storage/embedded-server.js';
 import { freePort } from './free-port.js';
 import { stopInTheEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-/** A Postgres of one's own: the one that Parley brings along, without the care for data, since this is thrown away. */
+/** A Postgres of one's own, which may be broken at will. Its data are thrown away in the end. */
 export interface PrivatePostgres {
-  /** The folder of its unix socket; another one after a restart. */
+  /** The folder of its unix socket, as postgres.js takes it in `host`; another one after a restart. */
   readonly socketHost: string;
-  /** On 127.0.0.1; stays the same over a restart, as does the data. */
+  readonly tcpHost: '127.0.0.1';
+  /** Stays the same over a restart. */
   readonly port: number;
   readonly username: string;
   /** Over TCP: the database that Parley itself would use. */
   readonly url: string;
-  /** Disconnects everyone, and resolves when it is gone; its data stays. */
-  halt(): Promise<void>;
-  /** Starts it again after `halt`, and resolves when it serves. */
+  /** Makes a new, empty database, and returns its URL over TCP. */
+  createDatabase(): Promise<string>;
+  /**
+   * Stops it, as `pg_ctl stop -m` does: `fast` rolls back and disconnects everybody, `immediate` is a crash. Its data stay.
+   * Resolves when it is gone.
+   */
+  halt(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again after `halt`, with a recovery after a crash, and resolves when it serves. */
   resume(): Promise<void>;
-  /** Ends it and removes its data. Harmless when repeated. */
+  /** Harmless when repeated. */
   stop(): Promise<void>;
 }
 
-/** Unlike Parley's own, it is reached over TCP too. */
+/** Unlike Parley's own, this server is for those too who come over TCP. */
 const ACCESS = `local all all trust
 host all all 127.0.0.1/32 trust
 `;
 
-/** It is stopped at the end of the test file, if the test didn't. */
+/**
+ * Starts the server that Parley brings along, on a free port of 127.0.0.1. It is stopped at the end of the test file, if
+ * the test didn't.
+ */
 export async function startPostgres(): Promise<PrivatePostgres> {
   const folder = temporaryFolder('postgres');
   const hbaFile = join(folder.path, 'pg_hba.conf');
   await writeFile(hbaFile, ACCESS);
   await chmod(hbaFile, 0o644); // Under root, Postgres reads it as another account, whatever our umask.
   const port = await freePort();
-  const start = (): Promise<EmbeddedPostgres> =>
+  const start = () =>
     startEmbeddedPostgres({
       dataDir: folder.path,
       log: () => {},
@@ -42,27 +54,50 @@ export async function startPostgres(): Promise<PrivatePostgres> {
         listen_addresses: '127.0.0.1',
         port: String(port),
         hba_file: hbaFile,
+        // Processes are killed here, never the machine: what was written stays written without it.
         fsync: 'off',
         max_connections: '200',
       },
     });
-  let running = await start();
-  const stop = async (): Promise<void> => {
+
+  let current = await start();
+  const stop = async () => {
     stopped();
-    await running.stop();
+    await current.stop();
     await folder.clear();
   };
   const stopped = stopInTheEnd(stop);
+  const { username, database: ownDatabase } = current.connection;
+  const url = (database: string) =>
+    `postgres://${encodeURIComponent(username)}@127.0.0.1:${port}/${database}`;
   return {
     get socketHost() {
-      return running.connection.host;
+      return current.connection.host;
     },
+    tcpHost: '127.0.0.1',
     port,
-    username: running.connection.username,
-    url: `postgres://${running.connection.username}@127.0.0.1:${port}/${running.connection.database}`,
-    halt: () => running.stop(),
+    username,
+    url: url(ownDatabase),
+    async createDatabase() {
+      const name = `test_${randomBytes(8).toString('hex')}`;
+      const sql = postgres(url('postgres'), { max: 1, onnotice: () => {} });
+      try {
+        await sql.unsafe(`create database ${name}`);
+      } finally {
+        await sql.end();
+      }
+      return url(name);
+    },
+    async halt(mode = 'fast') {
+      if (mode === 'immediate') {
+        const postmaster = await readPostmaster(join(current.dataFolder, 'postgres'));
+        if (!postmaster) throw new Error('There is no Postgres to be stopped.');
+        process.kill(postmaster.pid, 'SIGQUIT');
+      }
+      await current.stop();
+    },
     async resume() {
-      running = await start();
+      current = await start();
     },
     stop,
   };

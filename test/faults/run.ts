@@ -1,0 +1,50 @@
+import { cpus, release, totalmem } from 'node:os';
+import { stopAll } from '../helpers/stopping.js';
+import { startServers } from './lab.js';
+import { runScenario } from './run-scenario.js';
+import type { Scale, Scenario } from './scenario.js';
+import { scenarios } from './scenarios.js';
+import { passed, type Result, TABLE_HEAD, tableRow } from './table.js';
+
+/**
+ * `npm run faults [-- [--short] NAME …]`: runs all scenarios, or those that are named, and prints a Markdown table. Exits
+ * with 1 where a message was lost, repeated, swapped or not seen, or a scenario failed otherwise.
+ */
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const scale: Scale = process.argv.includes('--short') ? 'short' : 'full';
+const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+
+if (unknown.length > 0) {
+  console.error(
+    `There is no ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
+  );
+  process.exitCode = 1;
+} else await run(scenarios.filter(({ name }) => names.length === 0 || names.includes(name)));
+
+async function run(chosen: readonly Scenario[]): Promise<void> {
+  try {
+    const servers = await startServers();
+    console.log(`${heading()}\n\n${TABLE_HEAD}`);
+    for (const scenario of chosen) {
+      const start = performance.now();
+      const result: Result = await runScenario(servers, scenario, scale).then(
+        (outcome) => ({ outcome }),
+        (error: unknown) => ({ error }),
+      );
+      console.log(tableRow(scenario, result, (performance.now() - start) / 1000));
+      if (!passed(result)) process.exitCode = 1;
+    }
+  } finally {
+    await stopAll();
+  }
+}
+
+function heading(): string {
+  const [cpu] = cpus();
+  const machine = `${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, Node ${process.version}`;
+  const command = ['npm run faults', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])];
+  return `${new Date().toISOString().slice(0, 10)}, ${machine}: \`${command.join(' ')}\``;
+}

@@ -1,0 +1,25 @@
+import type { Scenario } from './scenario.js';
+import { crashBeforePublish } from './scenarios/crash-before-publish.js';
+import { killInstance } from './scenarios/kill-instance.js';
+import { killSender } from './scenarios/kill-sender.js';
+import { manySenders } from './scenarios/many-senders.js';
+import { postgresFast, postgresImmediate } from './scenarios/postgres-restart.js';
+import { redisDownAtStart } from './scenarios/redis-down-at-start.js';
+import { redisHalfOpen } from './scenarios/redis-half-open.js';
+import { redisKilledBriefly, redisKilledLong } from './scenarios/redis-killed.js';
+import { rollingRestart } from './scenarios/rolling-restart.js';
+
+/** All of them, in the order of the table. */
+export const scenarios: readonly Scenario[] = [
+  killInstance,
+  killSender,
+  crashBeforePublish,
+  redisKilledBriefly,
+  redisKilledLong,
+  redisDownAtStart,
+  redisHalfOpen,
+  postgresFast,
+  postgresImmediate,
+  manySenders,
+  rollingRestart,
+];
