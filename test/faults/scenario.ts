@@ -21,8 +21,8 @@ export interface Outcome extends Verdict {
   /** Those of them that a server said it had stored. All, where senders go on trying. */
   readonly acked: number;
   /**
-   * For each screen, and each fault that it met: milliseconds from the fault's moment until the screen showed the first
-   * message whose sending began after it. What the moment is, the scenario says. Empty where nothing was broken.
+   * For each screen and each moment of a fault, in ms: the longest wait for a message from then on (see recovery.ts). What
+   * the moments are, the scenario says. Empty where nothing was broken.
    */
   readonly recoveryMs: readonly number[];
   /** Further figures, for people. */

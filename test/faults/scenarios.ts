@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.js';
+import { clocksApart } from './scenarios/clocks-apart.js';
 import { crashBeforePublish } from './scenarios/crash-before-publish.js';
 import { killInstance } from './scenarios/kill-instance.js';
 import { killSender } from './scenarios/kill-sender.js';
@@ -8,6 +9,7 @@ import { redisDownAtStart } from './scenarios/redis-down-at-start.js';
 import { redisHalfOpen } from './scenarios/redis-half-open.js';
 import { redisKilledBriefly, redisKilledLong } from './scenarios/redis-killed.js';
 import { rollingRestart } from './scenarios/rolling-restart.js';
+import { rowLock } from './scenarios/row-lock.js';
 
 /** All of them, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
@@ -20,6 +22,8 @@ export const scenarios: readonly Scenario[] = [
   redisHalfOpen,
   postgresFast,
   postgresImmediate,
+  rowLock,
   manySenders,
   rollingRestart,
+  clocksApart,
 ];

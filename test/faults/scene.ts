@@ -4,7 +4,7 @@ import { check } from './check.js';
 import type { Instance } from './instance.js';
 import type { Lab } from './lab.js';
 import { type Load, type LoadOptions, startLoad } from './load.js';
-import { recoveryOf, worstLateness } from './recovery.js';
+import { recoveriesOf, worstLateness } from './recovery.js';
 import type { Outcome } from './scenario.js';
 import { openScreen, type Screen } from './watch.js';
 
@@ -20,6 +20,8 @@ export interface SceneOptions {
 export interface Scene {
   readonly person: Person;
   readonly roomId: string;
+  /** No other room of the lab has it. */
+  readonly roomName: string;
   readonly screens: readonly Screen[];
   /** Starts to send; by the room's owner, unless other people are given. */
   send(options?: Partial<LoadOptions>): Load;
@@ -39,9 +41,9 @@ const ARRIVAL_PATIENCE_MS = 60_000;
 
 export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> {
   const { instances, sendTo = instances } = options;
-  const name = `Room ${randomBytes(6).toString('hex')}`;
+  const roomName = `Room ${randomBytes(6).toString('hex')}`;
   const person = await signUp(at(sendTo, 0).url);
-  const roomId = await createRoom(person, name);
+  const roomId = await createRoom(person, roomName);
   const { liveCursor: cursor } = await page(person, roomId);
   const screens = Array.from({ length: options.screens }, (_, index) =>
     openScreen({
@@ -72,6 +74,7 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
   return {
     person,
     roomId,
+    roomName,
     screens,
     send,
     async live() {
@@ -79,10 +82,10 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
     },
     async conclude({ moments = [], lostSockets = false, notes = '' } = {}) {
       await Promise.all(loads.map((load) => load.finish()));
-      await arrived((await lab.rows(name)).length, ARRIVAL_PATIENCE_MS);
+      await arrived((await lab.rows(roomName)).length, ARRIVAL_PATIENCE_MS);
       // What came twice or late would have come before this one.
       await send({ count: 1 }).finish();
-      const rows = await lab.rows(name);
+      const rows = await lab.rows(roomName);
       await arrived(rows.length, ARRIVAL_PATIENCE_MS);
       for (const screen of screens) screen.stop();
 
@@ -96,7 +99,7 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
         sent: sent.length,
         acked: acked.length,
         recoveryMs: screens.flatMap(({ seen, losses }) =>
-          (lostSockets ? losses : moments).flatMap((moment) => recoveryOf(seen, sent, moment) ?? []),
+          recoveriesOf(seen, sent, lostSockets ? losses : moments),
         ),
         notes: [notes, `${retries} attempts retried`, `latest delivery ${lateness} ms after its ack`]
           .filter(Boolean)

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { recoveriesOf } from '../../faults/recovery.js';
+
+/** A message of this place in the room, sent and shown at these times. */
+function message(seq: number, sentAt: number, shownAt: number) {
+  const clientMessageId = `m${seq}`;
+  return {
+    sent: { clientMessageId, sentAt, acked: { seq, clientMessageId, at: sentAt } },
+    seen: { seq, clientMessageId, at: shownAt },
+  };
+}
+
+function recoveries(messages: readonly ReturnType<typeof message>[], ...moments: number[]) {
+  return recoveriesOf(
+    messages.map(({ seen }) => seen),
+    messages.map(({ sent }) => sent),
+    moments,
+  );
+}
+
+test('a message under way counts from the fault, a later one from its sending', () => {
+  expect(recoveries([message(1, 50, 400), message(2, 200, 420)], 100)).toEqual([300]);
+  expect(recoveries([message(1, 50, 120), message(2, 200, 420)], 100)).toEqual([220]);
+});
+
+test('a message that was shown before the fault does not count, nor one that was sent after the next', () => {
+  expect(recoveries([message(1, 0, 99), message(2, 110, 130), message(3, 600, 640)], 100, 500)).toEqual([
+    20, 40,
+  ]);
+});
+
+test('there is no value where nothing came', () => {
+  expect(recoveries([message(1, 0, 50)], 100)).toEqual([]);
+});
