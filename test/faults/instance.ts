@@ -78,7 +78,8 @@ export async function startInstance(env: Record<string, string> & { PORT: string
       }
     },
     async discard() {
-      isToEnd = true;
+      // No time for a drain: nobody is there any more.
+      await end('SIGKILL');
       await current.stop();
     },
   };

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.js';
+import { manyBlocked, oneBlocked } from './scenarios/blocked-sockets.js';
 import { clocksApart } from './scenarios/clocks-apart.js';
 import { crashBeforePublish } from './scenarios/crash-before-publish.js';
 import { killInstance } from './scenarios/kill-instance.js';
@@ -25,5 +26,7 @@ export const scenarios: readonly Scenario[] = [
   rowLock,
   manySenders,
   rollingRestart,
+  oneBlocked,
+  manyBlocked,
   clocksApart,
 ];

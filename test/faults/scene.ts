@@ -22,6 +22,8 @@ export interface Scene {
   readonly roomId: string;
   /** No other room of the lab has it. */
   readonly roomName: string;
+  /** Where the screens began: before the first message. */
+  readonly cursor: string;
   readonly screens: readonly Screen[];
   /** Starts to send; by the room's owner, unless other people are given. */
   send(options?: Partial<LoadOptions>): Load;
@@ -75,6 +77,7 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
     person,
     roomId,
     roomName,
+    cursor,
     screens,
     send,
     async live() {
