@@ -14,7 +14,9 @@ export interface Instance {
   leave(): Promise<void>;
   /** Starts it again, once it is gone; resolves when it is ready. */
   restart(): Promise<void>;
-  /** Resolves when database and bus are both there; throws after the patience. */
+  /** Whether it finds database and bus both there. */
+  isReady(): Promise<boolean>;
+  /** Resolves when it is ready; throws after the patience. */
   ready(patienceMs: number): Promise<void>;
   /** Ends it, whatever state it is in. */
   discard(): Promise<void>;
@@ -46,6 +48,8 @@ export async function startInstance(env: Record<string, string> & { PORT: string
     return current.exited;
   }
 
+  const isReady = async () => (await fetch(`http://${base}/ready`).catch(() => null))?.ok ?? false;
+
   await launch();
   return {
     url: `http://${base}/graphql`,
@@ -67,13 +71,12 @@ export async function startInstance(env: Record<string, string> & { PORT: string
       await current.stop();
       await launch();
     },
+    isReady,
     async ready(patienceMs) {
       const start = performance.now();
-      for (;;) {
-        const response = await fetch(`http://${base}/ready`).catch(() => null);
-        if (response?.ok) return;
+      while (!(await isReady())) {
         if (performance.now() - start > patienceMs)
-          throw new Error(`Not ready again after ${patienceMs} ms: ${await response?.text()}`);
+          throw new Error(`Not ready again after ${patienceMs} ms.`);
         await sleep(POLL_MS);
       }
     },

@@ -11,7 +11,7 @@ export const crashBeforePublish: Scenario = {
   name: 'crash-before-publish',
   title: 'crash between commit and publish',
   async run(lab, scale) {
-    const [screens, crashes] = scale === 'full' ? [50, 20] : [6, 2];
+    const [screens, crashes] = scale === 'full' ? [50, 20] : [6, 1];
     const network = await startTcpProxy(lab.redis.port);
     try {
       const [sending, watching] = await Promise.all([

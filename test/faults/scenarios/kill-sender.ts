@@ -9,7 +9,7 @@ export const killSender: Scenario = {
   name: 'kill-sender',
   title: "kill -9 of the senders' instance under way, retries by the same clientMessageId",
   async run(lab, scale) {
-    const [screens, kills, between] = scale === 'full' ? [20, 10, 500] : [5, 2, 60];
+    const [screens, kills, between] = scale === 'full' ? [20, 10, 500] : [5, 1, 60];
     const [sending, watching] = await Promise.all([lab.start(), lab.start()]);
     const scene = await setScene(lab, { instances: [watching], screens, sendTo: [sending] });
     const moments: number[] = [];

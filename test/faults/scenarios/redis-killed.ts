@@ -27,4 +27,4 @@ function redisKilled(seconds: number, shortMs: number): Scenario {
 }
 
 export const redisKilledBriefly = redisKilled(2, 500);
-export const redisKilledLong = redisKilled(30, 3000);
+export const redisKilledLong = redisKilled(30, 2000);
