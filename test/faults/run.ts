@@ -14,8 +14,13 @@ const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-
 const scale: Scale = process.argv.includes('--short') ? 'short' : 'full';
 const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
 
+let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+  process.once(signal, () => {
+    interrupted = true;
+    // What a scenario starts at this very moment is ended by the reaper (see temporary-folder.ts).
+    void stopAll().finally(() => process.exit(130));
+  });
 
 if (unknown.length > 0) {
   console.error(
@@ -34,6 +39,7 @@ async function run(chosen: readonly Scenario[]): Promise<void> {
         (outcome) => ({ outcome }),
         (error: unknown) => ({ error }),
       );
+      if (interrupted) return;
       console.log(tableRow(scenario, result, (performance.now() - start) / 1000));
       if (!passed(result)) process.exitCode = 1;
     }

@@ -13,6 +13,10 @@ export const killInstance: Scenario = {
     await Promise.all([scene.live(), load.acked(count / 2)]);
 
     await at(instances, 0).kill();
-    return scene.conclude({ moments: [performance.now()] });
+    const moment = performance.now();
+    const outcome = await scene.conclude({ moments: [moment] });
+    const moved = scene.screens.filter(({ losses }) => losses.length > 0).length;
+    if (moved < screens / 2) throw new Error(`The kill met ${moved} screens only.`);
+    return outcome;
   },
 };
