@@ -56,7 +56,8 @@ const SEND = `mutation ($input: SendMessageInput!) {
   }
 }`;
 
-const ATTEMPT_PATIENCE_MS = 20_000;
+/** Longer than any time-out of the server's, so that a wait that is too long is seen as long as it is. */
+const ATTEMPT_PATIENCE_MS = 40_000;
 /** No fault here lasts longer than this; a message that takes longer is not going to arrive. */
 const MESSAGE_PATIENCE_MS = 90_000;
 const RETRY_MS = 50;
