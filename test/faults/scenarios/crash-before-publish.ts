@@ -30,7 +30,9 @@ export const crashBeforePublish: Scenario = {
         await load.finish();
         await sending.kill();
         const last = load.sent[0]?.acked?.seq ?? 0;
-        await Promise.all(scene.screens.map((screen) => screen.reached(last, 10_000)));
+        const found = await Promise.all(scene.screens.map((screen) => screen.reached(last, 10_000)));
+        // Later messages would bring it along.
+        if (found.includes(false)) throw new Error('What nobody published was not found within 10 s.');
         network.restore();
         await sending.restart();
       }
