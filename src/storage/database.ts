@@ -28,9 +28,12 @@ const MIGRATION_LOCK = 7_265_391;
 /** After a connection was refused or lost, before the next one on its place, in seconds: for as long as Postgres is away. */
 const RECONNECT_PAUSE_S = 0.05;
 
-/** Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. */
+/**
+ * Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. A lock costs up
+ * to two of its waits: behind others that wait for the same row, Postgres has one wait for one's turn and then for the holder.
+ */
 const SESSION_LIMITS = {
-  lock_timeout: 5_000,
+  lock_timeout: 2_500,
   statement_timeout: 15_000,
   idle_in_transaction_session_timeout: 15_000,
 };
