@@ -16,9 +16,12 @@ import { openEventStream, parseEvents } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
 
-/** 12 KB each, so that all together exceed what the kernel keeps for a connection by several MB. */
-const COUNT = 650;
-const LONG = '€'.repeat(3990);
+/**
+ * 16 KB each, so that all together exceed what the kernel keeps for a connection (4 MB) by some MB. Not more: a client that
+ * reads nothing for so long that two pings meet it before its buffers are full is cut off for that.
+ */
+const COUNT = 450;
+const LONG = '😀'.repeat(3990);
 const STALL_MS = 1000;
 const PATIENCE = { timeout: 15_000 };
 
@@ -144,7 +147,7 @@ test("a flood of WebSocket's own pings, whose answers nobody reads, ends the soc
 }, 60_000);
 
 test('of those that hold more than all may together some are cut off, no more than must be; nobody else notices', async () => {
-  // Each of the blocked sockets holds 128 KiB and a frame or two of 12 KB, so that two of the four may stay.
+  // Each of the blocked sockets holds 128 KiB and a frame or two of 16 KB, so that two of the four may stay.
   const server = await startParley({ overrides: { unsentBytes: 400 * 1024 } });
   const bob = await signUp(server.url);
   const roomId = await createRoom(bob);
