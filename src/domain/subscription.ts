@@ -102,7 +102,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
    */
   async function* follow({ reader, attachment, head, start }: Session): AsyncGenerator<Delivery, void, void> {
     const { feed } = attachment;
-    const isNews = newsFilter();
+    const isNews = start.rev === null ? () => true : newsFilter();
     let position = start;
     let isCaughtUp = false;
     feed.reach(head);
