@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,7 @@ import { stopInTheEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Compiled by global-setup.ts, once a run. */
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const READY_PATIENCE_MS = 30_000;
 const STOP_PATIENCE_MS = 15_000;
 const OUTPUT_PATIENCE_MS = 1000;
@@ -19,6 +20,8 @@ export interface ParleyOptions {
    * is found; give two processes the same temporaryFolder() to have the second take over from the first.
    */
   cwd?: string;
+  /** Which of `dist/` is run; the server by default. A command of a moment never is `ready`: await `exited`. */
+  script?: 'main.js' | 'new-epoch.js';
 }
 
 export interface ParleyExit {
@@ -98,7 +101,7 @@ export async function runParley(
   options: ParleyOptions = {},
 ): Promise<ParleyProcess> {
   const folder = temporaryFolder('process');
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [join(DIST, options.script ?? 'main.js')], {
     cwd: options.cwd ?? folder.path,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

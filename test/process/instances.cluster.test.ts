@@ -123,3 +123,18 @@ test('ten instances that start on an empty database make one set of tables, and 
   expect(count).toEqual({ migrations, epochs: 1, rooms: 1 });
   await Promise.all(ten.map((parley) => parley.stop()));
 }, 60_000);
+
+test('a new epoch by command is told by running instances within a second or two', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const client = connect(parley.webSocketUrl, { token: alice.token });
+  const subscription = subscribe(client, LOBBY, (await page(alice, LOBBY)).liveCursor);
+  await send(alice, LOBBY, 'before');
+  await subscription.received(1);
+
+  const command = await runParley({ DATABASE_URL: parley.database.url }, { script: 'new-epoch.js' });
+  expect(await command.exited, command.output()).toEqual({ code: 0, signal: null });
+
+  expect(await subscription.ended).toMatchObject([{ extensions: { code: 'HISTORY_GAP', reason: 'RESET' } }]);
+  await parley.stop();
+}, 60_000);

@@ -63,6 +63,34 @@ test('a second process on the same folder is refused in one line', async () => {
   await folder.clear();
 }, 60_000);
 
+test('a new epoch by command: refused while Parley runs, and afterwards every old cursor is a gap', async () => {
+  const folder = temporaryFolder('process');
+  const options = { cwd: folder.path };
+  const first = await runParley({}, options);
+  const { url } = await first.ready;
+  const alice = await signUp(url);
+  const { liveCursor } = await page(alice, LOBBY);
+  const refused = await runParley({}, { ...options, script: 'new-epoch.js' });
+  expect(await refused.exited).toEqual({ code: 1, signal: null });
+  expect(refused.output()).toContain('in use by another Parley');
+  expect((await page(alice, LOBBY)).liveCursor).toBe(liveCursor);
+  await first.stop();
+
+  const renewed = await runParley({}, { ...options, script: 'new-epoch.js' });
+  expect(await renewed.exited, renewed.output()).toEqual({ code: 0, signal: null });
+  expect(await postgresOf(folder.path)).toBe(null);
+
+  const second = await runParley({}, options);
+  const again = at((await second.ready).url, alice);
+  const client = connect((await second.ready).url.replace('http', 'ws'), { token: alice.token });
+  expect(await subscribe(client, LOBBY, liveCursor).ended).toMatchObject([
+    { extensions: { code: 'HISTORY_GAP', reason: 'RESET' } },
+  ]);
+  expect((await page(again, LOBBY)).liveCursor).not.toBe(liveCursor);
+  await second.stop();
+  await folder.clear();
+}, 60_000);
+
 test('a port in use is told in one line', async () => {
   const other = createServer().listen(0, '::');
   await once(other, 'listening');
