@@ -169,6 +169,9 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   };
 }
 
+/** How long a command waits for a database that does not answer, in ms. */
+const COMMAND_PATIENCE_MS = 15_000;
+
 /**
  * Gives the database a new epoch: clients learn that it holds another history than they have seen. Instances that run
  * on it notice within a second.
@@ -179,7 +182,7 @@ export async function renewEpoch(config: Config, log: Logger): Promise<void> {
   const started: (() => unknown)[] = [];
   try {
     const address = await databaseAddress(config, log, started);
-    await prepareDatabase(address, log, new AbortController().signal);
+    await prepareDatabase(address, log, AbortSignal.timeout(COMMAND_PATIENCE_MS));
     const database = openDatabase(address);
     started.push(() => database.close());
     await createEpochStore(database).renew(await database.run(readEpoch));

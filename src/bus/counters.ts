@@ -1,5 +1,12 @@
 import type { BusCounters } from '../domain/ports.js';
 
 export function createCounters(): BusCounters {
-  return { droppedEnvelopes: 0, refusedSubscribes: 0, unpublished: 0, timeouts: 0, reconnects: 0 };
+  return {
+    droppedEnvelopes: 0,
+    refusedSubscribes: 0,
+    unpublished: 0,
+    timeouts: 0,
+    reconnects: 0,
+    foreignEvents: 0,
+  };
 }

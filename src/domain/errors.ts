@@ -125,6 +125,11 @@ export class ServiceUnavailableError extends Error {
   }
 }
 
+/** An event that could not be told: a client that resumes gets it again. The cause is a fault of ours. */
+export class UndeliverableEventError extends ServiceUnavailableError {
+  override name = 'UndeliverableEventError';
+}
+
 /** The database refuses data that passed our own checks: a fault of ours, but only of what holds that data. */
 export class InvalidDataError extends Error {
   override name = 'InvalidDataError';

@@ -1,17 +1,19 @@
 import type { Head, MessageEvent, Position, RoomChanged } from './events.js';
 import type { Message } from './message.js';
 import type { Log, MessageStore } from './ports.js';
-import { createRing, RING_EVENTS, type Step } from './ring.js';
+import { block, createRing, RING_EVENTS, type Step } from './ring.js';
 
 /** How long an event that is ahead waits for its predecessors before the database is asked, in ms. */
 const REORDER_WAIT_MS = 50;
+/** How long events are kept for those who come back, in ms. */
+const RING_AGE_MS = 60_000;
 
 /**
  * What happens in one room, for all who watch it on this instance: the room's head and its latest events.
  *
  * It is fed by the bus, by this instance's own writes and by the tick, in any order and number; what it holds is
- * the room's history without a hole. Readers keep their own place and read on from it, so a slow one costs no
- * memory here.
+ * the room's history without a hole. Readers keep their own place and read on from it: a slow one holds no more than
+ * the step that it is in.
  */
 export interface Feed {
   readonly head: Head;
@@ -26,6 +28,8 @@ export interface Feed {
   apply(change: RoomChanged): void;
   /** Takes in that the database is this far: what is missing is fetched. */
   reach(head: Head): void;
+  /** Forgets events that are older than anybody's pause between two connections. To be called now and then. */
+  forgetOld(): void;
   /** Ends all readers with the error. */
   fail(error: Error): void;
   readonly failure: Error | null;
@@ -97,7 +101,10 @@ export function createFeed(
           // More than the ring holds: everyone reads the database up to here.
           ring.clear();
           head = found.head;
-        } else advance(found.head, block(head, found.head, found.messages));
+        } else {
+          const later = found.messages.filter(({ rev }) => rev > head.rev);
+          advance(found.head, block(head, found.head, later));
+        }
         log.debug({ roomId, rev: head.rev }, 'Feed repaired from the database');
       }
       appendEarly();
@@ -156,6 +163,7 @@ export function createFeed(
       target = Math.max(target, other.rev);
       watchForGap();
     },
+    forgetOld: () => ring.forgetBefore(performance.now() - RING_AGE_MS),
     fail(error) {
       failure = error;
       clearTimeout(timer);
@@ -167,30 +175,4 @@ export function createFeed(
       wake();
     },
   };
-}
-
-/**
- * What happened between two heads, told by the messages as they stand now: first those that were added, by `seq`, then
- * the changes of older ones, by `rev`. Who has seen only a part of it goes on from the old `rev`: at worst a change
- * comes twice then. Who has seen all of it is at the new head.
- *
- * @param messages all with a later `rev` than `from`, by `rev`.
- */
-export function block(from: Head, to: Head, messages: readonly Message[]): MessageEvent[] {
-  const later = messages.filter(({ rev }) => rev > from.rev);
-  const added = later.filter(({ seq }) => seq > from.seq).sort((a, b) => a.seq - b.seq);
-  const changed = later.filter(({ seq }) => seq <= from.seq);
-  const events: MessageEvent[] = [
-    ...added.map(
-      (message) =>
-        ({ kind: 'added', message, position: { seq: message.seq, rev: from.rev } }) satisfies MessageEvent,
-    ),
-    ...changed.map(
-      (message) =>
-        ({ kind: 'changed', message, position: { seq: to.seq, rev: message.rev } }) satisfies MessageEvent,
-    ),
-  ];
-  const last = events.pop();
-  if (last) events.push({ ...last, position: to });
-  return events;
 }

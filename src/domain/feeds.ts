@@ -1,7 +1,7 @@
 import { HistoryGapError } from './errors.js';
-import type { RoomChanged } from './events.js';
+import type { Head, RoomChanged } from './events.js';
 import { createFeed, type Feed } from './feed.js';
-import type { History } from './message.js';
+import { type History, noSuchRoom } from './message.js';
 import type { Bus, EpochStore, Log, MessageStore } from './ports.js';
 
 /** How long attaching waits for the bus before it lives on the tick, in ms. */
@@ -10,6 +10,8 @@ const SUBSCRIBE_WAIT_MS = 500;
 const LINGER_MS = 500;
 /** How often all heads are compared with the database, in ms: the longest that a lost event stays lost. */
 const TICK_MS = 1000;
+/** How long nothing of another history was heard, in ms, before the log tells of it again. */
+const FOREIGN_LOG_MS = 60_000;
 
 /** Events that a feed which is still opening keeps for later. */
 const MOST_EARLY_EVENTS = 100;
@@ -44,6 +46,8 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
   const entries = new Map<string, Entry>();
   let ticking = false;
   let databaseAway = false;
+  /** When the last event of another history made us look, by `performance.now()`. */
+  let foreignAt = Number.NEGATIVE_INFINITY;
   const timer = setInterval(tick, TICK_MS);
   bus.onRecovered(() => void tick());
 
@@ -55,27 +59,9 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     if (ticking) return;
     ticking = true;
     try {
-      // As they stand before the question: what comes meanwhile is not in the answer.
-      const asked = [...entries].flatMap(([roomId, { feed }]) =>
-        feed ? [{ roomId, feed, head: feed.head }] : [],
-      );
-      // It may be another database that comes back.
-      if (databaseAway) await epochs.check();
-      const { epoch, heads } = await messages.readHeads(asked.map(({ roomId }) => roomId));
+      await compare();
       if (databaseAway) log.info({}, 'The database answers again');
       databaseAway = false;
-      if (epoch !== history.epoch) {
-        log.warn({ epoch }, 'The database holds another history: subscribers are told to start again');
-        history.epoch = epoch;
-        for (const { roomId, feed } of asked) reset(roomId, feed);
-        return;
-      }
-      for (const { roomId, feed, head } of asked) {
-        const found = heads.get(roomId);
-        if (!found) reset(roomId, feed);
-        else if (found.rev < head.rev) return onContradiction(roomId);
-        else feed.reach(found);
-      }
     } catch (error) {
       if (!databaseAway)
         log.warn({ error: String(error) }, 'The database does not answer: feeds wait for it');
@@ -83,6 +69,36 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     } finally {
       ticking = false;
     }
+  }
+
+  async function compare(): Promise<void> {
+    const known = history.epoch;
+    // As they stand before the question: what comes meanwhile is not in the answer.
+    const asked = [...entries].flatMap(([roomId, { feed }]) =>
+      feed ? [{ roomId, feed, head: feed.head }] : [],
+    );
+    const { epoch, isMoved, heads } = await messages.readHeads(
+      asked.map(({ roomId, head }) => ({ roomId, head })),
+    );
+    // The next tick finds the new epoch.
+    if (isMoved) return epochs.check();
+    if (epoch !== known) return adopt(known, epoch);
+    for (const { roomId, feed, head } of asked) {
+      feed.forgetOld();
+      const found = heads.get(roomId);
+      if (found === null) reset(roomId, noSuchRoom());
+      else if (found && isBehind(found, head)) return onContradiction(roomId);
+      else if (found) feed.reach(found);
+    }
+  }
+
+  /** Goes over to another history, unless that was done since the epoch was asked for. */
+  function adopt(known: string, epoch: string): void {
+    if (history.epoch !== known) return;
+    log.warn({ epoch }, 'The database holds another history: subscribers are told to start again');
+    history.epoch = epoch;
+    // All feeds, also those that opened meanwhile: what they hold is of the history before.
+    for (const [roomId, { feed }] of [...entries]) if (feed) reset(roomId, new HistoryGapError('RESET'));
   }
 
   /** What was committed once is gone: an older copy of the database is in its place. A new epoch tells everyone. */
@@ -94,18 +110,29 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       .catch((error) => log.warn({ error: String(error) }, 'The next tick tries to make a new epoch'));
   }
 
-  function reset(roomId: string, feed: Feed): void {
-    if (entries.get(roomId)?.feed !== feed) return;
-    feed.fail(new HistoryGapError('RESET'));
+  function reset(roomId: string, error: Error): void {
+    entries.get(roomId)?.feed?.fail(error);
     end(roomId);
   }
 
   function hear(change: RoomChanged): void {
-    // Somebody knows of another history already.
-    if (change.epoch !== history.epoch) return void tick();
     const entry = entries.get(change.roomId);
-    if (entry?.feed) entry.feed.apply(change);
+    if (change.epoch !== history.epoch) hearForeign();
+    else if (entry?.feed) entry.feed.apply(change);
     else if (entry && entry.heard.length < MOST_EARLY_EVENTS) entry.heard.push(change);
+  }
+
+  /** Somebody knows of another history already, or is of another deployment, whose traffic must cost us little. */
+  function hearForeign(): void {
+    bus.counters.foreignEvents += 1;
+    if (performance.now() - foreignAt < TICK_MS) return;
+    if (performance.now() - foreignAt > FOREIGN_LOG_MS)
+      log.warn(
+        {},
+        'Events of another history are on the bus: of a restored database, or of another deployment',
+      );
+    foreignAt = performance.now();
+    void tick();
   }
 
   function open(roomId: string): Entry {
@@ -124,7 +151,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     async function start(): Promise<Feed | null> {
       await settledWithin(subscription.confirmed, SUBSCRIBE_WAIT_MS);
       // Read after the subscription stands: what is published from here on is heard, what came before is in the head.
-      const head = (await messages.readHeads([roomId])).heads.get(roomId);
+      const head = await readHead(roomId);
       if (!head) return null;
       const feed = createFeed(roomId, head, {
         messages,
@@ -132,9 +159,19 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
         onContradiction: () => onContradiction(roomId),
       });
       entry.feed = feed;
-      for (const change of entry.heard.splice(0)) feed.apply(change);
+      for (const change of entry.heard.splice(0)) if (change.epoch === history.epoch) feed.apply(change);
       if (entries.get(roomId) !== entry) feed.close();
       return feed;
+    }
+  }
+
+  /** Of the history that this instance knows of then. */
+  async function readHead(roomId: string): Promise<Head | null> {
+    for (;;) {
+      const known = history.epoch;
+      const { epoch, head } = await messages.readHead(roomId);
+      if (epoch === history.epoch) return head;
+      adopt(known, epoch);
     }
   }
 
@@ -188,6 +225,11 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
 }
 
 export type Feeds = ReturnType<typeof createFeeds>;
+
+/** Whether the database has lost what a feed has seen in it. */
+function isBehind(found: Head, seen: Head): boolean {
+  return found.rev < seen.rev || found.seq < seen.seq || (found.rev === seen.rev && found.seq !== seen.seq);
+}
 
 function once(action: () => void): () => void {
   let done = false;

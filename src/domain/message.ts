@@ -131,7 +131,13 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
      */
     async page(viewer: Viewer, roomId: string, args: ConnectionArguments): Promise<MessagePage | null> {
       const range = messageRange(args, roomId);
-      const snapshot = await messages.read(roomId, viewer.userId, range);
+      const { from, size, after, before } = range;
+      const snapshot = await messages.read(roomId, viewer.userId, {
+        from,
+        size,
+        after: after?.seq ?? null,
+        before: before?.seq ?? null,
+      });
       if (!snapshot) return null;
       if (!snapshot.isMember) throw notAReader();
       const { head, messages: items } = snapshot;

@@ -1,6 +1,6 @@
 import type { Head, RoomChanged } from './events.js';
 import type { Message, MessageDraft } from './message.js';
-import type { ListRange, MessageRange, Page } from './page.js';
+import type { ListRange, Page, Range } from './page.js';
 import type { Room, RoomKind } from './room.js';
 import type { AccessToken, User, Viewer } from './user.js';
 
@@ -97,7 +97,7 @@ export interface MessageStore {
   /** Changes the text of a message; only its author may, while they are a member. */
   edit(input: { roomId: string; messageId: string; editorId: string; text: string }): Promise<EditOutcome>;
   /** By `seq`. Null where there is no such room for the reader. */
-  read(roomId: string, readerId: string, range: MessageRange): Promise<MessageSnapshot | null>;
+  read(roomId: string, readerId: string, range: Range<number>): Promise<MessageSnapshot | null>;
   /** By `rev`: messages as they stand now, each by its latest change. Null where there is no such room for the reader. */
   readChanges(roomId: string, readerId: string, range: ChangeRange): Promise<MessageSnapshot | null>;
   /** Those of the messages whose room has the reader as a member. */
@@ -111,8 +111,17 @@ export interface MessageStore {
     rev: number,
     limit: number,
   ): Promise<{ head: Head; messages: readonly Message[] } | null>;
-  /** The heads of the rooms, and the epoch that they are of, in one snapshot. */
-  readHeads(roomIds: readonly string[]): Promise<{ epoch: string; heads: ReadonlyMap<string, Head> }>;
+  /** A room's head, null where there is no such room, and the epoch that it is of, in one snapshot. */
+  readHead(roomId: string): Promise<{ epoch: string; head: Head | null }>;
+  /**
+   * Those heads that are others than is known, in one snapshot, and null for a room that is gone; with the epoch, and
+   * whether the data stand on another server or timeline than the epoch was made on.
+   */
+  readHeads(known: readonly { readonly roomId: string; readonly head: Head }[]): Promise<{
+    epoch: string;
+    isMoved: boolean;
+    heads: ReadonlyMap<string, Head | null>;
+  }>;
 }
 
 /** The epoch of the database: which history of all rooms it holds. */
@@ -144,7 +153,7 @@ export interface Bus {
   /** Whether events flow at the moment: both ways, and for every room that is listened to. */
   isReady(): boolean;
   /** Counted since the start of the process. */
-  readonly counters: Readonly<BusCounters>;
+  readonly counters: BusCounters;
   close(): Promise<void>;
 }
 
@@ -160,6 +169,8 @@ export interface BusCounters {
   timeouts: number;
   /** Connections that stood again after they had been lost. */
   reconnects: number;
+  /** Of another history than ours: our database was restored, or another deployment uses our channels. */
+  foreignEvents: number;
 }
 
 /** Hashes with Argon2id, off the event loop. */

@@ -1,13 +1,16 @@
-import type { MessageCursor } from './cursor.js';
 import { HistoryGapError, ServiceUnavailableError } from './errors.js';
 import type { Head, MessageEvent, Position } from './events.js';
 import { type Message, noSuchRoom, notAReader } from './message.js';
 import { LARGEST_PAGE_SIZE } from './page.js';
 import type { ChangeRange, MessageSnapshot, MessageStore } from './ports.js';
-import { createTurns } from './turns.js';
+import { createTurns, type Turns } from './turns.js';
 
 /** How many pages are read at the same time at most: a storm of reconnects leaves connections for everything else. */
 const MOST_READS = 4;
+/** The same of looks at a room's head, with which subscriptions begin. */
+const MOST_LOOKS = 4;
+/** How long a subscription waits for its look at most before it counts the database as away, in ms. */
+const LOOK_PATIENCE_MS = 5000;
 /** How long a reader who needs the database waits between tries while it is away, in ms. */
 const RETRY_MS = 1000;
 /** About how many bytes of text a page keeps in memory while its reader is slow. At least one message. */
@@ -24,13 +27,15 @@ export interface Reader {
 
 /** Reads a room's history from the database for subscribers, with the reader's access checked in every snapshot. */
 export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges'>) {
-  const turns = createTurns(MOST_READS, null);
+  const pages = createTurns(MOST_READS, null);
+  const looks = createTurns(MOST_LOOKS, LOOK_PATIENCE_MS);
 
   async function readOnce(
+    turns: Turns,
     reader: Reader,
     read: () => Promise<MessageSnapshot | null>,
   ): Promise<MessageSnapshot> {
-    const snapshot = await turns.run(read);
+    const snapshot = await turns.run(read, reader.signal);
     if (!snapshot) throw noSuchRoom();
     if (!snapshot.isMember) throw notAReader();
     reader.checkedSeq = snapshot.head.seq;
@@ -42,7 +47,7 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
     reader: Reader,
     read: () => Promise<MessageSnapshot | null>,
   ): Promise<{ head: Head; messages: readonly Message[]; isLast: boolean }> {
-    const { head, messages } = await whenAvailable(reader.signal, () => readOnce(reader, read));
+    const { head, messages } = await whenAvailable(reader.signal, () => readOnce(pages, reader, read));
     const kept = withinBytes(messages);
     return {
       head,
@@ -50,8 +55,6 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
       isLast: kept.length < LARGEST_PAGE_SIZE && kept.length === messages.length,
     };
   }
-
-  const cursor = ({ roomId }: Reader, seq: number): MessageCursor => ({ roomId, epoch: '', seq, rev: null });
 
   function readChanged(reader: Reader, range: Omit<ChangeRange, 'size'>) {
     const { roomId, userId } = reader;
@@ -66,8 +69,8 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
       messages.read(reader.roomId, reader.userId, {
         from: 'start',
         size: LARGEST_PAGE_SIZE,
-        after: cursor(reader, seq),
-        before: target && cursor(reader, target.seq + 1),
+        after: seq,
+        before: target && target.seq + 1,
       }),
     );
   }
@@ -86,12 +89,14 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
         else held = event;
       }
       if (seq >= target.seq) break;
+      if (page.head.seq < target.seq) throw new HistoryGapError('RESET');
       if (page.messages.length === 0) throw new Error(`The sequence of room ${reader.roomId} has a hole.`);
     }
 
     if (from.rev !== null) {
       for (let { rev } = from, isLast = rev === target.rev; !isLast; ) {
         const changes = await readChanged(reader, { seq: from.seq, after: rev, upTo: target.rev });
+        if (changes.head.rev < target.rev) throw new HistoryGapError('RESET');
         for (const message of changes.messages) {
           if (held) yield held;
           ({ rev } = message);
@@ -107,7 +112,9 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
     /** The room's head, once. @throws ServiceUnavailableError where the database is away. */
     async head(reader: Reader): Promise<Head> {
       const range = { from: 'start', size: 0, after: null, before: null } as const;
-      const { head } = await readOnce(reader, () => messages.read(reader.roomId, reader.userId, range));
+      const { head } = await readOnce(looks, reader, () =>
+        messages.read(reader.roomId, reader.userId, range),
+      );
       return head;
     },
 
@@ -131,16 +138,31 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
 
 export type Replays = ReturnType<typeof createReplays>;
 
+/**
+ * Tells what a reader has not been told yet: a replay tells a message as it stands, so its latest change may lie beyond
+ * the replay's target, and comes again with what follows.
+ */
+export function newsFilter(): (event: MessageEvent, target: Head) => boolean {
+  const told = new Map<string, number>();
+  return ({ message: { id, rev } }, target) => {
+    const before = told.get(id);
+    if (rev > target.rev) told.set(id, rev);
+    else if (before !== undefined && rev >= before) told.delete(id);
+    return before === undefined || rev > before;
+  };
+}
+
 /** Tries again while a part that is needed is away, until the signal aborts. */
 export async function whenAvailable<Result>(
   signal: AbortSignal,
   task: () => Promise<Result>,
 ): Promise<Result> {
   for (;;) {
+    signal.throwIfAborted();
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof ServiceUnavailableError) || signal.aborted) throw error;
+      if (!(error instanceof ServiceUnavailableError)) throw error;
       await sleep(RETRY_MS, signal);
     }
   }

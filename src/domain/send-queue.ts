@@ -1,5 +1,5 @@
 import { type Deliver, safeDelivery } from './delivery.js';
-import { InvalidDataError, ServiceUnavailableError } from './errors.js';
+import { ServiceUnavailableError } from './errors.js';
 import type { MessageDraft } from './message.js';
 import type { Log, MessageStore, SendOutcome } from './ports.js';
 
@@ -75,8 +75,9 @@ export function createSendQueue(messages: MessageStore, deliver: Deliver, log: L
   }
 
   function refused(room: Room, batch: Pending[], error: unknown): void {
-    if (error instanceof InvalidDataError && batch.length > 1) {
-      // One draft that the database refuses must not harm the others. By halves, it is found in few calls.
+    if (!(error instanceof ServiceUnavailableError) && batch.length > 1) {
+      // One draft that the database refuses (its data, an account that is gone) must not harm the others. By halves, it
+      // is found in few calls.
       const middle = Math.ceil(batch.length / 2);
       room.parts.unshift(batch.slice(0, middle), batch.slice(middle));
       return;

@@ -5,6 +5,7 @@ import {
   gapBefore,
   type MessageCursor,
 } from './cursor.js';
+import { type Deliveries, endable } from './deliveries.js';
 import { HistoryGapError, type HistoryGapReason, ServiceUnavailableError } from './errors.js';
 import type { Head, MessageEvent, Position } from './events.js';
 import type { Attachment, Feeds } from './feeds.js';
@@ -18,7 +19,7 @@ import {
   notAReader,
 } from './message.js';
 import type { MessageStore } from './ports.js';
-import { createReplays, type Reader, whenAvailable } from './replay.js';
+import { createReplays, newsFilter, type Reader, whenAvailable } from './replay.js';
 import type { Viewer } from './user.js';
 
 export interface SubscriptionServices {
@@ -26,10 +27,6 @@ export interface SubscriptionServices {
   readonly feeds: Feeds;
   readonly history: History;
 }
-
-/** What one subscription delivers. `return()` ends it at once, also while `next()` waits. */
-export type Deliveries<Event> = AsyncIterableIterator<Event, void, void> &
-  Required<Pick<AsyncIterator<Event, void, void>, 'return' | 'throw'>>;
 
 interface RoomEventFields {
   /** Resumes from here. */
@@ -43,7 +40,7 @@ export type RoomEvent = RoomEventFields &
   (
     | { readonly kind: 'added'; readonly edge: MessageEdge }
     | { readonly kind: 'changed'; readonly message: Message }
-    /** All before it has been delivered: what follows is live. Once a subscription. */
+    /** All before it has been delivered: what follows is live. Once a subscription, and again after a gap. */
     | { readonly kind: 'caught-up' }
     /** What lies before it can't be told: the client fetches a page. */
     | { readonly kind: 'gap'; readonly reason: HistoryGapReason }
@@ -53,6 +50,9 @@ type Delivery =
   | MessageEvent
   | { readonly kind: 'caught-up'; readonly position: Position }
   | { readonly kind: 'gap'; readonly position: Position; readonly reason: HistoryGapReason };
+
+/** A delivery as one subscription tells it, of which history; null where it does not. */
+type ToEvent<Event> = (delivery: Delivery, epoch: string) => Event | null;
 
 /** What a subscription was asked for. */
 interface Request {
@@ -67,6 +67,8 @@ interface Request {
 
 /** A reader at a room's feed, as of the moment when their access was checked. */
 interface Session {
+  /** The history that all of it is of. */
+  readonly epoch: string;
   readonly reader: Reader;
   readonly attachment: Attachment;
   readonly head: Head;
@@ -80,18 +82,20 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
 
   /** @throws BadUserInputError, ForbiddenError, ServiceUnavailableError; HistoryGapError where only messages count. */
   async function open({ viewer, roomId, after, only, signal }: Request): Promise<Session> {
-    const attachment = await feeds.attach(roomId);
-    if (!attachment) throw noSuchRoom();
-    try {
+    for (;;) {
+      const { epoch } = history;
       const reader = { roomId, userId: viewer.userId, signal, checkedSeq: 0 };
+      // First of all: who may not read the room has no feed of it opened either.
       const head = await replays.head(reader);
-      const gap = after && gapBefore(after, history.epoch, head);
+      const gap = after && gapBefore(after, epoch, head);
       if (gap && only === 'added') throw new HistoryGapError(gap);
+      const attachment = await feeds.attach(roomId);
+      if (!attachment) throw noSuchRoom();
       const { seq, rev } = gap ? head : (after ?? head);
-      return { reader, attachment, head, start: { seq, rev: only === 'added' ? null : rev }, gap };
-    } catch (error) {
+      const start = { seq, rev: only === 'added' ? null : rev };
+      if (!signal.aborted && history.epoch === epoch) return { epoch, reader, attachment, head, start, gap };
       attachment.release();
-      throw error;
+      signal.throwIfAborted();
     }
   }
 
@@ -102,17 +106,26 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
    */
   async function* follow({ reader, attachment, head, start }: Session): AsyncGenerator<Delivery, void, void> {
     const { feed } = attachment;
+    /** At every place where time may have passed: what comes after the end of the feed is of another history. */
+    const assertAlive = (): void => {
+      if (feed.failure) throw feed.failure;
+    };
     const isNews = start.rev === null ? () => true : newsFilter();
     let position = start;
     let isCaughtUp = false;
     feed.reach(head);
 
     while (!reader.signal.aborted) {
-      if (feed.failure) throw feed.failure;
+      assertAlive();
       const step = feed.next(position);
       if (step === 'not-held') {
         const { target, events } = await replays.start(reader, position);
-        for await (const event of events) if (isNews(event, target)) yield event;
+        for await (const event of events) {
+          assertAlive();
+          if (isNews(event, target)) yield event;
+        }
+        // The feed and the database contradict each other, which the next tick tells the feed.
+        if (target.seq === position.seq && target.rev === position.rev) await feed.changed(reader.signal);
         position = { ...target, rev: position.rev === null ? null : target.rev };
         feed.reach(target);
       } else if (!isCaughtUp && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
@@ -120,8 +133,12 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
         yield { kind: 'caught-up', position };
       } else if (step === 'at-head') await feed.changed(reader.signal);
       else {
+        const removal = step.events.find((event) => endsAccess(reader, event))?.message;
         for (const event of step.events) {
-          if (endsAccess(reader, event)) throw notAReader();
+          assertAlive();
+          if (event.message === removal) throw notAReader();
+          // In a block, also what was changed after the removal stands before it.
+          if (removal && event.message.rev > removal.rev) continue;
           const isPast = event.kind === 'added' && event.message.seq <= position.seq;
           if (!isPast && isNews(event, step.to)) yield event;
         }
@@ -131,13 +148,18 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
   }
 
   /** Sessions one after the other: where the history was reset, a reader of everything is told so and goes on. */
-  async function* deliveries(request: Request, first: Session | null): AsyncGenerator<Delivery, void, void> {
+  async function* deliveries<Event>(
+    request: Request,
+    first: Session | null,
+    toEvent: ToEvent<Event>,
+  ): AsyncGenerator<Event, void, void> {
     let session = first ?? (await whenAvailable(request.signal, () => open(request)));
     try {
       for (let { gap } = session; ; ) {
-        if (gap) yield { kind: 'gap', reason: gap, position: session.start };
+        if (gap) yield* tell({ kind: 'gap', reason: gap, position: session.start });
         try {
-          return yield* follow(session);
+          for await (const delivery of follow(session)) yield* tell(delivery);
+          return;
         } catch (error) {
           if (request.only === 'added' || !(error instanceof HistoryGapError)) throw error;
           session.attachment.release();
@@ -148,6 +170,11 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
     } finally {
       session.attachment.release();
     }
+
+    function* tell(delivery: Delivery): Generator<Event> {
+      const event = toEvent(delivery, session.epoch);
+      if (event !== null) yield event;
+    }
   }
 
   /**
@@ -156,7 +183,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
    */
   async function subscribe<Event>(
     request: Omit<Request, 'signal'>,
-    toEvent: (delivery: Delivery) => Event | null,
+    toEvent: ToEvent<Event>,
   ): Promise<Deliveries<Event>> {
     const end = new AbortController();
     const whole = { ...request, signal: end.signal };
@@ -164,21 +191,11 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       if (error instanceof ServiceUnavailableError) return null;
       throw error;
     });
-    async function* events(): AsyncGenerator<Event, void, void> {
-      for await (const delivery of deliveries(whole, first)) {
-        const event = toEvent(delivery);
-        if (event !== null) yield event;
-      }
-    }
-    return endable(events(), () => {
+    return endable(deliveries(whole, first, toEvent), () => {
       end.abort();
       // Where nobody has called `next()` yet, nothing else does.
       first?.attachment.release();
     });
-  }
-
-  function positionCursor(roomId: string, { seq, rev }: Position): string {
-    return encodeMessageCursor({ roomId, epoch: history.epoch, seq, rev });
   }
 
   return {
@@ -190,8 +207,8 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
      */
     async messages(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'added' }, (delivery) =>
-        delivery.kind === 'added' ? messageEdge(history, delivery.message) : null,
+      return subscribe({ viewer, roomId, after: cursor, only: 'added' }, (delivery, epoch) =>
+        delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null,
       );
     },
 
@@ -203,8 +220,8 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
      */
     async events(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<RoomEvent>> {
       const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'all' }, (delivery): RoomEvent => {
-        const at = { roomId, cursor: positionCursor(roomId, delivery.position) };
+      return subscribe({ viewer, roomId, after: cursor, only: 'all' }, (delivery, epoch): RoomEvent => {
+        const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
         switch (delivery.kind) {
           case 'added': {
             const { message } = delivery;
@@ -232,58 +249,6 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** A membership that ended after the reader's was last checked. Older ends were followed by another beginning. */
-function endsAccess({ checkedSeq, userId }: Reader, { kind, message }: MessageEvent): boolean {
-  return kind === 'added' && message.seq > checkedSeq && endsMembershipOf(userId, message);
-}
-
-/**
- * Tells what a reader has not been told yet: a replay tells a message as it stands, so its latest change may lie beyond
- * the replay's target, and comes again with what follows.
- */
-function newsFilter(): (event: MessageEvent, target: Head) => boolean {
-  const told = new Map<string, number>();
-  return ({ message: { id, rev } }, target) => {
-    const before = told.get(id);
-    if (rev > target.rev) told.set(id, rev);
-    else if (before !== undefined && rev >= before) told.delete(id);
-    return before === undefined || rev > before;
-  };
-}
-
-/**
- * An async generator queues `return()` behind the `next()` it waits in: in a silent room, for ever. So `finish` is
- * called first, which must wake it.
- */
-function endable<Event>(source: AsyncGenerator<Event, void, void>, finish: () => void): Deliveries<Event> {
-  let isEnded = false;
-  const end = (): void => {
-    isEnded = true;
-    finish();
-  };
-  const iterator: Deliveries<Event> = {
-    async next() {
-      try {
-        const result = await source.next();
-        if (result.done) end();
-        return result;
-      } catch (error) {
-        // What fails after the end is nobody's any more.
-        if (isEnded) return { done: true, value: undefined };
-        end();
-        throw error;
-      }
-    },
-    async return() {
-      end();
-      await source.return();
-      return { done: true, value: undefined };
-    },
-    async throw(error) {
-      end();
-      await source.return();
-      throw error;
-    },
-    [Symbol.asyncIterator]: () => iterator,
-  };
-  return iterator;
+function endsAccess({ checkedSeq, userId }: Reader, { message }: MessageEvent): boolean {
+  return message.seq > checkedSeq && endsMembershipOf(userId, message);
 }

@@ -5,9 +5,10 @@ export interface Turns {
   /**
    * Runs the task as soon as it has a turn, and gives that back when the task settles, however it does.
    *
-   * @throws ServiceUnavailableError where no turn came in time; the task was not begun then.
+   * @param signal ends the wait for a turn.
+   * @throws ServiceUnavailableError where no turn came in time, and the signal's reason; the task was not begun then.
    */
-  run<Result>(task: () => Promise<Result>): Promise<Result>;
+  run<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
   /** Resolves as soon as nothing runs and nobody waits. */
   idle(): Promise<void>;
 }
@@ -22,30 +23,32 @@ export function createTurns(limit: number, patienceMs: number | null): Turns {
   const onIdle: (() => void)[] = [];
   let running = 0;
 
-  function turn(): Promise<void> {
+  function turn(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     if (running < limit) {
       running += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
-      const enter = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      waiting.add(enter);
-      if (patienceMs === null) return;
-      timer = setTimeout(() => {
+      const settle = (then: () => void): void => {
         waiting.delete(enter);
-        reject(new ServiceUnavailableError());
-      }, patienceMs);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        then();
+      };
+      const enter = (): void => settle(resolve);
+      const onAbort = (): void => settle(() => reject(signal?.reason));
+      waiting.add(enter);
+      signal?.addEventListener('abort', onAbort);
+      if (patienceMs !== null)
+        timer = setTimeout(() => settle(() => reject(new ServiceUnavailableError())), patienceMs);
     });
   }
 
   function leave(): void {
     // Handed on, not given back: nobody who comes now gets in before those who wait.
     for (const enter of waiting) {
-      waiting.delete(enter);
       enter();
       return;
     }
@@ -54,8 +57,8 @@ export function createTurns(limit: number, patienceMs: number | null): Turns {
   }
 
   return {
-    async run(task) {
-      await turn();
+    async run(task, signal) {
+      await turn(signal);
       try {
         return await task();
       } finally {

@@ -11,6 +11,7 @@ import {
   RateLimitedError,
   ServiceUnavailableError,
   UnauthenticatedError,
+  UndeliverableEventError,
   type UserFault,
   UsernameTakenError,
   ValidationError,
@@ -152,6 +153,11 @@ export function toGraphQLError(error: unknown, log: Log): GraphQLError {
     root.extensions.code = documentedCode(root.extensions.code);
     return root;
   }
+  if (original instanceof UndeliverableEventError && !isPassing(original.cause))
+    log.error(
+      { error: original.cause },
+      'An event could not be told: its stream ends, and is resumed from before it',
+    );
   const described = describe(original);
   if (described)
     return new GraphQLError(original instanceof Error ? original.message : '', {
@@ -170,6 +176,11 @@ export function toGraphQLError(error: unknown, log: Log): GraphQLError {
 function documentedCode(code: unknown): ErrorCode {
   if (code === 'REQUEST_ENTITY_TOO_LARGE') return 'LIMIT_EXCEEDED';
   return ERROR_CODES.find((ours) => ours === code) ?? 'BAD_USER_INPUT';
+}
+
+/** A part that is away for a while: nothing that an operator could look into. */
+function isPassing(cause: unknown): boolean {
+  return cause instanceof Error && rootCause(cause) instanceof ServiceUnavailableError;
 }
 
 function rootCause(error: Error): Error {

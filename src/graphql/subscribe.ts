@@ -1,6 +1,6 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
-import { ServiceUnavailableError } from '../domain/errors.js';
+import { UndeliverableEventError } from '../domain/errors.js';
 import { type Context, createContext, viewerOf } from './context.js';
 
 /**
@@ -31,6 +31,6 @@ async function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execut
   // A token may expire while the stream is open; what follows is then for nobody.
   viewerOf(contextValue);
   const result = await execute({ ...args, rootValue: event, contextValue });
-  if (result.data == null) throw new ServiceUnavailableError({ cause: result.errors?.[0] });
+  if (result.data == null) throw new UndeliverableEventError({ cause: result.errors?.[0] });
   return result;
 }

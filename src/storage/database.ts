@@ -46,7 +46,8 @@ export function openDatabase(address: DatabaseAddress): Pool {
 /**
  * Waits until the database answers, then brings its tables up to date, once however many instances start together.
  *
- * @throws StartupError where the database refuses us: a wrong password or name does not mend itself.
+ * @throws StartupError where the database refuses us (a wrong password or name does not mend itself), and where it does not
+ *   answer before the signal aborts.
  */
 export async function prepareDatabase(
   address: DatabaseAddress,
@@ -95,7 +96,7 @@ async function untilAnswering(client: postgres.Sql, log: Log, signal: AbortSigna
     } catch (error) {
       if (!isConnectionError(error))
         throw new StartupError(`The database refuses us: ${error instanceof Error ? error.message : error}.`);
-      if (signal.aborted) throw error;
+      if (signal.aborted) throw new StartupError('The database does not answer.');
       // The first time and then twice a minute: the log stays readable.
       if (attempt % 30 === 1)
         log.warn(

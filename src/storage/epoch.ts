@@ -8,9 +8,18 @@ import { meta } from './tables.js';
 export const EPOCH = 'epoch';
 const SERVER = 'server';
 
-/** The server and the timeline that the data stands on: another one after it was restored or copied. */
+/**
+ * The server and the timeline that the data stand on: others after they were restored, copied or promoted. The timeline is
+ * that of what is being written: the checkpoint's follows long after a promotion.
+ */
 const CURRENT_SERVER = sql`(
-  select system_identifier || '/' || timeline_id from pg_control_system(), pg_control_checkpoint()
+  select system_identifier || '/' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+  from pg_control_system()
+)`;
+
+/** Whether that is another one than the epoch was made on. */
+export const isMoved = sql<boolean>`exists (
+  select from ${meta} as made where made.key = ${SERVER} and made.value <> ${CURRENT_SERVER}
 )`;
 
 /** The history that this database holds: 16 hex digits that every cursor carries. */

@@ -28,10 +28,15 @@ function violatedConstraint(error: unknown): string | null {
   return cause instanceof postgres.PostgresError ? (cause.constraint_name ?? null) : null;
 }
 
-/** The server is away, starting, stopping or full: the same call may succeed later. (08, 53, 57P: the server's words.) */
+/**
+ * The server is away, starting, stopping or full, or a standby that is not promoted yet: the same call may succeed later.
+ * (08, 53, 57P, 25006: the server's words.)
+ */
 export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
-  return code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P)/.test(code));
+  return (
+    code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006)/.test(code))
+  );
 }
 
 /** The connection broke, and the driver's state with it. */

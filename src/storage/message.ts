@@ -1,8 +1,7 @@
 import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
-import type { Head } from '../domain/events.js';
 import type { MessageDraft } from '../domain/message.js';
 import type { MessageStore, SendOutcome } from '../domain/ports.js';
-import { EPOCH } from './epoch.js';
+import { EPOCH, isMoved } from './epoch.js';
 import { type MessageRow, messageOf } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
@@ -33,6 +32,7 @@ const REPETITION = {
   readChanges: 'repeatable',
   findByIds: 'repeatable',
   readSince: 'repeatable',
+  readHead: 'repeatable',
   readHeads: 'repeatable',
 } as const;
 
@@ -119,14 +119,20 @@ export function createMessageStore(pool: Pool): MessageStore {
 
     read: (roomId, readerId, { from, size, after, before }) => {
       const which = and(
-        after ? gt(messages.seq, after.seq) : undefined,
-        before ? lt(messages.seq, before.seq) : undefined,
+        after === null ? undefined : gt(messages.seq, after),
+        before === null ? undefined : lt(messages.seq, before),
       );
       return readPage(db, roomId, readerId, { which, by: 'seq', from, size });
     },
 
     readChanges: (roomId, readerId, { seq, after, upTo, size }) => {
-      const which = and(gt(messages.rev, after), lte(messages.rev, upTo), lte(messages.seq, seq));
+      const which = and(
+        gt(messages.rev, after),
+        lte(messages.rev, upTo),
+        lte(messages.seq, seq),
+        // As the index has it that holds these alone.
+        gt(messages.revision, 1),
+      );
       return readPage(db, roomId, readerId, { which, by: 'rev', from: 'start', size });
     },
 
@@ -155,18 +161,37 @@ export function createMessageStore(pool: Pool): MessageStore {
       return room ? { head: room.head, messages: rows.flatMap(({ message }) => message ?? []) } : null;
     },
 
-    async readHeads(roomIds) {
-      // One parameter, however many rooms there are.
-      const ids = sql`${`{${roomIds.join(',')}}`}::uuid[]`;
-      const rows = await db
-        .select({ epoch: meta.value, id: rooms.id, head })
+    async readHead(roomId) {
+      const [row] = await db
+        .select({ epoch: meta.value, head })
         .from(meta)
-        .leftJoin(rooms, sql`${rooms.id} = any(${ids})`)
+        .leftJoin(rooms, eq(rooms.id, roomId))
         .where(eq(meta.key, EPOCH));
+      if (!row) throw new Error('The database has no epoch.');
+      return row;
+    },
+
+    async readHeads(known) {
+      // Three parameters, however many rooms there are, and only what is news: to read 10,000 rows costs 60 ms here.
+      const list = (values: readonly (string | number)[]) => `{${values.join(',')}}`;
+      const rows = await db.execute<HeadRow>(sql`
+        select ${meta.value} as epoch, ${isMoved} as is_moved, news.*
+        from ${meta} left join lateral (
+          select asked.id, last_seq, last_rev
+          from unnest(
+            ${list(known.map(({ roomId }) => roomId))}::uuid[],
+            ${list(known.map(({ head: { seq } }) => seq))}::int[],
+            ${list(known.map(({ head: { rev } }) => rev))}::bigint[]
+          ) as asked(id, seq, rev) left join ${rooms} on rooms.id = asked.id
+          where (last_seq, last_rev) is distinct from (asked.seq, asked.rev)
+        ) as news on true
+        where ${meta.key} = ${EPOCH}`);
       const [first] = rows;
       if (!first) throw new Error('The database has no epoch.');
-      const heads = rows.flatMap(({ id, head }) => (id !== null && head ? [[id, head] as const] : []));
-      return { epoch: first.epoch, heads: new Map<string, Head>(heads) };
+      const heads = rows.flatMap(({ id, last_seq: seq, last_rev: rev }) =>
+        id === null ? [] : [[id, seq === null ? null : { seq, rev: Number(rev) }] as const],
+      );
+      return { epoch: first.epoch, isMoved: first.is_moved, heads: new Map(heads) };
     },
   }));
 }
@@ -176,6 +201,14 @@ interface SendRow extends MessageRow {
   epoch: string;
   last_seq: number;
   last_rev: string;
+}
+
+interface HeadRow extends Record<string, unknown> {
+  epoch: string;
+  is_moved: boolean;
+  id: string | null;
+  last_seq: number | null;
+  last_rev: string | null;
 }
 
 interface EditRow extends MessageRow {

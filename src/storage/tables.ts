@@ -111,6 +111,8 @@ export const messages = pgTable(
     primaryKey({ columns: [table.roomId, table.seq] }),
     uniqueIndex('messages_id').on(table.id),
     uniqueIndex('messages_by_rev').on(table.roomId, table.rev),
+    // Changes of older messages are few beside what was added since.
+    index('messages_changes').on(table.roomId, table.rev).where(sql`${table.revision} > 1`),
     uniqueIndex('messages_client_message_id')
       .on(table.roomId, table.authorId, table.clientMessageId)
       .where(sql`${table.clientMessageId} is not null`),

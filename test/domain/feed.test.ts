@@ -142,17 +142,39 @@ test('a repair tells added messages by `seq` and then changes by `rev`; only its
     'changed 2 at 5/5',
     'changed 1 at 5/8',
   ]);
-  // Inside of it, the database has to tell.
-  for (const inside of [
-    { seq: 4, rev: 3 },
-    { seq: 5, rev: 3 },
-    { seq: 5, rev: 5 },
-  ])
-    expect(briefs(feed, inside)).toBeNull();
+  // Who was cut off inside of it has the rest; what they may have is told as a change, not as an added message again.
+  expect(briefs(feed, { seq: 4, rev: 3 })).toEqual([
+    'added 5 at 5/3',
+    'changed 2 at 5/5',
+    'changed 4 at 5/7',
+    'changed 1 at 5/8',
+  ]);
+  expect(briefs(feed, { seq: 5, rev: 3 })).toEqual([
+    'changed 2 at 5/5',
+    'changed 4 at 5/7',
+    'changed 1 at 5/8',
+  ]);
+  expect(briefs(feed, { seq: 5, rev: 5 })).toEqual(['changed 4 at 5/7', 'changed 1 at 5/8']);
   // For added messages alone a place in the sequence is enough.
   expect(briefs(feed, { seq: 4, rev: null })?.[1]).toBe('added 5 at 5/3');
   feed.apply(room.add());
   expect(briefs(feed, { seq: 5, rev: 8 })).toEqual(['added 6 at 6/9']);
+});
+
+test('who has all of a repair is at the new head, also where its last event is an added message', async () => {
+  const { room, feed, told } = setUp(3);
+  feed.apply(told(1, 2, 3));
+  room.edit(1);
+  room.add();
+  room.edit(4);
+  feed.reach(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  expect(briefs(feed, head(3))).toEqual(['added 4 at 4/3', 'changed 1 at 4/6']);
+  room.add();
+  room.add();
+  feed.reach(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  expect(briefs(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/6', 'added 6 at 6/8']);
 });
 
 test('a position that the room never had is left to the database', () => {

@@ -11,8 +11,12 @@ export const numbers = (from: number, to: number): number[] =>
 export interface ModelRoom {
   /** What a reader waits for, after the snapshot and before its answer. */
   hold(): Promise<void>;
+  /** The same, of a read of heads. */
+  holdHeads(): Promise<void>;
   isMember: boolean;
   epoch: string;
+  /** Whether the database stands on another server than its epoch was made on. */
+  isMoved: boolean;
   /** How often anything but heads was read. */
   reads: number;
   readonly messages: readonly Message[];
@@ -23,7 +27,7 @@ export interface ModelRoom {
   edit(seq: number): RoomChanged;
   /** Puts an older copy in its place, with so many messages. */
   restore(seq: number): void;
-  readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHeads'>;
+  readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHead' | 'readHeads'>;
 }
 
 /**
@@ -38,8 +42,10 @@ export function createModelRoom(stored = 0): ModelRoom {
 
   const room: ModelRoom = {
     hold: async () => {},
+    holdHeads: async () => {},
     isMember: true,
     epoch: MODEL_EPOCH,
+    isMoved: false,
     reads: 0,
     messages,
     get head() {
@@ -84,22 +90,33 @@ export function createModelRoom(stored = 0): ModelRoom {
 
     store: {
       async read(_roomId, _readerId, { size, after, before }) {
-        const end = Math.min(before?.seq ?? Infinity, messages.length + 1) - 1;
+        const end = Math.min(before ?? Infinity, messages.length + 1) - 1;
         return answer({
           head: head(),
           isMember: room.isMember,
-          messages: messages.slice(after?.seq ?? 0, end).slice(0, size),
+          messages: messages.slice(after ?? 0, end).slice(0, size),
         });
       },
       async readChanges(_roomId, _readerId, { seq, after, upTo, size }) {
-        const found = messages.filter((each) => each.seq <= seq && each.rev > after && each.rev <= upTo);
+        const found = messages.filter(
+          (each) => each.seq <= seq && each.rev > after && each.rev <= upTo && each.revision > 1,
+        );
         return answer({ head: head(), isMember: room.isMember, messages: byRev(found).slice(0, size) });
       },
       async readSince(_roomId, after, limit) {
         const found = messages.filter((each) => each.rev > after);
         return answer({ head: head(), messages: byRev(found).slice(0, limit) });
       },
-      readHeads: async () => ({ epoch: room.epoch, heads: new Map([[MODEL_ROOM_ID, head()]]) }),
+      async readHead() {
+        const found = { epoch: room.epoch, head: head() };
+        await room.holdHeads();
+        return found;
+      },
+      async readHeads(known) {
+        const found = known.some((each) => each.head.seq !== head().seq || each.head.rev !== head().rev);
+        const heads = new Map(found ? [[MODEL_ROOM_ID, head()]] : []);
+        return { epoch: room.epoch, isMoved: room.isMoved, heads };
+      },
     },
   };
 

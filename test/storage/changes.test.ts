@@ -78,7 +78,7 @@ async function edited(message: Message | undefined, text: string): Promise<RoomC
   return outcome.change;
 }
 
-const headOf = async (roomId: string) => (await messages.readHeads([roomId])).heads.get(roomId);
+const headOf = async (roomId: string) => (await messages.readHead(roomId)).head;
 
 test("a change takes the room's next `rev`, and keeps the message's `seq` and cursor", async () => {
   const { roomId, sent } = await roomWith(3);
@@ -194,13 +194,26 @@ test('changes are read by `rev`, each message once and as it stands, within what
   expect(await messages.readSince(newId(), 0, 3)).toBeNull();
 });
 
-test('heads of more rooms than a statement has parameters come with the epoch, in one read', async () => {
-  const { roomId } = await roomWith(2);
-  const many = numbers(1, 70_000).map(() => newId());
-  const { epoch, heads } = await messages.readHeads([...many, roomId]);
-  expect(epoch).toBe(await opened.run(readEpoch));
-  expect([...heads]).toEqual([[roomId, { seq: 2, rev: 2 }]]);
-  expect(await messages.readHeads([])).toEqual({ epoch, heads: new Map() });
+test('heads of more rooms than a statement has parameters are compared in one read, which tells what is news', async () => {
+  const rooms = await Promise.all([roomWith(2), roomWith(2), roomWith(2)]);
+  const [same, behind, ahead] = rooms.map(({ roomId }) => roomId);
+  const gone = numbers(1, 70_000).map(() => newId());
+  const known = [
+    ...gone.map((roomId) => ({ roomId, head: { seq: 1, rev: 1 } })),
+    { roomId: same ?? '', head: { seq: 2, rev: 2 } },
+    { roomId: behind ?? '', head: { seq: 1, rev: 1 } },
+    { roomId: ahead ?? '', head: { seq: 3, rev: 2 } },
+  ];
+  const epoch = await opened.run(readEpoch);
+  const found = await messages.readHeads(known);
+  expect(found).toMatchObject({ epoch, isMoved: false });
+  expect(found.heads.size).toBe(70_002);
+  expect(found.heads.get(gone[0] ?? '')).toBeNull();
+  expect(found.heads.has(same ?? '')).toBe(false);
+  expect(found.heads.get(behind ?? '')).toEqual({ seq: 2, rev: 2 });
+  expect(found.heads.get(ahead ?? '')).toEqual({ seq: 2, rev: 2 });
+  expect(await messages.readHeads([])).toEqual({ epoch, isMoved: false, heads: new Map() });
+  expect(await messages.readHead(newId())).toEqual({ epoch, head: null });
 });
 
 test('ten instances that find the history lost at once make one new epoch, and writes carry it', async () => {
@@ -221,6 +234,7 @@ test('ten instances whose database comes back as another server make one new epo
   await epochs.check();
   expect(await opened.run(readEpoch)).toBe(before);
   await sql`update meta set value = ${randomBytes(4).toString('hex')} where key = 'server'`;
+  expect((await messages.readHeads([])).isMoved).toBe(true);
   const seen = new Set<string>();
   await Promise.all(
     numbers(1, 10).map(async () => {
@@ -230,4 +244,5 @@ test('ten instances whose database comes back as another server make one new epo
   );
   expect(seen.size).toBe(1);
   expect([...seen]).not.toContain(before);
+  expect((await messages.readHeads([])).isMoved).toBe(false);
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InvalidDataError } from '../../src/domain/errors.js';
 import { newId } from '../../src/domain/id.js';
 import type { MessageDraft } from '../../src/domain/message.js';
-import type { MessageRange } from '../../src/domain/page.js';
+import type { Range } from '../../src/domain/page.js';
 import type { Log, MessageStore, RoomStore, SendOutcome } from '../../src/domain/ports.js';
 import type { RoomKind } from '../../src/domain/room.js';
 import { createSendQueue } from '../../src/domain/send-queue.js';
@@ -83,10 +83,10 @@ function draft(text: string, clientMessageId: string | null = null, author = 0):
   return { id: newId(), authorId: people[author] ?? '', text, clientMessageId };
 }
 
-const range = (from: 'start' | 'end', size: number, after?: number): MessageRange => ({
+const range = (from: 'start' | 'end', size: number, after: number | null = null): Range<number> => ({
   from,
   size,
-  after: after === undefined ? null : { roomId: '', epoch: '', seq: after, rev: null },
+  after,
   before: null,
 });
 

@@ -1,0 +1,1 @@
+CREATE INDEX "messages_changes" ON "messages" USING btree ("room_id","rev") WHERE "messages"."revision" > 1;
