@@ -8,6 +8,8 @@ export interface Placed {
 export interface ScreenLog {
   /** It was to see everything after this `seq`. */
   readonly after: number;
+  /** And up to this one, after which it left; all that there is, unless it is given. */
+  readonly upTo?: number;
   readonly seen: readonly Placed[];
 }
 
@@ -52,7 +54,7 @@ export function check(
 }
 
 function judge(
-  { after, seen }: ScreenLog,
+  { after, seen, upTo = Number.POSITIVE_INFINITY }: ScreenLog,
   last: number,
   isStored: (message: Placed) => boolean,
 ): Record<keyof Verdict, number> {
@@ -68,7 +70,7 @@ function judge(
     if (isStored(message)) shown.add(seq);
     latest = Math.max(latest, seq);
   }
-  for (let seq = after + 1; seq <= last; seq += 1) if (!shown.has(seq)) counts.unseen += 1;
+  for (let seq = after + 1; seq <= Math.min(last, upTo); seq += 1) if (!shown.has(seq)) counts.unseen += 1;
   return counts;
 }
 

@@ -34,6 +34,7 @@ export interface Lab {
   readonly redis: PrivateRedis;
   readonly postgres: PrivatePostgres;
   readonly databaseUrl: string;
+  readonly redisPrefix: string;
   /** Starts an instance, and more settings by their names in the environment; resolves when it is ready. */
   start(env?: Record<string, string>): Promise<Instance>;
   /** So many with the same settings, at once. */
@@ -46,11 +47,12 @@ export interface Lab {
 
 export async function openLab({ redis, postgres: server }: Servers): Promise<Lab> {
   const databaseUrl = await server.createDatabase();
+  const redisPrefix = `faults-${randomBytes(6).toString('hex')}`;
   const settings = {
     HOST: '127.0.0.1',
     DATABASE_URL: databaseUrl,
     REDIS_URL: redis.url,
-    REDIS_PREFIX: `faults-${randomBytes(6).toString('hex')}`,
+    REDIS_PREFIX: redisPrefix,
     JWT_SECRET: 'a secret for tests, longer than 32 bytes',
     RATE_LIMITS: 'off',
     NODE_ENV: 'production',
@@ -67,6 +69,7 @@ export async function openLab({ redis, postgres: server }: Servers): Promise<Lab
     redis,
     postgres: server,
     databaseUrl,
+    redisPrefix,
     start,
     startAll: (count, env) => Promise.all(Array.from({ length: count }, () => start(env))),
     async rows(roomName) {

@@ -2,6 +2,7 @@ import type { Scenario } from './scenario.js';
 import { manyBlocked, oneBlocked } from './scenarios/blocked-sockets.js';
 import { clocksApart } from './scenarios/clocks-apart.js';
 import { crashBeforePublish } from './scenarios/crash-before-publish.js';
+import { joins } from './scenarios/joins.js';
 import { killInstance } from './scenarios/kill-instance.js';
 import { killSender } from './scenarios/kill-sender.js';
 import { manySenders } from './scenarios/many-senders.js';
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   postgresImmediate,
   rowLock,
   manySenders,
+  joins,
   rollingRestart,
   oneBlocked,
   manyBlocked,

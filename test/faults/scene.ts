@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createRoom, type Person, page, signUp } from '../helpers/client.js';
-import { check } from './check.js';
+import { check, type ScreenLog } from './check.js';
 import type { Instance } from './instance.js';
 import type { Lab } from './lab.js';
 import { type Load, type LoadOptions, startLoad } from './load.js';
@@ -31,11 +31,19 @@ export interface Scene {
   live(): Promise<void>;
   /**
    * Finishes all that was sent, waits for the screens, and compares both with the database. A fault's moment (of
-   * `performance.now()`) counts for every screen; `lostSockets` takes each screen's own losses for moments instead.
+   * `performance.now()`) counts for every screen; `lostSockets` takes each screen's own losses for moments instead. `logs`
+   * are of others who watched the room, and are judged like the screens.
    *
    * @throws where a screen has given up, or the room's sequence has a hole or goes back in time.
    */
-  conclude(ending?: { moments?: readonly number[]; lostSockets?: boolean; notes?: string }): Promise<Outcome>;
+  conclude(ending?: Ending): Promise<Outcome>;
+}
+
+export interface Ending {
+  readonly moments?: readonly number[];
+  readonly lostSockets?: boolean;
+  readonly logs?: readonly ScreenLog[];
+  readonly notes?: string;
 }
 
 const LIVE_PATIENCE_MS = 30_000;
@@ -83,7 +91,7 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
     async live() {
       if (!(await arrived(1, LIVE_PATIENCE_MS))) throw new Error('A screen never showed a message.');
     },
-    async conclude({ moments = [], lostSockets = false, notes = '' } = {}) {
+    async conclude({ moments = [], lostSockets = false, logs = [], notes = '' } = {}) {
       await Promise.all(loads.map((load) => load.finish()));
       await arrived((await lab.rows(roomName)).length, ARRIVAL_PATIENCE_MS);
       // What came twice or late would have come before this one.
@@ -98,7 +106,7 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
       const retries = loads.reduce((sum, load) => sum + load.retries, 0);
       const lateness = Math.round(worstLateness(screens, sent));
       return {
-        ...check(rows, acked, screens),
+        ...check(rows, acked, [...screens, ...logs]),
         sent: sent.length,
         acked: acked.length,
         recoveryMs: screens.flatMap(({ seen, losses }) =>

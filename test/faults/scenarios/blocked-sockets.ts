@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { openSocketOf, type RawSocket } from '../../helpers/raw-socket.js';
+import { residentMb } from '../figures.js';
 import type { Scenario } from '../scenario.js';
 import { setScene } from '../scene.js';
 
@@ -67,11 +66,6 @@ export const manyBlocked = blockedSockets(
   [1000, 20, 600],
   [40, 5, 200],
 );
-
-async function residentMb(pid: number): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
-  return Math.round(Number(stdout) / 1024);
-}
 
 /**
  * A socket that reads nothing doesn't notice its end either: in the end it reads on, and finds the end behind what had come

@@ -71,6 +71,12 @@ test('a message that never came is unseen: in the middle, at the end, and on an 
   expect(check(rows, acked, [screen(), screen(1, 2, 3, 4, 5)])).toEqual({ ...FLAWLESS, unseen: 5 });
 });
 
+test('who left is to have seen what came until then, and no more', () => {
+  const upTo = (seq: number, ...seen: number[]) => ({ after: 1, upTo: seq, seen: seen.map(row) });
+  expect(check(rows, acked, [upTo(3, 2, 3), upTo(3, 2, 3, 4)])).toEqual(FLAWLESS);
+  expect(check(rows, acked, [upTo(3, 2), upTo(3, 3)])).toEqual({ ...FLAWLESS, unseen: 2 });
+});
+
 test('a hole in the sequence is told, since nothing can be counted then', () => {
   expect(() => check([row(1), row(3)], [], [])).toThrow('not dense: 2 rows, and none is 2');
 });
