@@ -2,6 +2,7 @@ import type { Scenario } from './scenario.js';
 import { manyBlocked, oneBlocked } from './scenarios/blocked-sockets.js';
 import { clocksApart } from './scenarios/clocks-apart.js';
 import { crashBeforePublish } from './scenarios/crash-before-publish.js';
+import { databaseRestored } from './scenarios/database-restored.js';
 import { joins } from './scenarios/joins.js';
 import { killInstance } from './scenarios/kill-instance.js';
 import { killSender } from './scenarios/kill-sender.js';
@@ -12,6 +13,7 @@ import { redisHalfOpen } from './scenarios/redis-half-open.js';
 import { redisKilledBriefly, redisKilledLong } from './scenarios/redis-killed.js';
 import { rollingRestart } from './scenarios/rolling-restart.js';
 import { rowLock } from './scenarios/row-lock.js';
+import { subscribeComplete } from './scenarios/subscribe-complete.js';
 
 /** All of them, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
@@ -24,9 +26,11 @@ export const scenarios: readonly Scenario[] = [
   redisHalfOpen,
   postgresFast,
   postgresImmediate,
+  databaseRestored,
   rowLock,
   manySenders,
   joins,
+  subscribeComplete,
   rollingRestart,
   oneBlocked,
   manyBlocked,

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.js';
 import { readPostmaster } from '../../src/storage/embedded-server.js';
@@ -25,6 +27,10 @@ export interface PrivatePostgres {
    * Resolves when it is gone.
    */
   halt(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** After `halt`: copies its data, all databases, as they stand. Another copy takes the place of the last one. */
+  snapshot(): Promise<void>;
+  /** After `halt`: puts the last copy in the place of its data, as one restores a backup of files. */
+  restore(): Promise<void>;
   /** Starts it again after `halt`, with a recovery after a crash, and resolves when it serves. */
   resume(): Promise<void>;
   /** Harmless when repeated. */
@@ -42,6 +48,7 @@ host all all 127.0.0.1/32 trust
  */
 export async function startPostgres(): Promise<PrivatePostgres> {
   const folder = temporaryFolder('postgres');
+  const copy = join(folder.path, 'copy');
   const hbaFile = join(folder.path, 'pg_hba.conf');
   await writeFile(hbaFile, ACCESS);
   await chmod(hbaFile, 0o644); // Under root, Postgres reads it as another account, whatever our umask.
@@ -96,9 +103,21 @@ export async function startPostgres(): Promise<PrivatePostgres> {
       }
       await current.stop();
     },
+    async snapshot() {
+      await copyFolder(join(current.dataFolder, 'postgres'), copy);
+    },
+    async restore() {
+      await copyFolder(copy, join(current.dataFolder, 'postgres'));
+    },
     async resume() {
       current = await start();
     },
     stop,
   };
+}
+
+/** With owners and modes, which Postgres insists on and Node's own copy forgets; in the place of what is there. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await promisify(execFile)('cp', ['-a', from, to]);
 }
