@@ -8,6 +8,7 @@ import { killInstance } from './scenarios/kill-instance.js';
 import { killSender } from './scenarios/kill-sender.js';
 import { manySenders } from './scenarios/many-senders.js';
 import { postgresFast, postgresImmediate } from './scenarios/postgres-restart.js';
+import { randomSchedules } from './scenarios/random-schedules.js';
 import { redisDownAtStart } from './scenarios/redis-down-at-start.js';
 import { redisHalfOpen } from './scenarios/redis-half-open.js';
 import { redisKilledBriefly, redisKilledLong } from './scenarios/redis-killed.js';
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   manySenders,
   joins,
   subscribeComplete,
+  randomSchedules,
   rollingRestart,
   oneBlocked,
   manyBlocked,

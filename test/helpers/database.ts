@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { type DatabaseAddress, openDatabase } from '../../src/storage/database.js';
-import { createEpochStore } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message.js';
-import { createRoomStore } from '../../src/storage/room.js';
+import type { DatabaseAddress } from '../../src/storage/database.js';
 import { stopInTheEnd } from './stopping.js';
+import { openStoresAt, type Stores } from './stores.js';
 
 /** As postgres.js takes it: `host` is a folder, where it is a unix socket. */
 export interface TestConnection {
@@ -63,13 +61,7 @@ export function addressOf(database: TestDatabase): DatabaseAddress {
   return inject('pair') === 'cluster' ? { url: database.url } : { connection: database.connection };
 }
 
-/** The storage of an instance that nobody knows of: what is written through it rings no bell. */
-export function openStores(database: TestDatabase) {
-  const pool = openDatabase(addressOf(database));
-  stopInTheEnd(() => pool.close());
-  return {
-    rooms: createRoomStore(pool),
-    messages: createMessageStore(pool),
-    epochs: createEpochStore(pool),
-  };
+/** As `openStoresAt`, on the pair under test. */
+export function openStores(database: TestDatabase): Stores {
+  return openStoresAt(addressOf(database));
 }

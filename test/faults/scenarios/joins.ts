@@ -30,13 +30,14 @@ const JOIN = `subscription ($roomId: ID!, $after: String) {
 }`;
 
 /** Longer than from one message to the next, in ms: so every moment around one is met. */
-const SPREAD_MS = 8;
+const SPREAD_MS = 20;
 /** How many messages a joiner stays for, at most. */
 const MOST_MESSAGES = 5;
 /** Cursors of so many messages are kept, for others to begin with. */
 const RECENT = 200;
 const PATIENCE_MS = 10_000;
-const JOINERS_PER_SOCKET = 12;
+/** Few enough that messages keep coming at their pace. */
+const JOINERS_PER_SOCKET = 6;
 const NEWCOMERS_PAUSE_MS = 100;
 
 /** Nothing breaks. Joiners come and go on a few sockets, on the senders' instances; each has a log that is judged. */
@@ -44,14 +45,15 @@ export const joins: Scenario = {
   name: 'joins',
   title: '10,000 joins at every moment around a publish',
   async run(lab, scale) {
-    const [count, sockets] = scale === 'full' ? [10_000, 8] : [400, 4];
+    const [count, sockets] = scale === 'full' ? [10_000, 6] : [400, 4];
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens: 4 });
-    scene.send({ inFlight: 2, pauseMs: 4 });
+    const load = scene.send({ inFlight: 4, pauseMs: 8 });
     await scene.live();
     const recent: Place[] = [{ seq: 0, cursor: scene.cursor }];
     const logs: ScreenLog[] = [];
     let begun = 0;
+    const start = performance.now();
 
     const joining = Array.from({ length: sockets }, async (_, index) => {
       const operations = await openOperations(at(instances, index).webSocketUrl, scene.person.token);
@@ -80,7 +82,8 @@ export const joins: Scenario = {
       }
     })();
     await Promise.all([...joining, coming]);
-    const notes = `${logs.length} joins, among them ${newcomers} by new members`;
+    const interval = (performance.now() - start) / load.sent.length;
+    const notes = `${logs.length} joins, among them ${newcomers} by new members; a message every ${interval.toFixed(1)} ms`;
     return scene.conclude({ logs, notes });
   },
 };
