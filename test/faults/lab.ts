@@ -89,3 +89,22 @@ export async function openLab({ redis, postgres: server }: Servers): Promise<Lab
     },
   };
 }
+
+/**
+ * The same lab for scenarios one after the other: who starts instances without settings of their own gets these, which run
+ * already. Closing it is the lab's matter, and so is what they did meanwhile.
+ */
+export function withInstances(lab: Lab, running: readonly Instance[]): Lab {
+  let taken = 0;
+  const start: Lab['start'] = async (env) => {
+    const next = env === undefined ? running[taken] : undefined;
+    taken += 1;
+    return next ?? lab.start(env);
+  };
+  return {
+    ...lab,
+    start,
+    startAll: (count, env) => Promise.all(Array.from({ length: count }, () => start(env))),
+    close: async () => {},
+  };
+}

@@ -1,9 +1,13 @@
-import { openLab, type Servers } from './lab.js';
+import { type Lab, openLab, type Servers } from './lab.js';
 import type { Outcome, Scale, Scenario } from './scenario.js';
 
 /** Runs a scenario in a lab of its own, which is gone afterwards. Rejects, too, where an instance ended by itself. */
 export async function runScenario(servers: Servers, scenario: Scenario, scale: Scale): Promise<Outcome> {
-  const lab = await openLab(servers);
+  return runIn(await openLab(servers), scenario, scale);
+}
+
+/** Runs it in this lab, and closes that. */
+export async function runIn(lab: Lab, scenario: Scenario, scale: Scale): Promise<Outcome> {
   let outcome: Outcome;
   try {
     outcome = await scenario.run(lab, scale);

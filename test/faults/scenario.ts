@@ -10,6 +10,8 @@ export interface Scenario {
   readonly name: string;
   /** One plain line for the table. */
   readonly title: string;
+  /** It leaves the instances that it starts as it found them, so that others may go on with them. */
+  readonly keepsInstances?: true;
   /** Rejects where something else goes wrong than what the outcome counts. */
   run(lab: Lab, scale: Scale): Promise<Outcome>;
 }

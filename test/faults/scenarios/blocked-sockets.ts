@@ -20,6 +20,7 @@ function blockedSockets(name: string, title: string, full: Size, short: Size): S
   return {
     name,
     title,
+    keepsInstances: true,
     async run(lab, scale) {
       const [blocked, screens, count] = scale === 'full' ? full : short;
       const instance = await lab.start();

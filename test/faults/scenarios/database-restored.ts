@@ -18,6 +18,7 @@ const ARRIVAL_PATIENCE_MS = 30_000;
 export const databaseRestored: Scenario = {
   name: 'database-restored',
   title: 'an older database restored behind running instances',
+  keepsInstances: true,
   async run(lab, scale) {
     const [each, between] = scale === 'full' ? [10, 2000] : [1, 150];
     const instances = await lab.startAll(2);

@@ -44,6 +44,7 @@ const NEWCOMERS_PAUSE_MS = 100;
 export const joins: Scenario = {
   name: 'joins',
   title: '10,000 joins at every moment around a publish',
+  keepsInstances: true,
   async run(lab, scale) {
     const [count, sockets] = scale === 'full' ? [10_000, 6] : [400, 4];
     const instances = await lab.startAll(2);

@@ -6,6 +6,7 @@ import { at, setScene } from '../scene.js';
 export const manySenders: Scenario = {
   name: 'many-senders',
   title: '50 senders on two instances into one room, 20,000 messages',
+  keepsInstances: true,
   async run(lab, scale) {
     const [screens, senders, count] = scale === 'full' ? [20, 50, 20_000] : [6, 10, 500];
     const instances = await lab.startAll(2);

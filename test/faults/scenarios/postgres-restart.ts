@@ -6,6 +6,7 @@ function postgresRestarted(mode: 'fast' | 'immediate'): Scenario {
   return {
     name: `postgres-${mode}`,
     title: `Postgres restarted, ${mode}, under load`,
+    keepsInstances: true,
     async run(lab, scale) {
       const [screens, restarts, between] = scale === 'full' ? [50, 5, 1000] : [6, 1, 100];
       const instances = await lab.startAll(2);

@@ -14,6 +14,7 @@ const REDIS_AWAY_MS = 500;
 export const randomSchedules: Scenario = {
   name: 'random-schedules',
   title: '300 random schedules of act and apply: a page plus its events is a fresh page',
+  keepsInstances: true,
   async run(lab, scale) {
     const [schedules, atOnce] = scale === 'full' ? [300, 6] : [6, 6];
     const firstSeed = Date.now() % 1_000_000;

@@ -7,6 +7,7 @@ function redisKilled(seconds: number, shortMs: number): Scenario {
   return {
     name: `redis-killed-${seconds}s`,
     title: `Redis killed for ${seconds} s`,
+    keepsInstances: true,
     async run(lab, scale) {
       const instances = await lab.startAll(2);
       const scene = await setScene(lab, { instances, screens: scale === 'full' ? 50 : 6 });

@@ -14,6 +14,7 @@ const OTHER_ROOM_PATIENCE_MS = 2000;
 export const rowLock: Scenario = {
   name: 'row-lock',
   title: "another database client holds a room's row lock for 20 s and stalls",
+  keepsInstances: true,
   async run(lab, scale) {
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens: scale === 'full' ? 50 : 6 });

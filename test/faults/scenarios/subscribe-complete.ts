@@ -29,8 +29,9 @@ const POLL_MS = 100;
 export const subscribeComplete: Scenario = {
   name: 'subscribe-complete',
   title: '100,000 subscribe/complete pairs, after which nothing is left',
+  keepsInstances: true,
   async run(lab, scale) {
-    const [pairs, sockets] = scale === 'full' ? [100_000, 8] : [1_000, 4];
+    const [pairs, sockets] = scale === 'full' ? [100_000, 8] : [600, 4];
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens: 6 });
     scene.send({ pauseMs: 100 });
