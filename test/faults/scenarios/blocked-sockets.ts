@@ -58,14 +58,14 @@ export const oneBlocked = blockedSockets(
   'one-blocked',
   'one blocked socket among 200',
   [1, 199, 1500],
-  [1, 20, 300],
+  [1, 6, 300],
 );
 
 export const manyBlocked = blockedSockets(
   'many-blocked',
   '1,000 blocked sockets beside 20 that read',
   [1000, 20, 600],
-  [40, 5, 200],
+  [20, 3, 200],
 );
 
 /**

@@ -20,7 +20,7 @@ export const databaseRestored: Scenario = {
   title: 'an older database restored behind running instances',
   keepsInstances: true,
   async run(lab, scale) {
-    const [each, between] = scale === 'full' ? [10, 2000] : [1, 150];
+    const [each, between] = scale === 'full' ? [10, 2000] : [1, 60];
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens: 0 });
     const { person } = scene;

@@ -6,7 +6,7 @@ export const killInstance: Scenario = {
   name: 'kill-instance',
   title: 'kill -9 of one of two instances, 50 subscribers, 20,000 messages',
   async run(lab, scale) {
-    const [screens, count] = scale === 'full' ? [50, 20_000] : [10, 400];
+    const [screens, count] = scale === 'full' ? [50, 20_000] : [6, 200];
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens });
     const load = scene.send({ count, inFlight: 16 });

@@ -8,7 +8,7 @@ export const manySenders: Scenario = {
   title: '50 senders on two instances into one room, 20,000 messages',
   keepsInstances: true,
   async run(lab, scale) {
-    const [screens, senders, count] = scale === 'full' ? [20, 50, 20_000] : [6, 10, 500];
+    const [screens, senders, count] = scale === 'full' ? [20, 50, 20_000] : [4, 6, 200];
     const instances = await lab.startAll(2);
     const scene = await setScene(lab, { instances, screens });
     const people = await Promise.all(

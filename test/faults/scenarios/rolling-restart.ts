@@ -6,7 +6,7 @@ export const rollingRestart: Scenario = {
   name: 'rolling-restart',
   title: 'rolling restart of both instances with 1,000 sockets',
   async run(lab, scale) {
-    const [screens, drainSeconds, pauseMs] = scale === 'full' ? [1000, 5, 250] : [40, 1, 50];
+    const [screens, drainSeconds, pauseMs] = scale === 'full' ? [1000, 5, 250] : [16, 1, 50];
     const instances = await lab.startAll(2, { DRAIN_SECONDS: String(drainSeconds) });
     const scene = await setScene(lab, { instances, screens });
     const load = scene.send({ inFlight: 2, pauseMs });

@@ -17,7 +17,7 @@ export const rowLock: Scenario = {
   keepsInstances: true,
   async run(lab, scale) {
     const instances = await lab.startAll(2);
-    const scene = await setScene(lab, { instances, screens: scale === 'full' ? 50 : 6 });
+    const scene = await setScene(lab, { instances, screens: scale === 'full' ? 50 : 4 });
     const otherRoom = await createRoom(scene.person, 'Another room');
     const load = scene.send({ inFlight: 30, pauseMs: 40 });
     await Promise.all([scene.live(), load.acked(100)]);
