@@ -1,0 +1,77 @@
+import { onTestFinished } from 'vitest';
+import { createLocalBus } from '../../src/bus/local.js';
+import { encodeMessageCursor } from '../../src/domain/cursor.js';
+import type { Deliveries } from '../../src/domain/deliveries.js';
+import { createFeeds } from '../../src/domain/feeds.js';
+import type { EpochStore, Log, MessageStore } from '../../src/domain/ports.js';
+import { createSubscriptions, type RoomEvent } from '../../src/domain/subscription.js';
+import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
+
+export const NEW_EPOCH = 'ffffffffffffffff';
+export const VIEWER = { userId: '01976b3a-0000-7000-8000-000000000002', sessionId: '' };
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** A cursor of the model room, as clients hold it; with a `rev`, a position. */
+export const cursor = (seq: number, rev: number | null = null): string =>
+  encodeMessageCursor({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, seq, rev });
+
+/** A model room with so many messages, and real feeds and subscriptions over it. They end with the test. */
+export function subscribeToModel(stored: number, text?: string) {
+  const room = createModelRoom();
+  for (let count = 0; count < stored; count += 1) room.add(text === undefined ? {} : { text });
+  // Subscriptions and feeds only read.
+  const messages = room.store as unknown as MessageStore;
+  const history = { epoch: MODEL_EPOCH };
+  const epochs: EpochStore = {
+    check: async () => {
+      room.isMoved = false;
+      room.epoch = NEW_EPOCH;
+    },
+    renew: async (known) => {
+      if (room.epoch === known) room.epoch = NEW_EPOCH;
+    },
+  };
+  const feeds = createFeeds({ messages, epochs, bus: createLocalBus(silent), history, log: silent });
+  onTestFinished(() => feeds.close());
+  return {
+    room,
+    feeds,
+    history,
+    subscriptions: createSubscriptions({ messages, feeds, history }),
+    /** Commits the next message; it is delivered too, unless the event is lost. */
+    send({ lost = false } = {}): void {
+      const change = room.add();
+      if (!lost) feeds.deliver(change);
+    },
+  };
+}
+
+/** The next so many; fewer where the stream ends. */
+export async function take<Event>(deliveries: Deliveries<Event>, count: number): Promise<Event[]> {
+  const taken: Event[] = [];
+  while (taken.length < count) {
+    const { value, done } = await deliveries.next();
+    if (done || !value) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+export const takeSeqs = async (...args: Parameters<typeof take<{ node: { seq: number } }>>) =>
+  (await take(...args)).map(({ node }) => node.seq);
+
+export function brief(event: RoomEvent): string {
+  switch (event.kind) {
+    case 'added':
+      return `added ${event.edge.node.seq}`;
+    case 'changed':
+      return `changed ${event.message.seq} to ${event.message.revision}`;
+    case 'gap':
+      return `gap ${event.reason}`;
+    default:
+      return event.kind;
+  }
+}
+
+export const takeBriefs = async (...args: Parameters<typeof take<RoomEvent>>) =>
+  (await take(...args)).map(brief);
