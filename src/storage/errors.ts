@@ -30,12 +30,12 @@ function violatedConstraint(error: unknown): string | null {
 
 /**
  * The server is away, starting, stopping or full, or a standby that is not promoted yet: the same call may succeed later.
- * (08, 53, 57P, 25006: the server's words.)
+ * (08, 53, 57P, 25006, 55000: the server's words.)
  */
 export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
   return (
-    code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006)/.test(code))
+    code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006|55000)/.test(code))
   );
 }
 

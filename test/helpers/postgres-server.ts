@@ -31,8 +31,11 @@ export interface PrivatePostgres {
   snapshot(): Promise<void>;
   /** After `halt`: puts the last copy in the place of its data, as one restores a backup of files. */
   restore(): Promise<void>;
-  /** Starts it again after `halt`, with a recovery after a crash, and resolves when it serves. */
-  resume(): Promise<void>;
+  /**
+   * Starts it again after `halt`, with a recovery after a crash, and resolves when it serves. A standby only reads, until
+   * it is promoted.
+   */
+  resume(as?: { readonly asStandby: boolean }): Promise<void>;
   /** Harmless when repeated. */
   stop(): Promise<void>;
 }
@@ -109,7 +112,8 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     async restore() {
       await copyFolder(copy, join(current.dataFolder, 'postgres'));
     },
-    async resume() {
+    async resume({ asStandby } = { asStandby: false }) {
+      if (asStandby) await writeFile(join(current.dataFolder, 'postgres', 'standby.signal'), '');
       current = await start();
     },
     stop,
