@@ -89,7 +89,14 @@ test('a Postgres that comes later is waited for, alive but not ready (D16)', asy
   expect(await (await fetch(`${base}/ready`)).json()).toEqual({
     status: 'ready',
     checks: { database: true, bus: true, migrations: true },
-    bus: { droppedEnvelopes: 0, refusedSubscribes: 0, unpublished: 0, timeouts: 0, reconnects: 0 },
+    bus: {
+      droppedEnvelopes: 0,
+      refusedSubscribes: 0,
+      unpublished: 0,
+      timeouts: 0,
+      reconnects: 0,
+      foreignEvents: 0,
+    },
   });
   await parley.stop();
   proxy.close();

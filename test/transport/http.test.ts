@@ -288,7 +288,14 @@ describe('other paths', () => {
     expect(await response.json()).toEqual({
       status: 'ready',
       checks: { database: true, bus: true, migrations: true },
-      bus: { droppedEnvelopes: 0, refusedSubscribes: 0, unpublished: 0, timeouts: 0, reconnects: 0 },
+      bus: {
+        droppedEnvelopes: 0,
+        refusedSubscribes: 0,
+        unpublished: 0,
+        timeouts: 0,
+        reconnects: 0,
+        foreignEvents: 0,
+      },
     });
   });
 
