@@ -35,7 +35,8 @@ function violatedConstraint(error: unknown): string | null {
 export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
   return (
-    code !== null && (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006|55000)/.test(code))
+    code !== null &&
+    (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006|55000)/.test(code))
   );
 }
 
