@@ -136,8 +136,6 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
   };
 }
 
-export type Replays = ReturnType<typeof createReplays>;
-
 /**
  * Tells what a reader has not been told yet: a replay tells a message as it stands, so its latest change may lie beyond
  * the replay's target, and comes again with what follows.

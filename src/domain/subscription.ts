@@ -125,7 +125,8 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
           if (isNews(event, target)) yield event;
         }
         // The feed and the database contradict each other, which the next tick tells the feed.
-        if (target.seq === position.seq && target.rev === position.rev) await feed.changed(reader.signal);
+        const isMoved = target.seq !== position.seq || target.rev !== (position.rev ?? target.rev);
+        if (!isMoved) await feed.changed(reader.signal);
         position = { ...target, rev: position.rev === null ? null : target.rev };
         feed.reach(target);
       } else if (!isCaughtUp && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
@@ -229,7 +230,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
               ...at,
               kind: 'added',
               occurredAt: message.createdAt,
-              edge: messageEdge(history, message),
+              edge: messageEdge({ epoch }, message),
             };
           }
           case 'changed': {

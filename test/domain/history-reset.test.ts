@@ -211,3 +211,37 @@ test('a database with the same `rev` and another `seq` is another history, and c
   expect((await taken).map(brief)).toContain('gap RESET');
   await Promise.all([events.return(), watching.return()]);
 });
+
+test('a reader of added messages whom a feed and an older copy contradict costs no endless reads until that is told', async () => {
+  fakeTimers();
+  const { room, history, subscriptions } = subscribeToModel(10);
+  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  room.restore(5);
+  const before = room.reads;
+  // The database ends here, and the feed holds nothing that leads on from here.
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(5));
+  const ended = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
+  // Were they endless, no timer would ever come.
+  room.hold = () => new Promise((resolve) => setTimeout(resolve, 1));
+  await vi.advanceTimersByTimeAsync(900);
+  expect(room.reads - before).toBeLessThan(10);
+  await vi.advanceTimersByTimeAsync(2000);
+  await ended;
+  expect(history.epoch).toBe(NEW_EPOCH);
+  await watching.return();
+});
+
+test("the cursors of an added message's event and of its edge are of one history", async () => {
+  const { room, feeds, history, subscriptions } = subscribeToModel(3);
+  const events = await subscriptions.events(VIEWER, roomId, null);
+  await take(events, 1);
+  const next = events.next();
+  feeds.deliver(room.add());
+  // Learned while the event is on its way.
+  history.epoch = NEW_EPOCH;
+  const { value } = await next;
+  if (value?.kind !== 'added') throw new Error('No message was told.');
+  for (const text of [value.cursor, value.edge.cursor])
+    expect(decodeMessageCursor(text, roomId, 'after').epoch).toBe(epoch);
+  await events.return();
+});
