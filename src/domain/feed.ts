@@ -22,8 +22,10 @@ export interface Feed {
    * far, or has no such place: the database has to tell.
    */
   next(position: Position): Step | 'at-head' | 'not-held';
-  /** Resolves when there is more, or the signal aborts. */
+  /** Resolves when there is more, the feed has ended, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void>;
+  /** Calls back each time that there is more, and when the feed ends. @returns a function that stops it. */
+  watch(listener: () => void): () => void;
   /** Takes in what the bus or a write of ours tells. */
   apply(change: RoomChanged): void;
   /** Takes in that the database is this far: what is missing is fetched. */
@@ -56,10 +58,15 @@ export function createFeed(
   let timer: NodeJS.Timeout | undefined;
   let repairing = false;
   let failure: Error | null = null;
-  const waiting = new Set<() => void>();
+  const listeners = new Set<() => void>();
 
   function wake(): void {
-    for (const resolve of [...waiting]) resolve();
+    for (const listener of [...listeners]) listener();
+  }
+
+  function watch(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   function advance(to: Head, events: readonly MessageEvent[]): void {
@@ -138,14 +145,15 @@ export function createFeed(
     changed: (signal) =>
       new Promise((resolve) => {
         const done = () => {
-          waiting.delete(done);
+          unwatch();
           signal.removeEventListener('abort', done);
           resolve();
         };
         if (signal.aborted) return resolve();
-        waiting.add(done);
+        const unwatch = watch(done);
         signal.addEventListener('abort', done);
       }),
+    watch,
     apply(change) {
       const before = head.rev;
       for (const message of change.messages) {

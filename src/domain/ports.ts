@@ -48,6 +48,8 @@ export interface RoomStore {
     actorId: string;
     messageId: string;
   }): Promise<RoomChanged | null>;
+  /** Checks nobody's access. */
+  findByIds(ids: readonly string[]): Promise<Room[]>;
   /** Those of the rooms that the user may see, with whether they are a member. */
   findVisible(ids: readonly string[], userId: string): Promise<{ room: Room; isMember: boolean }[]>;
   listPublic(range: ListRange): Promise<Page<Room>>;

@@ -140,14 +140,26 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
  * Tells what a reader has not been told yet: a replay tells a message as it stands, so its latest change may lie beyond
  * the replay's target, and comes again with what follows.
  */
-export function newsFilter(): (event: MessageEvent, target: Head) => boolean {
+export function newsFilter(): NewsFilter {
   const told = new Map<string, number>();
-  return ({ message: { id, rev } }, target) => {
-    const before = told.get(id);
-    if (rev > target.rev) told.set(id, rev);
-    else if (before !== undefined && rev >= before) told.delete(id);
-    return before === undefined || rev > before;
+  return {
+    isNews({ message: { id, rev } }, target) {
+      const before = told.get(id);
+      if (rev > target.rev) told.set(id, rev);
+      else if (before !== undefined && rev >= before) told.delete(id);
+      return before === undefined || rev > before;
+    },
+    get isIdle() {
+      return told.size === 0;
+    },
   };
+}
+
+export interface NewsFilter {
+  /** Whether an event on the way to a target tells the reader anything. */
+  isNews(event: MessageEvent, target: Head): boolean;
+  /** Whether all that comes is news. */
+  readonly isIdle: boolean;
 }
 
 /** Tries again while a part that is needed is away, until the signal aborts. */

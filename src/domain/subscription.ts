@@ -9,6 +9,7 @@ import { type Deliveries, endable } from './deliveries.js';
 import { HistoryGapError, type HistoryGapReason, ServiceUnavailableError } from './errors.js';
 import type { Head, MessageEvent, Position } from './events.js';
 import type { Attachment, Feeds } from './feeds.js';
+import type { Live } from './live.js';
 import {
   endsMembershipOf,
   type History,
@@ -19,7 +20,7 @@ import {
   notAReader,
 } from './message.js';
 import type { MessageStore } from './ports.js';
-import { createReplays, newsFilter, type Reader, whenAvailable } from './replay.js';
+import { createReplays, type NewsFilter, newsFilter, type Reader, whenAvailable } from './replay.js';
 import type { Viewer } from './user.js';
 
 export interface SubscriptionServices {
@@ -63,6 +64,8 @@ interface Request {
   /** Only added messages, or also what becomes of older ones. */
   readonly only: 'added' | 'all';
   readonly signal: AbortSignal;
+  /** Serves the reader, with others, once they have everything so far. */
+  readonly live: Live | undefined;
 }
 
 /** A reader at a room's feed, as of the moment when their access was checked. */
@@ -76,6 +79,9 @@ interface Session {
   /** Why the reader starts at the head instead of where they asked to. */
   readonly gap: HistoryGapReason | null;
 }
+
+/** For readers of added messages alone: those come once. */
+const ALL_IS_NEWS: NewsFilter = { isNews: () => true, isIdle: true };
 
 export function createSubscriptions({ messages, feeds, history }: SubscriptionServices) {
   const replays = createReplays(messages);
@@ -104,35 +110,44 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
    * tells what is missing, up to a target that does not move, and then the feed is asked again. The position alone
    * decides what comes next, so nothing is skipped or repeated wherever an event came from.
    */
-  async function* follow({ reader, attachment, head, start }: Session): AsyncGenerator<Delivery, void, void> {
+  async function* follow(
+    { epoch, reader, attachment, head, start }: Session,
+    live: Live | undefined,
+    toEvent: ToEvent<unknown>,
+  ): AsyncGenerator<Delivery, void, void> {
     const { feed } = attachment;
+    const { userId, signal } = reader;
     /** At every place where time may have passed: what comes after the end of the feed is of another history. */
     const assertAlive = (): void => {
       if (feed.failure) throw feed.failure;
     };
-    const isNews = start.rev === null ? () => true : newsFilter();
+    const news = start.rev === null ? ALL_IS_NEWS : newsFilter();
     let position = start;
     let isCaughtUp = false;
     feed.reach(head);
 
-    while (!reader.signal.aborted) {
+    while (!signal.aborted) {
       assertAlive();
       const step = feed.next(position);
       if (step === 'not-held') {
         const { target, events } = await replays.start(reader, position);
         for await (const event of events) {
           assertAlive();
-          if (isNews(event, target)) yield event;
+          if (news.isNews(event, target)) yield event;
         }
         // The feed and the database contradict each other, which the next tick tells the feed.
         const isMoved = target.seq !== position.seq || target.rev !== (position.rev ?? target.rev);
-        if (!isMoved) await feed.changed(reader.signal);
+        if (!isMoved) await feed.changed(signal);
         position = { ...target, rev: position.rev === null ? null : target.rev };
         feed.reach(target);
       } else if (!isCaughtUp && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
         isCaughtUp = true;
         yield { kind: 'caught-up', position };
-      } else if (step === 'at-head') await feed.changed(reader.signal);
+      } else if (step === 'at-head' && live && news.isIdle && isAt(feed.head, position)) {
+        const { checkedSeq } = reader;
+        const told = (event: MessageEvent) => toEvent(event, epoch);
+        position = await live.follow({ feed, userId, checkedSeq, position, signal, toEvent: told });
+      } else if (step === 'at-head') await feed.changed(signal);
       else {
         const removal = step.events.find((event) => endsAccess(reader, event))?.message;
         for (const event of step.events) {
@@ -141,7 +156,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
           // In a block, also what was changed after the removal stands before it.
           if (removal && event.message.rev > removal.rev) continue;
           const isPast = event.kind === 'added' && event.message.seq <= position.seq;
-          if (!isPast && isNews(event, step.to)) yield event;
+          if (!isPast && news.isNews(event, step.to)) yield event;
         }
         position = { ...step.to, rev: position.rev === null ? null : step.to.rev };
       }
@@ -159,7 +174,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       for (let { gap } = session; ; ) {
         if (gap) yield* tell({ kind: 'gap', reason: gap, position: session.start });
         try {
-          for await (const delivery of follow(session)) yield* tell(delivery);
+          for await (const delivery of follow(session, request.live, toEvent)) yield* tell(delivery);
           return;
         } catch (error) {
           if (request.only === 'added' || !(error instanceof HistoryGapError)) throw error;
@@ -206,9 +221,14 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
      *
      * @throws BadUserInputError, ForbiddenError, HistoryGapError
      */
-    async messages(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<MessageEdge>> {
+    async messages(
+      viewer: Viewer,
+      roomId: string,
+      after: string | null,
+      live?: Live,
+    ): Promise<Deliveries<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'added' }, (delivery, epoch) =>
+      return subscribe({ viewer, roomId, after: cursor, only: 'added', live }, (delivery, epoch) =>
         delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null,
       );
     },
@@ -219,9 +239,14 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
      *
      * @throws BadUserInputError, ForbiddenError
      */
-    async events(viewer: Viewer, roomId: string, after: string | null): Promise<Deliveries<RoomEvent>> {
+    async events(
+      viewer: Viewer,
+      roomId: string,
+      after: string | null,
+      live?: Live,
+    ): Promise<Deliveries<RoomEvent>> {
       const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'all' }, (delivery, epoch): RoomEvent => {
+      return subscribe({ viewer, roomId, after: cursor, only: 'all', live }, (delivery, epoch): RoomEvent => {
         const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
         switch (delivery.kind) {
           case 'added': {
@@ -248,6 +273,11 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
 }
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
+
+/** Whether a reader is there: not before, and not where the feed has yet to get. */
+function isAt(head: Head, { seq, rev }: Position): boolean {
+  return seq === head.seq && (rev === null || rev === head.rev);
+}
 
 /** A membership that ended after the reader's was last checked. Older ends were followed by another beginning. */
 function endsAccess({ checkedSeq, userId }: Reader, { message }: MessageEvent): boolean {

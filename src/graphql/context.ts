@@ -1,3 +1,4 @@
+import type { Live } from '../domain/live.js';
 import type { History, Messages } from '../domain/message.js';
 import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
 import type { Rooms } from '../domain/room.js';
@@ -9,7 +10,7 @@ import {
   type Users,
   type Viewer,
 } from '../domain/user.js';
-import { createLoaders, type Loaders } from './loaders.js';
+import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
 
 /** What resolvers work with: the rules of the domain, and the stores that loaders read by id. */
 export interface Services {
@@ -33,11 +34,30 @@ export interface Context {
   /** Where the request comes from, for rate limits. */
   readonly address: string;
   loaders: Loaders;
+  /** How the transport serves this operation's subscription together with others; where it does not, each for itself. */
+  live?: Live;
 }
 
 export function createContext(services: Services, authentication: Authentication, address: string): Context {
   const viewer = authentication.kind === 'viewer' ? authentication.viewer : null;
   return { services, authentication, address, loaders: createLoaders(services.stores, viewer) };
+}
+
+/**
+ * For an event of a room that is told to several of its members at once: whoever of them may see the event may see all
+ * that is read with it. There is no viewer: a field that asks for one is not marked as it should be, and fails.
+ */
+export function createSharedContext(services: Services): Context {
+  return {
+    services,
+    get authentication(): Authentication {
+      throw new Error('This is told to several viewers at once: a field that depends on one must be marked.');
+    },
+    get address(): string {
+      throw new Error('This is told to several viewers at once, who have no common address.');
+    },
+    loaders: createSharedLoaders(services.stores),
+  };
 }
 
 /**

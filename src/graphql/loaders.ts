@@ -15,7 +15,7 @@ export interface Loaders {
 
 interface Stores {
   readonly users: Pick<UserStore, 'findByIds'>;
-  readonly rooms: Pick<RoomStore, 'findVisible'>;
+  readonly rooms: Pick<RoomStore, 'findVisible' | 'findByIds'>;
   readonly messages: Pick<MessageStore, 'findByIds'>;
 }
 
@@ -32,6 +32,24 @@ export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
     message: loaderOf(
       async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
       (message) => message.id,
+    ),
+  };
+}
+
+/** For the members of a room, whoever they are: they see it. */
+export function createSharedLoaders(stores: Stores): Loaders {
+  return {
+    user: loaderOf(
+      (ids) => stores.users.findByIds(ids),
+      (user) => user.id,
+    ),
+    room: loaderOf(
+      async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
+      ({ room }) => room.id,
+    ),
+    message: loaderOf(
+      () => Promise.reject(new Error('Messages are told by their events.')),
+      (message: Message) => message.id,
     ),
   };
 }

@@ -18,6 +18,7 @@ import { rowId } from './global-id.js';
 import { implementNode, Node } from './node.js';
 import { connectionArguments, connectionType } from './pagination.js';
 import { Room } from './room.js';
+import { dependsOnViewer } from './sharing.js';
 import { User } from './user.js';
 
 const MessageType = builder.enumType('MessageType', {
@@ -120,6 +121,8 @@ builder.queryField('roomMessages', (t) =>
 
 builder.objectField(Room, 'messages', (t) =>
   t.field({
+    // Its access is checked for the viewer.
+    extensions: dependsOnViewer,
     type: MessageConnection,
     nullable: true,
     description: `As \`roomMessages\`. ${HISTORY}`,
@@ -189,7 +192,7 @@ builder.subscriptionField('messageAdded', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw noSuchRoom();
-      return context.services.subscriptions.messages(viewer, id, after ?? null);
+      return context.services.subscriptions.messages(viewer, id, after ?? null, context.live);
     },
     resolve: (edge) => edge,
   }),

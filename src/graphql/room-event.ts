@@ -92,7 +92,7 @@ builder.subscriptionField('roomEvents', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw noSuchRoom();
-      return context.services.subscriptions.events(viewer, id, after ?? null);
+      return context.services.subscriptions.events(viewer, id, after ?? null, context.live);
     },
     resolve: (event) => event,
   }),

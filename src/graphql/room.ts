@@ -7,6 +7,7 @@ import { type Context, viewerOf } from './context.js';
 import { rowId } from './global-id.js';
 import { implementNode, Node } from './node.js';
 import { connectionArguments, connectionType, type Edge } from './pagination.js';
+import { dependsOnViewer } from './sharing.js';
 
 const RoomKind = builder.enumType('RoomKind', {
   description: 'Who may find and enter a room. Later versions add kinds: end with a default.',
@@ -26,6 +27,7 @@ export const Room = builder.objectRef<RoomRow>('Room').implement({
       description: 'As its owner named it; null in a direct room.',
     }),
     viewerTitle: t.string({
+      extensions: dependsOnViewer,
       description: "What to show this viewer: the name, or in a direct room the other person's.",
       resolve: ({ name }) => name ?? '',
     }),
@@ -37,6 +39,7 @@ export const Room = builder.objectRef<RoomRow>('Room').implement({
     }),
     memberCount: t.exposeInt('memberCount', { description: 'How many people are in it.' }),
     viewerIsMember: t.boolean({
+      extensions: dependsOnViewer,
       description: 'Whether the viewer is in it.',
       resolve: async ({ id }, _args, { loaders }) => (await loaders.room.load(id))?.isMember ?? false,
     }),

@@ -34,3 +34,17 @@ async function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execut
   if (result.data == null) throw new UndeliverableEventError({ cause: result.errors?.[0] });
   return result;
 }
+
+/**
+ * Executes an event once for all who are told it alike, by a context of `createSharedContext`; see `sharingKey`.
+ *
+ * @returns null where it can't be told.
+ */
+export async function executeShared(
+  args: ExecutionArgs,
+  event: unknown,
+  contextValue: Context,
+): Promise<ExecutionResult | null> {
+  const result = await execute({ ...args, rootValue: event, contextValue });
+  return result.data == null ? null : result;
+}

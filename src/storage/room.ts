@@ -27,6 +27,7 @@ const REPETITION = {
   join: 'repeatable',
   // A second try would find no membership to end.
   removeMember: 'once',
+  findByIds: 'repeatable',
   findVisible: 'repeatable',
   listPublic: 'repeatable',
   listJoined: 'repeatable',
@@ -134,6 +135,12 @@ export function createRoomStore(pool: Pool): RoomStore {
       );
       return row ? changeOf(row) : null;
     },
+
+    findByIds: (ids) =>
+      db
+        .select(columns)
+        .from(rooms)
+        .where(inArray(rooms.id, [...ids])),
 
     async findVisible(ids, userId) {
       const rows = await db

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 /** Unsent bytes of one socket from which on frames wait, with the operations behind them. */
@@ -16,6 +17,13 @@ export interface Outbox {
    * where the socket has closed, and the frame with it.
    */
   send(frame: string): Promise<void>;
+  /**
+   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop. False, and the
+   * frame is not taken, where the client is slow or the socket closes.
+   */
+  write(frame: string): boolean;
+  /** Sends what `write` took, at once: what comes next on the socket comes after it. */
+  flush(): void;
   /** Of frames on their way and of those that wait. */
   readonly unsentBytes: number;
 }
@@ -31,11 +39,27 @@ export interface OutboxEvents {
  * The frames of one socket on their way out. While some wait nothing is read from the client either, or one that asks
  * and never reads would fill our memory with answers.
  */
-export function createOutbox(socket: WebSocket, { beforeSend, onTooMuch }: OutboxEvents): Outbox {
+export function createOutbox(
+  socket: WebSocket,
+  tcp: Writable,
+  { beforeSend, onTooMuch }: OutboxEvents,
+): Outbox {
+  /** Frames of this turn. */
+  let written = '';
   const waiting: { readonly frame: string; readonly bytes: number; readonly sent: () => void }[] = [];
   let waitingBytes = 0;
 
+  function flush(): void {
+    if (written === '') return;
+    const bytes = written;
+    written = '';
+    beforeSend();
+    // By the socket below: `ws` would make a frame of it.
+    if (socket.readyState === socket.OPEN) tcp.write(bytes, 'latin1');
+  }
+
   function post(frame: string): void {
+    flush();
     beforeSend();
     if (socket.readyState === socket.OPEN) socket.send(frame, onDrain);
   }
@@ -87,8 +111,26 @@ export function createOutbox(socket: WebSocket, { beforeSend, onTooMuch }: Outbo
       socket.pause();
       return wait(frame, bytes);
     },
+    write(frame) {
+      if (socket.readyState !== socket.OPEN || waiting.length > 0) return false;
+      if (socket.bufferedAmount + written.length >= MOST_UNSENT_BYTES) return false;
+      if (written === '') flushSoon(flush);
+      written += frame;
+      return true;
+    },
+    flush,
     get unsentBytes() {
-      return socket.bufferedAmount + waitingBytes;
+      return socket.bufferedAmount + written.length + waitingBytes;
     },
   };
+}
+
+const flushes: (() => void)[] = [];
+
+/** At the end of this turn of the event loop, all in one go. */
+function flushSoon(flush: () => void): void {
+  if (flushes.push(flush) > 1) return;
+  setImmediate(() => {
+    for (const each of flushes.splice(0)) each();
+  });
 }

@@ -1,12 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
+import type { Context } from '../graphql/context.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
+import { sharingKey } from '../graphql/sharing.js';
+import type { Fanout } from './fanout.js';
 import { LIMITS } from './limits.js';
+import type { Outbox } from './outbox.js';
+import { formatError } from './payload.js';
 import type { GraphQLPipeline } from './yoga.js';
 
 /** The payload of `connection_init`. */
@@ -15,6 +20,7 @@ export type Params = Record<string, unknown>;
 // A type, not an interface: graphql-ws wants one with an index signature.
 export type Extra = {
   readonly socket: WebSocket;
+  readonly outbox: Outbox;
   readonly request: IncomingMessage;
   /** How many operations have begun and are not over, this one among them. */
   readonly underWay: () => number;
@@ -22,6 +28,7 @@ export type Extra = {
 
 export interface OperationServices {
   readonly graphql: GraphQLPipeline;
+  readonly fanout: Fanout;
   readonly log: Log;
   readonly authenticationOf: (socket: WebSocket) => Authentication;
 }
@@ -41,7 +48,7 @@ export interface Operations {
   answered(socket: WebSocket): Promise<void>;
 }
 
-export function createOperations({ graphql, log, authenticationOf }: OperationServices): Operations {
+export function createOperations({ graphql, fanout, log, authenticationOf }: OperationServices): Operations {
   const underWay = new WeakMap<WebSocket, Set<Promise<unknown>>>();
 
   /** Keeps in mind what a socket waits for. */
@@ -58,7 +65,7 @@ export function createOperations({ graphql, log, authenticationOf }: OperationSe
   /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
   async function onSubscribe(
     { extra, subscriptions }: ConnectionContext<Params, Extra>,
-    _id: string,
+    id: string,
     params: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> {
     // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
@@ -74,18 +81,28 @@ export function createOperations({ graphql, log, authenticationOf }: OperationSe
         authentication,
         params,
       });
+      const viewerId = authentication.kind === 'viewer' ? authentication.viewer.userId : null;
       const document = parse(params.query);
       const errors = validate(schema, document);
       if (errors.length > 0) return [...errors];
-      return {
+      const contextValue = await contextFactory();
+      const args: ExecutionArgs = {
         schema,
         document,
         operationName: params.operationName,
         variableValues: params.variables,
-        contextValue: await contextFactory(),
-        // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
-        rootValue: { execute, subscribe, socket: extra.socket },
+        contextValue,
       };
+      if (getOperationAST(document, params.operationName)?.operation === 'subscription' && viewerId !== null)
+        // As `createContext` made it; Yoga's types know only what it was made of.
+        (contextValue as unknown as Context).live = fanout.liveFor({
+          id,
+          outbox: extra.outbox,
+          key: sharingKey({ schema, document, viewerId, ...params }),
+          args,
+        });
+      // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
+      return { ...args, rootValue: { execute, subscribe, socket: extra.socket } };
     } catch (error) {
       return [toGraphQLError(error, log)];
     }
@@ -147,13 +164,6 @@ function isStream(
 // biome-ignore lint/correctness/useYield: a stream whose first step fails.
 async function* failing({ errors }: ExecutionResult): AsyncGenerator<ExecutionResult> {
   throw errors?.[0] ?? new GraphQLError('The subscription could not start.');
-}
-
-/** An error as clients see it. The status that it has over HTTP means nothing here. */
-function formatError(error: GraphQLError): GraphQLFormattedError {
-  const { extensions, ...rest } = error.toJSON();
-  const { http: _, ...kept } = extensions ?? {};
-  return { ...rest, extensions: kept };
 }
 
 function tooManyOperations(): GraphQLError {

@@ -10,6 +10,7 @@ import { authenticateConnection } from './auth.js';
 import type { ByteBudget, Holder } from './budget.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { closeEvenly } from './drain.js';
+import { createFanout } from './fanout.js';
 import { LIMITS } from './limits.js';
 import { createOperationOrder } from './operation-order.js';
 import { hasAllowedOrigin } from './origins.js';
@@ -23,6 +24,9 @@ import type { GraphQLPipeline } from './yoga.js';
 const ROUND_MS = 1000;
 /** A socket is pinged in every so many rounds, and given up where it has not answered by the next ping. */
 const PING_ROUNDS = 12;
+
+/** How long a client may take to answer a close, in ms. */
+const CLOSE_WAIT_MS = 1000;
 
 export interface WebSocketServices {
   readonly config: Config;
@@ -62,6 +66,7 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
 
   const operations = createOperations({
     graphql,
+    fanout: createFanout(log),
     log,
     authenticationOf: (socket) => connections.get(socket)?.authentication ?? { kind: 'missing' },
   });
@@ -72,6 +77,21 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
   /** Those that are about to be closed by a stop. */
   const leaving = new WeakSet<WebSocket>();
 
+  /** Resolves when the socket is closed: by an answer of the client's, or without one. What was written is sent before. */
+  function closeSocket(socket: WebSocket, { code, reason }: CloseReason): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => socket.terminate(), CLOSE_WAIT_MS);
+      socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      lines.get(socket)?.outbox.flush();
+      socket.close(code, reason);
+      // The answer must be read, also where the client's requests had to wait.
+      socket.resume();
+    });
+  }
+
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
     // A broken frame, one over the limit, a torn connection: ws closes the socket with the right code by itself.
     socket.on('error', (error) => log.debug({ error: error.message }, 'A WebSocket failed'));
@@ -81,7 +101,7 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
     });
     // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
     // would not be resumed, as it is after this close.
-    const outbox = createOutbox(socket, {
+    const outbox = createOutbox(socket, request.socket, {
       beforeSend: () => closeIfExpired(socket, connections.get(socket)),
       onTooMuch: () => {
         log.debug({}, 'A WebSocket for which too much waits is closed');
@@ -106,13 +126,16 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
         protocol: socket.protocol,
         // graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory.
         send: outbox.send,
-        close: (code, reason) => socket.close(code, reason),
+        close(code, reason) {
+          outbox.flush();
+          socket.close(code, reason);
+        },
         onMessage: (listener) => {
           handle = listener;
           socket.on('message', (data) => order.accept(String(data)));
         },
       },
-      { socket, request, underWay: () => order.underWay },
+      { socket, outbox, request, underWay: () => order.underWay },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((error) =>
@@ -214,21 +237,4 @@ function ping(socket: WebSocket, connection: Connection): void {
   }
   connection.answersPings = false;
   socket.ping();
-}
-
-/** How long a client may take to answer a close, in ms. */
-const CLOSE_WAIT_MS = 1000;
-
-/** Resolves when the socket is closed: by an answer of the client's, or without one. */
-function closeSocket(socket: WebSocket, { code, reason }: CloseReason): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => socket.terminate(), CLOSE_WAIT_MS);
-    socket.once('close', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    socket.close(code, reason);
-    // The answer must be read, also where the client's requests had to wait.
-    socket.resume();
-  });
 }

@@ -1,0 +1,235 @@
+import type { ExecutionArgs } from 'graphql';
+import type { MessageEvent, Position } from '../domain/events.js';
+import type { Feed } from '../domain/feed.js';
+import type { Live, LiveReader } from '../domain/live.js';
+import { endsMembershipOf } from '../domain/message.js';
+import type { Log } from '../domain/ports.js';
+import type { Step } from '../domain/ring.js';
+import type { Context } from '../graphql/context.js';
+import { createSharedContext } from '../graphql/context.js';
+import { executeShared } from '../graphql/subscribe.js';
+import { frameHeader, toBytes } from './frames.js';
+import type { Outbox } from './outbox.js';
+import { payloadOf } from './payload.js';
+
+/** One subscription, as the transport knows it. */
+export interface Subscriber {
+  /** Of the operation, as the client named it. */
+  readonly id: string;
+  readonly outbox: Outbox;
+  /** What it has in common with others that are answered alike. */
+  readonly key: string;
+  readonly args: ExecutionArgs;
+}
+
+export interface Fanout {
+  /** How a subscriber's operation is served once it has everything so far. */
+  liveFor(subscriber: Subscriber): Live;
+}
+
+/** A subscriber in a group, and how far they are. */
+interface Member {
+  readonly reader: LiveReader;
+  readonly outbox: Outbox;
+  /** `{"id":…,"type":"next","payload":`, as bytes. */
+  readonly prefix: string;
+  position: Position;
+  /** Has their own iterator serve them again. */
+  release(): void;
+}
+
+/**
+ * Tells an event to all who are told it alike at the price of one: executed once, turned into JSON once, and each
+ * subscriber's frame is their own id around it. Who is slow, or not to see what comes, is given back to their own
+ * iterator, which reads at their pace.
+ */
+export function createFanout(log: Log): Fanout {
+  /** Groups are of a feed, and end with it. */
+  const groups = new WeakMap<Feed, Map<string, Group>>();
+  /** What several groups read for the same event. */
+  const contexts = new WeakMap<MessageEvent, Context>();
+
+  function contextOf(event: MessageEvent, { contextValue }: ExecutionArgs): Context {
+    // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
+    const context = contexts.get(event) ?? createSharedContext((contextValue as Context).services);
+    contexts.set(event, context);
+    return context;
+  }
+
+  /** As bytes of JSON; null where the event can't be told. */
+  async function payload(
+    event: MessageEvent,
+    { reader }: Member,
+    args: ExecutionArgs,
+  ): Promise<string | null> {
+    try {
+      const result = await executeShared(args, reader.toEvent(event), contextOf(event, args));
+      return result && toBytes(JSON.stringify(payloadOf(result, log)));
+    } catch {
+      // Each of them finds out, and tells their client.
+      return null;
+    }
+  }
+
+  function groupOf(feed: Feed, key: string, args: ExecutionArgs, start: Position): Group {
+    let ofFeed = groups.get(feed);
+    if (!ofFeed) {
+      ofFeed = new Map();
+      groups.set(feed, ofFeed);
+    }
+    // Readers of added messages and of everything differ in their documents already.
+    let group = ofFeed.get(key);
+    if (!group) {
+      const all = ofFeed;
+      group = createGroup(
+        feed,
+        start,
+        (event, member) => payload(event, member, args),
+        () => all.delete(key),
+      );
+      ofFeed.set(key, group);
+    }
+    return group;
+  }
+
+  return {
+    liveFor: ({ id, outbox, key, args }) => ({
+      follow: (reader) =>
+        new Promise((resolve) => {
+          const group = groupOf(reader.feed, key, args, reader.position);
+          const release = (): void => {
+            group.leave(member);
+            reader.signal.removeEventListener('abort', release);
+            // What it was told so far comes before whatever its own iterator, or its end, says next.
+            outbox.flush();
+            resolve(member.position);
+          };
+          const prefix = toBytes(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
+          const member: Member = { reader, outbox, prefix, position: reader.position, release };
+          reader.signal.addEventListener('abort', release);
+          group.join(member);
+        }),
+    }),
+  };
+}
+
+interface Group {
+  join(member: Member): void;
+  leave(member: Member): void;
+}
+
+function createGroup(
+  feed: Feed,
+  start: Position,
+  payload: (event: MessageEvent, member: Member) => Promise<string | null>,
+  onEmpty: () => void,
+): Group {
+  /** Those who have everything up to `position`. */
+  const members = new Set<Member>();
+  /** Those who joined while events that they have were still being executed. */
+  const ahead = new Set<Member>();
+  let position = start;
+  let isTelling = false;
+  const unwatch = feed.watch(tell);
+
+  function leave(member: Member): void {
+    members.delete(member);
+    ahead.delete(member);
+    if (members.size + ahead.size > 0) return;
+    unwatch();
+    onEmpty();
+  }
+
+  function releaseAll(): void {
+    for (const member of [...members, ...ahead]) member.release();
+  }
+
+  /** Takes in who is where the group is by now; who is not on its way is served alone. */
+  function admit(): void {
+    for (const member of ahead) {
+      if (isSame(member.position, position)) {
+        ahead.delete(member);
+        members.add(member);
+      } else if (isBefore(member.position, position)) member.release();
+    }
+  }
+
+  /** Steps one after the other, so that their order is that of the room however long each of them takes. */
+  async function tell(): Promise<void> {
+    if (isTelling) return;
+    isTelling = true;
+    while (members.size + ahead.size > 0) {
+      if (feed.failure) {
+        releaseAll();
+        break;
+      }
+      const step = feed.next(position);
+      if (step === 'at-head') break;
+      if (step === 'not-held') {
+        releaseAll();
+        break;
+      }
+      await tellStep(step);
+      position = { seq: step.to.seq, rev: position.rev === null ? null : step.to.rev };
+      for (const member of members) member.position = position;
+      if (ahead.size > 0) admit();
+    }
+    isTelling = false;
+  }
+
+  async function tellStep({ events }: Step): Promise<void> {
+    for (const event of events) {
+      if (position.rev === null && (event.kind === 'changed' || event.message.seq <= position.seq)) continue;
+      const [any] = members;
+      // Only such are left as have it.
+      if (!any) return;
+      const json = await payload(event, any);
+      if (feed.failure || json === null) {
+        for (const member of [...members]) member.release();
+        return;
+      }
+      releaseRemoved(event);
+      post(event, json);
+    }
+  }
+
+  function post(event: MessageEvent, json: string): void {
+    let length = -1;
+    let header = '';
+    const next = position.rev === null ? { seq: event.message.seq, rev: null } : event.position;
+    for (const member of members) {
+      const { prefix, outbox } = member;
+      if (prefix.length !== length) {
+        length = prefix.length;
+        header = frameHeader(length + json.length + 1);
+      }
+      if (outbox.write(`${header}${prefix}${json}}`)) member.position = next;
+      else member.release();
+    }
+  }
+
+  /** Whose membership ends with this event sees nothing of it. */
+  function releaseRemoved({ kind, message }: MessageEvent): void {
+    if (kind !== 'added' || message.subjectId === null || message.type === 'MEMBER_JOINED') return;
+    for (const member of members)
+      if (message.seq > member.reader.checkedSeq && endsMembershipOf(member.reader.userId, message))
+        member.release();
+  }
+
+  return {
+    join(member) {
+      ahead.add(member);
+      admit();
+      void tell();
+    },
+    leave,
+  };
+}
+
+function isSame(one: Position, other: Position): boolean {
+  return one.seq === other.seq && one.rev === other.rev;
+}
+
+function isBefore(one: Position, other: Position): boolean {
+  return one.rev === null || other.rev === null ? one.seq < other.seq : one.rev < other.rev;
+}
