@@ -39,22 +39,22 @@ export interface Operation {
  * What subscriptions to one room have in common that are answered alike, whoever asks: the document, the operation, the
  * variables, and the viewer where the answer depends on them. An absent variable is not one that is null.
  */
-export function sharingKey({
-  schema,
-  document,
-  query,
-  operationName,
-  variables,
-  viewerId,
-}: Operation): string {
-  const sharing = sharingOf(schema, document, operationName ?? '');
+export function sharingOf({ schema, document, query, operationName, variables, viewerId }: Operation): {
+  readonly key: string;
+  readonly dependsOnViewer: boolean;
+} {
+  const sharing = analysisOf(schema, document, operationName ?? '');
   const given = sharing.variables.flatMap((name) =>
     variables && Object.hasOwn(variables, name) ? [[name, variables[name]]] : [],
   );
-  return JSON.stringify([query, operationName ?? null, given, sharing.dependsOnViewer ? viewerId : null]);
+  const viewer = sharing.dependsOnViewer ? viewerId : null;
+  return {
+    key: JSON.stringify([query, operationName ?? null, given, viewer]),
+    dependsOnViewer: sharing.dependsOnViewer,
+  };
 }
 
-function sharingOf(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
+function analysisOf(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
   let operations = known.get(document);
   if (!operations) {
     operations = new Map();

@@ -36,7 +36,8 @@ async function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execut
 }
 
 /**
- * Executes an event once for all who are told it alike, by a context of `createSharedContext`; see `sharingKey`.
+ * Executes an event once for all who are told it alike, by a context of `createSharedContext`, or of the only
+ * viewer; see `sharingOf`.
  *
  * @returns null where it can't be told.
  */

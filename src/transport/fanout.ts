@@ -6,7 +6,7 @@ import { endsMembershipOf } from '../domain/message.js';
 import type { Log } from '../domain/ports.js';
 import type { Step } from '../domain/ring.js';
 import type { Context } from '../graphql/context.js';
-import { createSharedContext } from '../graphql/context.js';
+import { createContext, createSharedContext } from '../graphql/context.js';
 import { executeShared } from '../graphql/subscribe.js';
 import { frameHeader, toBytes } from './frames.js';
 import type { Outbox } from './outbox.js';
@@ -19,6 +19,8 @@ export interface Subscriber {
   readonly outbox: Outbox;
   /** What it has in common with others that are answered alike. */
   readonly key: string;
+  /** Whether those are of one viewer only. */
+  readonly dependsOnViewer: boolean;
   readonly args: ExecutionArgs;
 }
 
@@ -49,9 +51,11 @@ export function createFanout(log: Log): Fanout {
   /** What several groups read for the same event. */
   const contexts = new WeakMap<MessageEvent, Context>();
 
-  function contextOf(event: MessageEvent, { contextValue }: ExecutionArgs): Context {
+  function contextOf(event: MessageEvent, { args, dependsOnViewer }: Subscriber): Context {
     // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
-    const context = contexts.get(event) ?? createSharedContext((contextValue as Context).services);
+    const { services, authentication, address } = args.contextValue as Context;
+    if (dependsOnViewer) return createContext(services, authentication, address);
+    const context = contexts.get(event) ?? createSharedContext(services);
     contexts.set(event, context);
     return context;
   }
@@ -60,10 +64,14 @@ export function createFanout(log: Log): Fanout {
   async function payload(
     event: MessageEvent,
     { reader }: Member,
-    args: ExecutionArgs,
+    subscriber: Subscriber,
   ): Promise<string | null> {
     try {
-      const result = await executeShared(args, reader.toEvent(event), contextOf(event, args));
+      const result = await executeShared(
+        subscriber.args,
+        reader.toEvent(event),
+        contextOf(event, subscriber),
+      );
       return result && toBytes(JSON.stringify(payloadOf(result, log)));
     } catch {
       // Each of them finds out, and tells their client.
@@ -71,7 +79,9 @@ export function createFanout(log: Log): Fanout {
     }
   }
 
-  function groupOf(feed: Feed, key: string, args: ExecutionArgs, start: Position): Group {
+  /** Answers for all of them are those of its first subscriber. */
+  function groupOf({ feed, position }: LiveReader, subscriber: Subscriber): Group {
+    const { key } = subscriber;
     let ofFeed = groups.get(feed);
     if (!ofFeed) {
       ofFeed = new Map();
@@ -83,8 +93,8 @@ export function createFanout(log: Log): Fanout {
       const all = ofFeed;
       group = createGroup(
         feed,
-        start,
-        (event, member) => payload(event, member, args),
+        position,
+        (event, member) => payload(event, member, subscriber),
         () => all.delete(key),
       );
       ofFeed.set(key, group);
@@ -93,10 +103,11 @@ export function createFanout(log: Log): Fanout {
   }
 
   return {
-    liveFor: ({ id, outbox, key, args }) => ({
+    liveFor: (subscriber) => ({
       follow: (reader) =>
         new Promise((resolve) => {
-          const group = groupOf(reader.feed, key, args, reader.position);
+          const { id, outbox } = subscriber;
+          const group = groupOf(reader, subscriber);
           const release = (): void => {
             group.leave(member);
             reader.signal.removeEventListener('abort', release);

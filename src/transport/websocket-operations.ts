@@ -7,7 +7,7 @@ import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
 import type { Context } from '../graphql/context.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
-import { sharingKey } from '../graphql/sharing.js';
+import { sharingOf } from '../graphql/sharing.js';
 import type { Fanout } from './fanout.js';
 import { LIMITS } from './limits.js';
 import type { Outbox } from './outbox.js';
@@ -98,7 +98,7 @@ export function createOperations({ graphql, fanout, log, authenticationOf }: Ope
         (contextValue as unknown as Context).live = fanout.liveFor({
           id,
           outbox: extra.outbox,
-          key: sharingKey({ schema, document, viewerId, ...params }),
+          ...sharingOf({ schema, document, viewerId, ...params }),
           args,
         });
       // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.

@@ -16,6 +16,8 @@ type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>;
 export interface RawSocket {
   /** All that came so far. */
   readonly frames: readonly Frame[];
+  /** The same, byte for byte. */
+  readonly texts: readonly string[];
   /** Sends each as a frame of its own, in one go: objects as JSON, texts as they are. */
   send(...messages: (object | string)[]): void;
   /** Starts an operation; `messageAdded` unless another query is given. */
@@ -48,12 +50,14 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
   const { protocols = ['graphql-transport-ws'], headers = {} } = options;
   const socket = new WebSocket(url, protocols, { headers });
   const frames: Frame[] = [];
+  const texts: string[] = [];
   const waiting = new Set<() => void>();
   let over = false;
   const check = (): void => {
     for (const waiter of [...waiting]) waiter();
   };
   socket.on('message', (data) => {
+    texts.push(String(data));
     // What the server sends is checked by the test that reads it.
     frames.push(JSON.parse(String(data)) as Frame);
     check();
@@ -77,6 +81,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
   };
   return {
     frames,
+    texts,
     send,
     subscribe: (id, variables, query = MESSAGE_ADDED) =>
       send({ type: 'subscribe', id, payload: { query, variables } }),
