@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createHistogram } from '../statistics.js';
+import { type Line, openLine } from './line.js';
+import { PROTOCOLS, type ProtocolName, type Wish } from './protocols.js';
+import { createRoomCheck, type Reader, type RoomCheck, textOf } from './room-check.js';
+import { openSender } from './sender.js';
+
+export interface CrowdOptions {
+  /** Of the server under test. */
+  readonly port: number;
+  readonly protocol: ProtocolName;
+  /** Access tokens of members of all the rooms; subscriptions are dealt to them in turn. */
+  readonly tokens: readonly string[];
+  /** Global ids. */
+  readonly rooms: readonly string[];
+  readonly readersPerRoom: number;
+  /** The instance that messages are sent through, and who sends them. */
+  readonly sender: { readonly port: number; readonly token: string };
+  /** The most messages that will be under way at once. */
+  readonly concurrency: number;
+}
+
+/** Rooms full of subscribers, a socket each, and somebody who writes to them. */
+export interface Crowd {
+  /** Since the crowd stands. */
+  readonly deliveries: number;
+  readonly faults: readonly string[];
+  /** From sending to arrival, in ms, of each delivery. */
+  readonly latency: ReturnType<typeof createHistogram>;
+  /** Sends to the so-many-th room. */
+  send(room: number): void;
+  /** Is called whenever all have got a message of the so-many-th room. */
+  onEverywhere: (room: number) => void;
+  /** Resolves when everybody has got everything; what has not come after the patience is a fault. */
+  settle(patienceMs: number): Promise<void>;
+  close(): void;
+}
+
+interface Room {
+  readonly id: string;
+  readonly readers: Reader[];
+  readonly check: RoomCheck;
+  /** Messages sent, and the `seq` of the last one that was stored. */
+  sent: number;
+  stored: number;
+  seq: number;
+}
+
+/** So many sockets are opened at once. */
+const OPENING = 50;
+const MOST_FAULTS = 10;
+const PROBES = 60;
+const PROBE_MS = 500;
+const POLL_MS = 5;
+
+/**
+ * Opens all subscriptions, and resolves when each has proved that it stands: the protocol has no answer to a Subscribe, so
+ * messages are sent until everybody has got the same one. What comes after that must be complete.
+ */
+export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
+  const protocol = PROTOCOLS[options.protocol];
+  const latency = createHistogram();
+  const faults: string[] = [];
+  const lines: Line[] = [];
+  let deliveries = 0;
+
+  const onFault = (fault: string): void => {
+    if (faults.length < MOST_FAULTS) faults.push(fault);
+  };
+
+  const rooms = options.rooms.map(
+    (id, index): Room => ({
+      id,
+      readers: [],
+      check: createRoomCheck({
+        readers: options.readersPerRoom,
+        parse: protocol.parse,
+        onEverywhere: () => crowd.onEverywhere(index),
+        onFault: (fault) => onFault(`Room ${index + 1}: ${fault}`),
+      }),
+      sent: 0,
+      stored: 0,
+      seq: 0,
+    }),
+  );
+
+  async function subscribe({ id: roomId, readers, check }: Room, token: string): Promise<void> {
+    const wish: Wish = { id: randomUUID(), roomId, token, after: null };
+    const reader: Reader = { id: Buffer.from(protocol.namesOperation ? wish.id : ''), seq: null };
+    let line: Line | null = null;
+    const line_ = await openLine({
+      port: options.port,
+      path: protocol.path,
+      subprotocol: protocol.subprotocol,
+      onText(bytes, from, to) {
+        const sentAt = check.take(reader, bytes, from, to);
+        if (sentAt !== null) {
+          deliveries += 1;
+          latency.add(performance.now() - sentAt);
+          return;
+        }
+        try {
+          const answer = protocol.answer(bytes.toString('utf8', from, to), wish);
+          if (answer !== null) line?.send(answer);
+        } catch (error) {
+          onFault(String(error));
+        }
+      },
+      onEnd: (reason) => onFault(`A subscriber's socket: ${reason}`),
+    });
+    line = line_;
+    lines.push(line);
+    readers.push(reader);
+    const hello = protocol.hello(wish);
+    if (hello !== null) line.send(hello);
+  }
+
+  const sender = await openSender({
+    ...options.sender,
+    onFailure: onFault,
+    concurrency: options.concurrency,
+  });
+
+  const crowd: Crowd = {
+    get deliveries() {
+      return deliveries;
+    },
+    faults,
+    latency,
+    onEverywhere: () => {},
+    send(index) {
+      const room = rooms[index];
+      if (!room) throw new RangeError(`There is no room ${index}`);
+      room.sent += 1;
+      sender.send(room.id, textOf(performance.now()), ({ id, seq }) => {
+        room.check.acknowledge(seq, id);
+        room.stored += 1;
+        room.seq = Math.max(room.seq, seq);
+      });
+    },
+    async settle(patienceMs) {
+      const start = performance.now();
+      while (rooms.some((room) => !isSettled(room))) {
+        if (performance.now() - start > patienceMs) {
+          for (const room of rooms) if (!isSettled(room)) onFault(missing(room));
+          return;
+        }
+        await sleep(POLL_MS);
+      }
+    },
+    close() {
+      sender.close();
+      for (const line of lines) line.destroy();
+    },
+  };
+
+  const wanted = rooms.flatMap((room) => Array.from({ length: options.readersPerRoom }, () => room));
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: OPENING }, async () => {
+      for (let room = wanted[next]; room; room = wanted[next]) {
+        const token = options.tokens[next % options.tokens.length] ?? '';
+        next += 1;
+        await subscribe(room, token);
+      }
+    }),
+  );
+
+  for (let probe = 0; rooms.some((room) => !isSettled(room)); probe++) {
+    if (probe === PROBES) throw new Error(`Not all subscriptions stand: ${faults.join('; ')}`);
+    rooms.forEach((room, index) => {
+      if (!isSettled(room)) crowd.send(index);
+    });
+    const end = performance.now() + PROBE_MS;
+    while (performance.now() < end && rooms.some((room) => !isSettled(room))) await sleep(POLL_MS);
+  }
+  for (const { check } of rooms) check.forget();
+  deliveries = 0;
+  latency.reset();
+  return crowd;
+}
+
+/** Everybody has the last message; before the first there is none. */
+function isSettled({ readers, sent, stored, seq }: Room): boolean {
+  return seq > 0 && sent === stored && readers.every((reader) => reader.seq === seq);
+}
+
+function missing({ readers, sent, stored, seq }: Room): string {
+  const behind = readers.filter((reader) => reader.seq !== seq).length;
+  return `${behind} of ${readers.length} subscribers did not get message ${seq}, and of ${sent} messages ${stored} were acknowledged`;
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { createFrameReader, encodeFrame, type FrameHandler, OPCODE } from './frames.js';
+
+/** A WebSocket over bare TCP: a read costs no object, so that thousands of frames a millisecond can be counted. */
+export interface Line {
+  send(text: string): void;
+  /** Leaves without a word. */
+  destroy(): void;
+}
+
+export interface LineOptions {
+  readonly port: number;
+  readonly path: string;
+  readonly subprotocol: string | null;
+  readonly onText: (bytes: Buffer, from: number, to: number) => void;
+  /** Called once where the line ends without `destroy`. */
+  readonly onEnd: (reason: string) => void;
+}
+
+/** All sockets read into the same memory: each read is taken before the next one begins. */
+const shared = Buffer.allocUnsafe(256 * 1024);
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/** Resolves when the server has taken the upgrade; rejects where it did not. */
+export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions): Promise<Line> {
+  return new Promise((resolve, reject) => {
+    let head: Buffer | null = Buffer.alloc(0);
+    let over = false;
+    let socket: Socket;
+
+    const end = (reason: string): void => {
+      if (over) return;
+      over = true;
+      socket.destroy();
+      if (head === null) onEnd(reason);
+      else reject(new Error(`No WebSocket: ${reason}`));
+    };
+    const onFrame: FrameHandler = (opcode, bytes, from, to) => {
+      if (opcode === OPCODE.text) onText(bytes, from, to);
+      else if (opcode === OPCODE.ping) socket.write(encodeFrame(OPCODE.pong, bytes.subarray(from, to)));
+      else if (opcode === OPCODE.close)
+        end(
+          `closed with ${to - from >= 2 ? bytes.readUInt16BE(from) : 'nothing'} ${bytes.toString('utf8', from + 2, to)}`,
+        );
+    };
+    const read = createFrameReader(onFrame);
+    const line: Line = {
+      send: (text) => void socket.write(encodeFrame(OPCODE.text, Buffer.from(text))),
+      destroy() {
+        over = true;
+        socket.destroy();
+      },
+    };
+
+    const onRead = (length: number): boolean => {
+      if (head === null) {
+        read(shared, length);
+        return true;
+      }
+      head = Buffer.concat([head, shared.subarray(0, length)]);
+      const headEnd = head.indexOf(HEAD_END);
+      if (headEnd < 0) return true;
+      const status = head.toString('latin1', 0, head.indexOf('\r\n'));
+      if (!status.startsWith('HTTP/1.1 101')) end(status);
+      else {
+        const rest = head.subarray(headEnd + HEAD_END.length);
+        head = null;
+        resolve(line);
+        read(rest, rest.length);
+      }
+      return true;
+    };
+
+    socket = connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      onread: { buffer: shared, callback: onRead },
+    });
+    socket.on('error', (error) => end(error.message));
+    socket.on('close', () => end('the connection is gone'));
+    socket.write(
+      [
+        `GET ${path} HTTP/1.1`,
+        `Host: 127.0.0.1:${port}`,
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+        ...(subprotocol === null ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
+        '\r\n',
+      ].join('\r\n'),
+    );
+  });
+}

@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { spawnPinned } from '../machine.js';
+import type { Answer, Commands } from './commands.js';
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+export type Load = Commands & { stop(): void };
+
+/** Starts a process that makes load, on this core. Its commands reject where they fail, and where it is gone. */
+export function startLoad(core: number | null): Load {
+  const child = spawnPinned(core, ['--import', 'tsx', MAIN], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+
+  async function call(command: keyof Commands, options: unknown): Promise<unknown> {
+    if (!child.connected) throw new Error('The load has ended by itself');
+    const abort = new AbortController();
+    const gone = once(child, 'exit', abort).then(() => {
+      throw new Error('The load has ended by itself');
+    });
+    gone.catch(() => {});
+    child.send({ command, options });
+    try {
+      const [answer] = (await Promise.race([once(child, 'message', abort), gone])) as [Answer];
+      if ('error' in answer) throw new Error(answer.error);
+      return answer.result;
+    } finally {
+      abort.abort();
+    }
+  }
+  // The other end is typed by `Commands` too; between processes there is only JSON.
+  const remote =
+    <Name extends keyof Commands>(name: Name) =>
+    (options?: unknown) =>
+      call(name, options) as ReturnType<Commands[Name]>;
+
+  return {
+    openCrowd: remote('openCrowd'),
+    closeCrowd: remote('closeCrowd'),
+    atRate: remote('atRate'),
+    saturated: remote('saturated'),
+    sendMessages: remote('sendMessages'),
+    replay: remote('replay'),
+    stop: () => void child.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,109 @@
+import { Agent, request } from 'node:http';
+import { textOf } from './room-check.js';
+import { openSender } from './sender.js';
+import { openWindow, type Timing, type Window } from './windows.js';
+
+export interface SendsOptions {
+  readonly port: number;
+  readonly token: string;
+  readonly rooms: readonly string[];
+  readonly transport: 'websocket' | 'http';
+  /** Each sends its next message when the last one is acknowledged. */
+  readonly connections: number;
+  readonly timing: Timing;
+}
+
+const SEND = `mutation Send($input: SendMessageInput!) {
+  sendMessage(input: $input) {
+    __typename
+    ... on SendMessagePayload { edge { cursor node { id seq } } }
+    ... on UserError { message }
+  }
+}`;
+
+/** Messages in a closed loop; what is counted are acknowledgements. */
+export async function sendMessages(options: SendsOptions): Promise<Window> {
+  const { port, token, rooms, transport, connections, timing } = options;
+  const faults: string[] = [];
+  const seen = new Map<string, Set<number>>();
+  let count = 0;
+  let going = true;
+  let closing = () => {};
+
+  const onFailure = (fault: string): void => {
+    if (going) faults.push(fault);
+  };
+  /** No two messages of a room have the same place. */
+  const acknowledge = (room: string, seq: number): void => {
+    const places = seen.get(room) ?? new Set();
+    if (places.has(seq)) onFailure(`Two messages are number ${seq}`);
+    seen.set(room, places.add(seq));
+    count += 1;
+  };
+  const roomOf = (connection: number): string => rooms[connection % rooms.length] ?? '';
+
+  if (transport === 'websocket') {
+    const senders = await Promise.all(
+      Array.from({ length: connections }, () => openSender({ port, token, concurrency: 1, onFailure })),
+    );
+    senders.forEach((sender, connection) => {
+      const room = roomOf(connection);
+      const next = (): void => {
+        if (!going) return;
+        sender.send(room, textOf(performance.now()), ({ seq }) => {
+          acknowledge(room, seq);
+          next();
+        });
+      };
+      next();
+    });
+    closing = () => {
+      for (const sender of senders) sender.close();
+    };
+  } else {
+    const agent = new Agent({ keepAlive: true, maxSockets: connections });
+    for (let connection = 0; connection < connections; connection++) {
+      const room = roomOf(connection);
+      const next = (): void => {
+        if (!going) return;
+        const input = { roomId: room, text: textOf(performance.now()) };
+        post(agent, port, token, JSON.stringify({ query: SEND, variables: { input } })).then(
+          (answer) => {
+            const seq = /"seq":(\d+)/.exec(answer)?.[1];
+            if (seq === undefined) onFailure(`A message was refused: ${answer.slice(0, 300)}`);
+            else acknowledge(room, Number(seq));
+            next();
+          },
+          (error) => onFailure(String(error)),
+        );
+      };
+      next();
+    }
+    closing = () => agent.destroy();
+  }
+
+  const window = await openWindow(timing, () => count);
+  going = false;
+  closing();
+  return { ...window, p50: null, p99: null, faults: faults.slice(0, 10) };
+}
+
+function post(agent: Agent, port: number, token: string, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      authorization: `Bearer ${token}`,
+    };
+    const options = { agent, port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers };
+    request(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve(text)).on('error', reject);
+    })
+      .on('error', reject)
+      .end(body);
+  });
+}

@@ -1,0 +1,56 @@
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+
+/** Which core is whose; null where all share what there is. */
+export interface Cores {
+  readonly server: number;
+  /** The load, the sender, Redis and Postgres. */
+  readonly load: number;
+}
+
+/** The first core that this process may use is the load's, the last one the server's; null without two, or without taskset. */
+export function findCores(): Cores | null {
+  if (availableParallelism() < 2) return null;
+  try {
+    const list = execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
+    const allowed = parseCoreList(list.slice(list.lastIndexOf(':') + 1).trim());
+    const [load, server] = [allowed[0], allowed.at(-1)];
+    return load === undefined || server === undefined || load === server ? null : { load, server };
+  } catch {
+    return null;
+  }
+}
+
+/** As in `0,2-4`. */
+export function parseCoreList(list: string): readonly number[] {
+  return list.split(',').flatMap((range) => {
+    const [first = Number.NaN, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+/** Keeps this process and all that it starts from now on to the load's core. */
+export function stayOn(core: number): void {
+  execFileSync('taskset', ['-acp', String(core), String(process.pid)], { stdio: 'ignore' });
+}
+
+/** Starts Node on one core. */
+export function spawnPinned(
+  core: number | null,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  // taskset becomes what it starts, so the id of the process is Node's.
+  return core === null
+    ? spawn(process.execPath, args, options)
+    : spawn('taskset', ['-c', String(core), process.execPath, ...args], options);
+}
+
+/** One line that says where this ran. */
+export function describeMachine(cores: Cores | null): string {
+  const [cpu] = cpus();
+  const pinned = cores
+    ? `server under test alone on core ${cores.server}, all else on core ${cores.load}`
+    : 'nothing pinned: there is no second core, or no taskset';
+  return `${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, Node ${process.version}; ${pinned}`;
+}

@@ -1,0 +1,38 @@
+/** The middle one, or the mean of the two in the middle. @throws RangeError for none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1];
+  if (upper === undefined || lower === undefined) throw new RangeError('The median of nothing');
+  return (lower + upper) / 2;
+}
+
+const STEPS_PER_MS = 20;
+const LONGEST_MS = 10_000;
+
+/** Counts times in ms, in steps of 50 µs; what takes longer than 10 s counts as 10 s. */
+export function createHistogram() {
+  const counts = new Uint32Array(STEPS_PER_MS * LONGEST_MS + 1);
+  let total = 0;
+  return {
+    add(ms: number): void {
+      const step = Math.min(Math.max(0, Math.floor(ms * STEPS_PER_MS)), counts.length - 1);
+      counts[step] = (counts[step] ?? 0) + 1;
+      total += 1;
+    },
+    /** The upper end of the step that this part (0 to 1) of all lies within; null where there is none. */
+    quantile(part: number): number | null {
+      let left = Math.ceil(total * part);
+      if (total === 0) return null;
+      for (let step = 0; step < counts.length; step++) {
+        left -= counts[step] ?? 0;
+        if (left <= 0) return (step + 1) / STEPS_PER_MS;
+      }
+      return null;
+    },
+    reset(): void {
+      counts.fill(0);
+      total = 0;
+    },
+  };
+}
