@@ -1,0 +1,47 @@
+/**
+ * The floor: the least that a plain server does. A Redis client and ws, no GraphQL: each message is read once, made text
+ * once, and given to `ws.send` for every subscriber, with its operation's id, as graphql-transport-ws wants it.
+ */
+import { Redis } from 'ioredis';
+import { WebSocketServer } from 'ws';
+import { channelOf, edgesOf, settings } from './stream.mjs';
+
+const redis = new Redis(settings.redisUrl);
+/** By channel: each subscriber's socket and the beginning of its frames. */
+const channels = new Map();
+
+redis.on('message', (channel, envelope) => {
+  const subscribers = channels.get(channel) ?? new Set();
+  for (const edge of edgesOf(envelope)) {
+    const rest = `${JSON.stringify({ data: { messageAdded: edge } })}}`;
+    for (const { socket, beginning } of subscribers) socket.send(beginning + rest);
+  }
+});
+
+function join(socket, { id, payload }) {
+  const channel = channelOf(payload.variables.roomId);
+  let subscribers = channels.get(channel);
+  if (!subscribers) {
+    subscribers = new Set();
+    channels.set(channel, subscribers);
+    redis.subscribe(channel);
+  }
+  const subscriber = { socket, beginning: `{"id":${JSON.stringify(id)},"type":"next","payload":` };
+  subscribers.add(subscriber);
+  socket.on('close', () => subscribers.delete(subscriber));
+}
+
+const server = new WebSocketServer({
+  port: settings.port,
+  host: '127.0.0.1',
+  handleProtocols: () => 'graphql-transport-ws',
+  perMessageDeflate: false,
+});
+server.on('connection', (socket) => {
+  socket.on('error', () => {});
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data));
+    if (message.type === 'connection_init') socket.send('{"type":"connection_ack"}');
+    if (message.type === 'subscribe') join(socket, message);
+  });
+});

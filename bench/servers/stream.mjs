@@ -1,0 +1,63 @@
+import { Redis } from 'ioredis';
+import { encodeMessageCursor } from '../../dist/domain/cursor.js';
+import { uuidToBytes } from '../../dist/domain/id.js';
+
+/** Settings of every server here but Parley, in the environment. */
+export const settings = {
+  port: Number(process.env.PORT),
+  redisUrl: process.env.REDIS_URL,
+  /** What Parley's channels begin with. */
+  prefix: process.env.REDIS_PREFIX,
+  /** Who writes all messages: only their id is on the bus, and none of these servers asks a database. */
+  author: JSON.parse(process.env.AUTHOR ?? 'null'),
+};
+
+/** Parley's channel of a room (see src/bus/redis.ts). */
+export function channelOf(roomId) {
+  const hex = Buffer.from(roomId.slice(1), 'base64url').toString('hex');
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
+    '-',
+  );
+  return `${settings.prefix}:0:room:${uuid}`;
+}
+
+/** What Parley would deliver of the messages in one of its envelopes: the same fields, so the same bytes. */
+export function edgesOf(envelope) {
+  const { roomId, epoch, messages } = JSON.parse(envelope);
+  return messages.map(({ id, seq, text, createdAt }) => ({
+    cursor: encodeMessageCursor({ roomId, epoch, seq, rev: null }),
+    node: {
+      id: `M${Buffer.from(uuidToBytes(id)).toString('base64url')}`,
+      seq,
+      text,
+      createdAt: new Date(createdAt).toISOString(),
+      author: settings.author,
+    },
+  }));
+}
+
+/**
+ * A Redis client for pub/sub libraries, which expect one event in a message: an envelope with several is several messages of
+ * one edge each. What they cost beyond that is their own.
+ */
+export function subscribingClient() {
+  const client = new Redis(settings.redisUrl);
+  const on = client.on.bind(client);
+  client.on = (event, listener) =>
+    event === 'message'
+      ? on(event, (channel, envelope) => {
+          for (const edge of edgesOf(envelope)) listener(channel, JSON.stringify(edge));
+        })
+      : on(event, listener);
+  return client;
+}
+
+/** The part of Parley's schema that the subscription touches. */
+export const typeDefs = /* GraphQL */ `
+  scalar DateTime
+  type Query { ok: Boolean }
+  type Subscription { messageAdded(roomId: ID!, after: String): MessageEdge! }
+  type MessageEdge { cursor: String! node: Message! }
+  type Message { id: ID! seq: Int! text: String! createdAt: DateTime! author: User }
+  type User { username: String! displayName: String! }
+`;
