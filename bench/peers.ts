@@ -1,0 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PEERS } from './servers.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Installs what the peers need, each in its own folder: Parley itself depends on none of it. */
+export function installPeers(): void {
+  for (const { script } of PEERS)
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
+      cwd: `${ROOT}${dirname(script)}`,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+}

@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { stopAll } from '../test/helpers/stopping.js';
+import { barChart } from './chart.js';
+import type { Window } from './load/windows.js';
+import { describeMachine, findCores, stayOn } from './machine.js';
+import { installPeers } from './peers.js';
+import { cpuOf, rowsOf } from './rows.js';
+import { FULL, QUICK } from './scale.js';
+import { createResults, type Lab, playScene, scenesWith } from './scenes.js';
+import { FLOOR, PARLEY, PEERS, YOGA } from './servers.js';
+import {
+  IDLE,
+  type Idle,
+  measureIdle,
+  measureReplays,
+  measureSends,
+  type Replays,
+  SENDERS,
+} from './single.js';
+import { openStage } from './stage.js';
+import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
+
+/**
+ * `npm run bench [-- [--quick] [--peers]]`: compares Parley with the floor and the ordinary Yoga pipeline, on Linux. Prints
+ * progress on standard error and a Markdown table on standard output, draws docs/performance.svg, and exits with 1 where a
+ * "must" falls short. Method: docs/performance.md.
+ */
+const CHART = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
+const KNOWN = ['--quick', '--peers'];
+
+const flags = process.argv.slice(2);
+const unknown = flags.filter((flag) => !KNOWN.includes(flag));
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    // What starts at this very moment is ended by the reaper (see test/helpers/temporary-folder.ts).
+    void stopAll().finally(() => process.exit(130));
+  });
+
+if (process.platform !== 'linux') fail('The bench reads /proc, so it runs on Linux only.');
+else if (unknown.length > 0) fail(`There is no ${unknown.join(', ')}. There are: ${KNOWN.join(', ')}.`);
+else if (openFilesLimit() < IDLE * 1.2)
+  fail(`The bench opens ${IDLE} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
+else await run(flags.includes('--quick'), flags.includes('--peers'));
+
+async function run(quick: boolean, withPeers: boolean): Promise<void> {
+  const scale = quick ? QUICK : FULL;
+  const peers = withPeers ? PEERS : [];
+  if (withPeers) installPeers();
+  const cores = findCores();
+  if (cores) stayOn(cores.load);
+  const heading = `${new Date().toISOString().slice(0, 10)}, ${describeMachine(cores)}`;
+  const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ');
+  const start = performance.now();
+  const say = (line: string): void =>
+    console.error(`${((performance.now() - start) / 1000).toFixed(0)} s  ${line}`);
+  const scenes = scenesWith(peers);
+  const results = createResults();
+  const sends = {
+    websocket: [] as Window[],
+    http: [] as Window[],
+    websocketManyRooms: [] as Window[],
+  };
+  const idle: Idle[] = [];
+  const replays: Replays[] = [];
+
+  /** One that fails leaves its row without a figure, and the others go on. */
+  const attempt = async (what: string, measure: () => Promise<void>): Promise<void> => {
+    await measure().catch((error: unknown) => say(`${what} FAILED: ${String(error)}`));
+  };
+
+  try {
+    const stage = await openStage(Math.max(...scenes.map(({ rooms }) => rooms)));
+    const lab: Lab = { stage, cores, scale, say };
+    for (let round = 1; round <= scale.rounds; round++) {
+      say(`round ${round} of ${scale.rounds}`);
+      for (const scene of scenes)
+        for (const contestant of scene.loads.keys())
+          await attempt(`${scene.rooms} x ${scene.readersPerRoom}, ${contestant.name}`, () =>
+            playScene(lab, scene, contestant, results),
+          );
+      await attempt('sends', async () => {
+        sends.websocket.push(await measureSends(lab, 'websocket', 1));
+        sends.http.push(await measureSends(lab, 'http', 1));
+        sends.websocketManyRooms.push(await measureSends(lab, 'websocket', SENDERS));
+      });
+    }
+    await attempt('idle', async () => void idle.push(await measureIdle(lab)));
+    await attempt('replay', async () => void replays.push(await measureReplays(lab)));
+  } finally {
+    await stopAll();
+  }
+
+  const rows = rowsOf({ results, idle, sends, replays });
+  console.log(`${heading}: \`${command}\`\n\n${TABLE_HEAD}`);
+  for (const row of rows) console.log(tableRow(row));
+  if (rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
+
+  const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
+    const windows = results.of({ rooms: 1, readersPerRoom: 1000 }, 'rate', contestant);
+    return windows.length === 0
+      ? []
+      : [{ label: contestant.title, value: cpuOf(windows), highlighted: contestant === PARLEY }];
+  });
+  if (bars.length > 0)
+    writeFileSync(
+      CHART,
+      barChart(bars, {
+        title: 'Server CPU per delivery: one room, 1,000 subscribers, 10,000 deliveries/s',
+        subtitle: `Less is better. ${heading.split(';')[0]}: ${command}`,
+        unit: 'µs',
+      }),
+    );
+}
+
+function openFilesLimit(): number {
+  const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
+}
+
+function fail(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,142 @@
+import { startLoad } from './load/process.js';
+import type { Timing, Window } from './load/windows.js';
+import type { Cores } from './machine.js';
+import type { Scale } from './scale.js';
+import { type Contestant, FLOOR, PARLEY, startServer, YOGA } from './servers.js';
+import type { Stage } from './stage.js';
+
+/** What a crowd is put through. `flood` is a fixed rate that is meant to be hard. */
+export type LoadKind = 'rate' | 'saturated' | 'flood';
+
+/** A shape of crowd, and what each server is put through with it. */
+export interface Scene {
+  readonly rooms: number;
+  readonly readersPerRoom: number;
+  readonly loads: ReadonlyMap<Contestant, readonly LoadKind[]>;
+}
+
+/** Deliveries a second, where the rate is fixed. */
+const RATE = 10_000;
+/** Messages a second. */
+export const FLOOD = 200;
+/** Messages that not everybody in a room has got yet, where the server is saturated. */
+const OUTSTANDING = 4;
+const SHAKE_SECONDS = 2;
+
+/** All that the table's rows on fan-out need. */
+export function scenesWith(peers: readonly Contestant[]): readonly Scene[] {
+  const rate: readonly LoadKind[] = ['rate'];
+  const both: readonly LoadKind[] = ['rate', 'saturated'];
+  const saturated: readonly LoadKind[] = ['saturated'];
+  return [
+    {
+      rooms: 1,
+      readersPerRoom: 1000,
+      loads: new Map([
+        [FLOOR, both],
+        [PARLEY, ['rate', 'saturated', 'flood']],
+        ...[YOGA, ...peers].map((contestant) => [contestant, both] as const),
+      ]),
+    },
+    { rooms: 1, readersPerRoom: 2000, loads: new Map([FLOOR, PARLEY].map((one) => [one, rate])) },
+    { rooms: 1, readersPerRoom: 100, loads: new Map([FLOOR, PARLEY].map((one) => [one, rate])) },
+    { rooms: 100, readersPerRoom: 10, loads: new Map([FLOOR, PARLEY].map((one) => [one, saturated])) },
+    { rooms: 1, readersPerRoom: 5000, loads: new Map([[PARLEY, rate]]) },
+  ];
+}
+
+/** Windows by scene, load and server. */
+export interface Results {
+  add(scene: Scene, kind: LoadKind, contestant: Contestant, window: Window): void;
+  /** Of all rounds; none where it failed in each. */
+  of(
+    shape: Pick<Scene, 'rooms' | 'readersPerRoom'>,
+    kind: LoadKind,
+    contestant: Contestant,
+  ): readonly Window[];
+}
+
+export function createResults(): Results {
+  const windows = new Map<string, Window[]>();
+  const key = (shape: Pick<Scene, 'rooms' | 'readersPerRoom'>, kind: LoadKind, { name }: Contestant) =>
+    `${shape.rooms}x${shape.readersPerRoom} ${kind} ${name}`;
+  return {
+    add(scene, kind, contestant, window) {
+      const name = key(scene, kind, contestant);
+      windows.set(name, [...(windows.get(name) ?? []), window]);
+    },
+    of: (shape, kind, contestant) => windows.get(key(shape, kind, contestant)) ?? [],
+  };
+}
+
+export interface Lab {
+  readonly stage: Stage;
+  readonly cores: Cores | null;
+  readonly scale: Scale;
+  /** Progress, a line each. */
+  readonly say: (line: string) => void;
+}
+
+/** One server with one crowd, through all of its loads, from its start to its end. */
+export async function playScene(
+  lab: Lab,
+  scene: Scene,
+  contestant: Contestant,
+  results: Results,
+): Promise<void> {
+  const { stage, cores, scale } = lab;
+  const { rooms, readersPerRoom } = scene;
+  const server = await startServer(contestant, stage, cores);
+  const load = startLoad(cores?.load ?? null);
+  const timing = (seconds: number): Timing => ({
+    pid: server.pid,
+    cores,
+    warmSeconds: scale.warm,
+    seconds,
+  });
+  try {
+    await load.openCrowd({
+      port: server.port,
+      protocol: contestant.protocol,
+      tokens: stage.tokens,
+      rooms: stage.rooms.slice(0, rooms),
+      readersPerRoom,
+      sender: stage.sender,
+      concurrency: OUTSTANDING * Math.max(rooms, 10),
+    });
+    // Code is compiled and memory grown at full speed, for all alike, before anything is measured.
+    await load.saturated({
+      outstanding: OUTSTANDING,
+      timing: { ...timing(SHAKE_SECONDS / 2), warmSeconds: SHAKE_SECONDS / 2 },
+    });
+    for (const kind of scene.loads.get(contestant) ?? []) {
+      const window = await (kind === 'saturated'
+        ? load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.saturated) })
+        : load.atRate({
+            perSecond: kind === 'flood' ? FLOOD : RATE / readersPerRoom,
+            timing: timing(kind === 'flood' ? scale.saturated : scale.rate),
+          }));
+      results.add(scene, kind, contestant, window);
+      lab.say(`${rooms} x ${readersPerRoom}, ${kind}, ${contestant.name}: ${describe(window)}`);
+    }
+  } finally {
+    load.stop();
+    await server.stop();
+  }
+}
+
+export function describe({
+  count,
+  seconds,
+  cpuMicros,
+  serverBusy,
+  loadBusy,
+  p50,
+  p99,
+  faults,
+}: Window): string {
+  const latency = p99 === null ? '' : `, p50 ${p50} ms, p99 ${p99} ms`;
+  const busy = `server's core ${Math.round(serverBusy * 100)}%, load's ${Math.round(loadBusy * 100)}%`;
+  const wrong = faults.length > 0 ? `; WRONG: ${faults.join('; ')}` : '';
+  return `${cpuMicros.toFixed(2)} µs CPU each, ${Math.round(count / seconds)}/s, ${busy}${latency}${wrong}`;
+}

@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../test/helpers/free-port.js';
+import { stopInTheEnd } from '../test/helpers/stopping.js';
+import { temporaryFolder } from '../test/helpers/temporary-folder.js';
+import type { ProtocolName } from './load/protocols.js';
+import { type Cores, spawnPinned } from './machine.js';
+import type { Stage } from './stage.js';
+
+/** A server to be compared. */
+export interface Contestant {
+  readonly name: string;
+  readonly title: string;
+  /** From the repository's root. */
+  readonly script: string;
+  readonly protocol: ProtocolName;
+  /** Runs beside the load and is not counted: brings Parley's stream to it. */
+  readonly bridge?: string;
+}
+
+export const PARLEY: Contestant = {
+  name: 'parley',
+  title: 'Parley',
+  script: 'dist/main.js',
+  protocol: 'graphqlTransportWs',
+};
+export const FLOOR: Contestant = {
+  name: 'floor',
+  title: 'floor: raw ws, no GraphQL',
+  script: 'bench/servers/floor.mjs',
+  protocol: 'graphqlTransportWs',
+};
+export const YOGA: Contestant = {
+  name: 'yoga',
+  title: 'graphql-yoga + graphql-ws',
+  script: 'bench/servers/yoga.mjs',
+  protocol: 'graphqlTransportWs',
+};
+export const PEERS: readonly Contestant[] = [
+  {
+    name: 'socket.io',
+    title: 'socket.io + Redis adapter',
+    script: 'bench/peers/socket.io/server.mjs',
+    bridge: 'bench/peers/socket.io/bridge.mjs',
+    protocol: 'socketIo',
+  },
+  {
+    name: 'apollo',
+    title: 'Apollo Server + graphql-redis-subscriptions',
+    script: 'bench/peers/apollo/server.mjs',
+    protocol: 'graphqlTransportWs',
+  },
+  {
+    name: 'mercurius',
+    title: 'mercurius',
+    script: 'bench/peers/mercurius/server.mjs',
+    protocol: 'graphqlTransportWs',
+  },
+];
+
+/** One of them, at work. */
+export interface Server {
+  readonly pid: number;
+  readonly port: number;
+  /** Resolves when it has collected its garbage. */
+  collectGarbage(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const START_PATIENCE_MS = 20_000;
+const LAST_WORDS = 2000;
+
+/** Starts it alone on its core, and resolves when it listens. It is stopped by `stopAll`, if not before. */
+export async function startServer(
+  { script, bridge }: Contestant,
+  stage: Stage,
+  cores: Cores | null,
+): Promise<Server> {
+  const port = await freePort();
+  const env = { ...stage.env, PORT: String(port), AUTHOR: JSON.stringify(stage.author) };
+  const server = await run(script, cores?.server ?? null, env);
+  const beside = bridge === undefined ? null : await run(bridge, null, env);
+  const stop = async (): Promise<void> => {
+    stopped();
+    await Promise.all([server.stop(), beside?.stop()]);
+  };
+  const stopped = stopInTheEnd(stop);
+  const start = performance.now();
+  while (!(await listens(port))) {
+    if (server.exited() || performance.now() - start > START_PATIENCE_MS) {
+      await stop();
+      throw new Error(`${script} did not start:\n${server.lastWords()}`);
+    }
+    await sleep(50);
+  }
+  return { pid: server.pid, port, collectGarbage: server.collectGarbage, stop };
+}
+
+async function run(script: string, core: number | null, env: Record<string, string>) {
+  if (!existsSync(`${ROOT}${script}`)) throw new Error(`There is no ${script}`);
+  const folder = temporaryFolder('bench');
+  const { PATH = '', HOME = '' } = process.env;
+  const args = ['--expose-gc', '--import', `${ROOT}bench/servers/collect.mjs`, `${ROOT}${script}`];
+  const child = spawnPinned(core, args, {
+    cwd: folder.path,
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const { pid } = child;
+  if (pid === undefined) throw (await once(child, 'error'))[0];
+  const disown = folder.owns('server', pid);
+  let words = '';
+  const collected = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      words = (words + text).slice(-LAST_WORDS);
+      if (text.includes('collected\n')) for (const resolve of collected) resolve();
+    });
+  const exit = once(child, 'exit').then(disown);
+  return {
+    pid,
+    exited: () => child.exitCode !== null || child.signalCode !== null,
+    lastWords: () => words,
+    collectGarbage: () =>
+      new Promise<void>((resolve) => {
+        const done = (): void => {
+          collected.delete(done);
+          resolve();
+        };
+        collected.add(done);
+        child.kill('SIGUSR2');
+      }),
+    async stop() {
+      // Nobody is there any more to be told.
+      child.kill('SIGKILL');
+      await exit;
+      await folder.clear();
+    },
+  };
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}

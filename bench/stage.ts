@@ -1,0 +1,96 @@
+import postgres from 'postgres';
+import { type Instance, startInstance } from '../test/faults/instance.js';
+import { createRoom, joinRoom, type Person, page, send, signUp } from '../test/helpers/client.js';
+import { freePort } from '../test/helpers/free-port.js';
+import { startPostgres } from '../test/helpers/postgres-server.js';
+import { startRedis } from '../test/helpers/redis-server.js';
+
+/** What all servers under test share: one Redis, one Postgres, and the instance that messages are sent through. */
+export interface Stage {
+  /** Parley's settings; its port is missing. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly sender: { readonly port: number; readonly token: string };
+  /** Who writes all messages. */
+  readonly author: { readonly username: string; readonly displayName: string };
+  /** Access tokens of the subscribers. */
+  readonly tokens: readonly string[];
+  /** Global ids of rooms in which all of them are. */
+  readonly rooms: readonly string[];
+  /** Another room with so many messages, and the cursor of the first one; `seq` of that is 1. */
+  history(count: number): Promise<{ readonly roomId: string; readonly after: string }>;
+}
+
+const READERS = 8;
+const PREFIX = 'bench';
+
+/** Starts it all; it is stopped by `stopAll`. */
+export async function openStage(rooms: number): Promise<Stage> {
+  const [redis, database] = await Promise.all([startRedis(), startPostgres()]);
+  const databaseUrl = await database.createDatabase();
+  const env = {
+    HOST: '127.0.0.1',
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redis.url,
+    REDIS_PREFIX: PREFIX,
+    JWT_SECRET: 'a secret for benchmarks, longer than 32 bytes',
+    ACCESS_TOKEN_TTL: '86400',
+    RATE_LIMITS: 'off',
+    NODE_ENV: 'production',
+    LOG_LEVEL: 'warn',
+  };
+  const port = await freePort();
+  // The announcement that it is ready is a line of `info`.
+  const instance: Instance = await startInstance({ ...env, LOG_LEVEL: 'info', PORT: String(port) });
+  const writer = await signUp(instance.url, 'writer');
+  const readers: Person[] = [];
+  for (let reader = 1; reader <= READERS; reader++)
+    readers.push(await signUp(instance.url, `reader-${reader}`));
+
+  async function openRoom(): Promise<string> {
+    const room = await createRoom(writer);
+    for (const reader of readers) await joinRoom(reader, room);
+    return room;
+  }
+  const roomIds: string[] = [];
+  for (let room = 0; room < rooms; room++) roomIds.push(await openRoom());
+  const first = await send(writer, roomIds[0] ?? '', 'Who is this?');
+
+  return {
+    env,
+    sender: { port, token: writer.token },
+    author: first.node.author ?? { username: '', displayName: '' },
+    tokens: readers.map(({ token }) => token),
+    rooms: roomIds,
+    async history(count) {
+      const roomId = await openRoom();
+      await fill(databaseUrl, roomId, count);
+      const { edges } = await page(writer, roomId, { first: 1 });
+      return { roomId, after: edges[0]?.cursor ?? '' };
+    },
+  };
+}
+
+/** Past messages, written into the database as Parley would have: sending them would take minutes. */
+async function fill(databaseUrl: string, roomId: string, count: number): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  const id = Buffer.from(roomId.slice(1), 'base64url').toString('hex');
+  try {
+    await sql.begin(async (transaction) => {
+      const [room] = await transaction<{ lastSeq: number; lastRev: string }[]>`
+        select last_seq as "lastSeq", last_rev as "lastRev" from rooms where id = ${id}::uuid for update`;
+      if (!room) throw new Error('The room is gone');
+      const more = count - room.lastSeq;
+      await transaction`
+        insert into messages (id, room_id, seq, rev, type, author_id, text, created_at)
+        select gen_random_uuid(), ${id}::uuid, ${room.lastSeq} + n, ${room.lastRev}::bigint + n, 'TEXT',
+          (select id from users where username = 'writer'), 'A message of the past, number ' || n || repeat('.', 70),
+          date_trunc('milliseconds', now())
+        from generate_series(1, ${more}::integer) n`;
+      await transaction`
+        update rooms set last_seq = last_seq + ${more}, last_rev = last_rev + ${more} where id = ${id}::uuid`;
+    });
+    await sql`analyze messages`;
+  } finally {
+    await sql.end();
+  }
+}
