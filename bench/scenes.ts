@@ -21,6 +21,8 @@ const RATE = 10_000;
 export const FLOOD = 200;
 /** Messages that not everybody in a room has got yet, where the server is saturated. */
 const OUTSTANDING = 4;
+/** Messages that may be on their way to be stored, where the sender is slow for a moment. */
+const MOST_UNDER_WAY = 400;
 const SHAKE_SECONDS = 2;
 
 /** All that the table's rows on fan-out need. */
@@ -102,7 +104,7 @@ export async function playScene(
       rooms: stage.rooms.slice(0, rooms),
       readersPerRoom,
       sender: stage.sender,
-      concurrency: OUTSTANDING * Math.max(rooms, 10),
+      concurrency: MOST_UNDER_WAY,
     });
     // Code is compiled and memory grown at full speed, for all alike, before anything is measured.
     await load.saturated({
