@@ -17,6 +17,8 @@ export interface Contestant {
   /** From the repository's root. */
   readonly script: string;
   readonly protocol: ProtocolName;
+  /** Where it says that it is ready, with a 200; by default it is as soon as it listens. */
+  readonly readyPath?: string;
   /** Runs beside the load and is not counted: brings Parley's stream to it. */
   readonly bridge?: string;
 }
@@ -25,6 +27,7 @@ export const PARLEY: Contestant = {
   name: 'parley',
   title: 'Parley',
   script: 'dist/main.js',
+  readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
 export const FLOOR: Contestant = {
@@ -74,9 +77,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_PATIENCE_MS = 20_000;
 const LAST_WORDS = 2000;
 
-/** Starts it alone on its core, and resolves when it listens. It is stopped by `stopAll`, if not before. */
+/** Starts it alone on its core, and resolves when it is ready. It is stopped by `stopAll`, if not before. */
 export async function startServer(
-  { script, bridge }: Contestant,
+  { script, bridge, readyPath }: Contestant,
   stage: Stage,
   cores: Cores | null,
 ): Promise<Server> {
@@ -90,7 +93,7 @@ export async function startServer(
   };
   const stopped = stopInTheEnd(stop);
   const start = performance.now();
-  while (!(await listens(port))) {
+  while (!(readyPath === undefined ? await listens(port) : await isReady(port, readyPath))) {
     if (server.exited() || performance.now() - start > START_PATIENCE_MS) {
       await stop();
       throw new Error(`${script} did not start:\n${server.lastWords()}`);
@@ -141,6 +144,10 @@ async function run(script: string, core: number | null, env: Record<string, stri
       await folder.clear();
     },
   };
+}
+
+async function isReady(port: number, path: string): Promise<boolean> {
+  return (await fetch(`http://127.0.0.1:${port}${path}`).catch(() => null))?.ok ?? false;
 }
 
 function listens(port: number): Promise<boolean> {
