@@ -88,12 +88,11 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   async function subscribe({ id: roomId, readers, check }: Room, token: string): Promise<void> {
     const wish: Wish = { id: randomUUID(), roomId, token, after: null };
     const reader: Reader = { id: Buffer.from(protocol.namesOperation ? wish.id : ''), seq: null };
-    let line: Line | null = null;
-    const line_ = await openLine({
+    const line = await openLine({
       port: options.port,
       path: protocol.path,
       subprotocol: protocol.subprotocol,
-      onText(bytes, from, to) {
+      onText(bytes, from, to, { send }) {
         const sentAt = check.take(reader, bytes, from, to);
         if (sentAt !== null) {
           deliveries += 1;
@@ -102,14 +101,13 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
         }
         try {
           const answer = protocol.answer(bytes.toString('utf8', from, to), wish);
-          if (answer !== null) line?.send(answer);
+          if (answer !== null) send(answer);
         } catch (error) {
           onFault(String(error));
         }
       },
       onEnd: (reason) => onFault(`A subscriber's socket: ${reason}`),
     });
-    line = line_;
     lines.push(line);
     readers.push(reader);
     const hello = protocol.hello(wish);

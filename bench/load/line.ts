@@ -13,7 +13,8 @@ export interface LineOptions {
   readonly port: number;
   readonly path: string;
   readonly subprotocol: string | null;
-  readonly onText: (bytes: Buffer, from: number, to: number) => void;
+  /** May be called before the line is handed out: some servers speak first. */
+  readonly onText: (bytes: Buffer, from: number, to: number, line: Line) => void;
   /** Called once where the line ends without `destroy`. */
   readonly onEnd: (reason: string) => void;
 }
@@ -37,7 +38,7 @@ export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions
       else reject(new Error(`No WebSocket: ${reason}`));
     };
     const onFrame: FrameHandler = (opcode, bytes, from, to) => {
-      if (opcode === OPCODE.text) onText(bytes, from, to);
+      if (opcode === OPCODE.text) onText(bytes, from, to, line);
       else if (opcode === OPCODE.ping) socket.write(encodeFrame(OPCODE.pong, bytes.subarray(from, to)));
       else if (opcode === OPCODE.close)
         end(

@@ -41,13 +41,13 @@ export async function replay(options: ReplayOptions): Promise<Replay> {
     port,
     path: graphqlTransportWs.path,
     subprotocol: graphqlTransportWs.subprotocol,
-    onText(bytes, from, to) {
+    onText(bytes, from, to, { send }) {
       const text = bytes.toString('utf8', from, to);
       const delivered = graphqlTransportWs.parse(text);
       if (!delivered) {
         try {
           const answer = graphqlTransportWs.answer(text, wish);
-          if (answer !== null) line.send(answer);
+          if (answer !== null) send(answer);
         } catch (error) {
           faults.push(String(error));
           over = true;
