@@ -10,9 +10,8 @@ type Shape = Pick<Scene, 'rooms' | 'readersPerRoom'>;
 const room = (readersPerRoom: number): Shape => ({ rooms: 1, readersPerRoom });
 const MANY_ROOMS: Shape = { rooms: 100, readersPerRoom: 10 };
 
-/** A core that works more than this is busy, and one that works less than that is not. */
+/** A core that works this part of the time is busy. */
 const BUSY = 0.95;
-const NOT_BUSY = 0.95;
 
 /** Of what was measured, whatever of it there is. */
 export interface Measured {
@@ -75,8 +74,11 @@ function floodRow(windows: readonly Window[]): Row {
   const rates = windows.map(({ count, seconds }) => count / seconds);
   const wanted = FLOOD * 1000;
   const isSustained = windows.length > 0 && median(rates) >= 0.98 * wanted;
-  const loadBusy = windows.length === 0 ? 0 : median(windows.map((window) => window.loadBusy));
-  const limited = loadBusy > NOT_BUSY ? `; the load's core was ${percent(loadBusy)} busy and adds to it` : '';
+  const loadBusy = loadBusyOf(windows);
+  const limited =
+    loadBusy !== null && loadBusy >= BUSY
+      ? `; the load's core was ${percent(loadBusy)} busy and adds to it`
+      : '';
   const fault = faultOf(windows);
   return {
     workload: `flood: ${FLOOD} messages/s into 1,000 subscribers, p99 from sending to arrival`,
@@ -213,21 +215,26 @@ function quantileOf(windows: readonly Window[], name: 'p50' | 'p99'): number | n
 
 /** Deliveries/s say what a server can do only where its core was busy and that of the load was not. */
 function isLimitedByServer(windows: readonly Window[]): boolean {
-  return (
-    windows.length > 0 &&
-    median(windows.map(({ serverBusy }) => serverBusy)) >= BUSY &&
-    median(windows.map(({ loadBusy }) => loadBusy)) < NOT_BUSY
-  );
+  const loadBusy = loadBusyOf(windows);
+  return loadBusy !== null && loadBusy < BUSY && serverBusyOf(windows) >= BUSY;
+}
+
+function serverBusyOf(windows: readonly Window[]): number {
+  return median(windows.map(({ serverBusy }) => serverBusy));
+}
+
+/** Null where there is none, and where nothing is pinned. */
+function loadBusyOf(windows: readonly Window[]): number | null {
+  const parts = windows.flatMap(({ loadBusy }) => loadBusy ?? []);
+  return parts.length === 0 ? null : median(parts);
 }
 
 function speedOf(name: string, windows: readonly Window[]): string {
   if (windows.length === 0) return `${name} –`;
-  const cores = (['serverBusy', 'loadBusy'] as const).map((core) =>
-    percent(median(windows.map((window) => window[core]))),
-  );
-  return isLimitedByServer(windows)
-    ? `${name} ${Math.round(perSecond(windows)).toLocaleString('en')}/s`
-    : `${name} speed does not count (server's core ${cores[0]} busy, load's ${cores[1]})`;
+  if (isLimitedByServer(windows)) return `${name} ${Math.round(perSecond(windows)).toLocaleString('en')}/s`;
+  const loadBusy = loadBusyOf(windows);
+  const loads = loadBusy === null ? 'none for the load' : `load's ${percent(loadBusy)}`;
+  return `${name} speed does not count (server's core ${percent(serverBusyOf(windows))} busy, ${loads})`;
 }
 
 function percent(part: number): string {

@@ -66,9 +66,14 @@ async function run(quick: boolean, withPeers: boolean): Promise<void> {
   const idle: Idle[] = [];
   const replays: Replays[] = [];
 
-  /** One that fails leaves its row without a figure, and the others go on. */
+  const failures: string[] = [];
+
+  /** What fails in one round is told in the end, and the others go on. */
   const attempt = async (what: string, measure: () => Promise<void>): Promise<void> => {
-    await measure().catch((error: unknown) => say(`${what} FAILED: ${String(error)}`));
+    await measure().catch((error: unknown) => {
+      failures.push(`${what} FAILED: ${String(error)}`);
+      say(failures.at(-1) ?? '');
+    });
   };
 
   try {
@@ -96,7 +101,8 @@ async function run(quick: boolean, withPeers: boolean): Promise<void> {
   const rows = rowsOf({ results, idle, sends, replays });
   console.log(`${heading}: \`${command}\`\n\n${TABLE_HEAD}`);
   for (const row of rows) console.log(tableRow(row));
-  if (rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
+  if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
+  if (failures.length > 0 || rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
 
   const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
     const windows = results.of({ rooms: 1, readersPerRoom: 1000 }, 'rate', contestant);

@@ -138,7 +138,7 @@ export function describe({
   faults,
 }: Window): string {
   const latency = p99 === null ? '' : `, p50 ${p50} ms, p99 ${p99} ms`;
-  const busy = `server's core ${Math.round(serverBusy * 100)}%, load's ${Math.round(loadBusy * 100)}%`;
+  const busy = `server's core ${Math.round(serverBusy * 100)}%, load's ${loadBusy === null ? '–' : `${Math.round(loadBusy * 100)}%`}`;
   const wrong = faults.length > 0 ? `; WRONG: ${faults.join('; ')}` : '';
   return `${cpuMicros.toFixed(2)} µs CPU each, ${Math.round(count / seconds)}/s, ${busy}${latency}${wrong}`;
 }

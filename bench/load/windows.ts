@@ -11,8 +11,8 @@ export interface Window {
   readonly cpuMicros: number;
   /** Which part of the time the server's core has worked, 0 to 1; of its process where nothing is pinned. */
   readonly serverBusy: number;
-  /** Likewise the core that all others share. */
-  readonly loadBusy: number;
+  /** Likewise the core that all others share; null where nothing is pinned. */
+  readonly loadBusy: number | null;
   /** From sending to arrival, in ms. */
   readonly p50: number | null;
   readonly p99: number | null;
@@ -55,7 +55,7 @@ export async function openWindow(
     count: counted,
     cpuMicros: (cpu * 1e6) / counted,
     serverBusy: busy(cores?.server),
-    loadBusy: cores === null ? 0 : busy(cores.load),
+    loadBusy: cores && busy(cores.load),
   };
 }
 
