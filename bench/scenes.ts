@@ -16,7 +16,7 @@ export interface Scene {
 }
 
 /** Deliveries a second, where the rate is fixed. */
-const RATE = 10_000;
+export const RATE = 10_000;
 /** Messages a second. */
 export const FLOOD = 200;
 /** Messages that not everybody in a room has got yet, where the server is saturated. */

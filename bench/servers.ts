@@ -135,6 +135,8 @@ async function run(script: string, core: number | null, env: Record<string, stri
           resolve();
         };
         collected.add(done);
+        // Who waits for one that is gone finds that out by what they ask next.
+        void exit.then(done);
         child.kill('SIGUSR2');
       }),
     async stop() {

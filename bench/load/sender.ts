@@ -4,7 +4,7 @@ import type { Delivered } from './room-check.js';
 /** Parley takes so many operations at once on one socket, with room to spare. */
 const PER_SOCKET = 50;
 
-const SEND = `mutation Send($input: SendMessageInput!) {
+export const SEND = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) {
     __typename
     ... on SendMessagePayload { edge { cursor node { id seq } } }

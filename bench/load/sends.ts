@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { textOf } from './room-check.js';
-import { openSender } from './sender.js';
+import { openSender, SEND } from './sender.js';
 import { openWindow, type Timing, type Window } from './windows.js';
 
 export interface SendsOptions {
@@ -12,14 +12,6 @@ export interface SendsOptions {
   readonly connections: number;
   readonly timing: Timing;
 }
-
-const SEND = `mutation Send($input: SendMessageInput!) {
-  sendMessage(input: $input) {
-    __typename
-    ... on SendMessagePayload { edge { cursor node { id seq } } }
-    ... on UserError { message }
-  }
-}`;
 
 /** Messages in a closed loop; what is counted are acknowledgements. */
 export async function sendMessages(options: SendsOptions): Promise<Window> {

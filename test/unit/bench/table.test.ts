@@ -46,7 +46,7 @@ function measured(
         const each = cpuMicros(kind, contestant.name);
         const window: Window = {
           seconds: 10,
-          count: kind === 'flood' ? 2_000_000 : 1e7 / each,
+          count: { rate: 100_000, flood: 2_000_000, saturated: 1e7 / each }[kind],
           cpuMicros: each,
           serverBusy: 1,
           loadBusy,
@@ -87,6 +87,14 @@ test('a flood that is not sustained falls short, however fast the rest arrives',
   const results = createResults();
   if (flood) results.add(scene, 'flood', PARLEY, { ...flood, count: 1_000_000 });
   expect(rowsOf({ ...slow, results })[4]).toMatchObject({ value: 12, fault: 'not sustained' });
+});
+
+test('a fixed rate that is not sustained falls short', () => {
+  const scene = { rooms: 1, readersPerRoom: 1000, loads: new Map() };
+  const all = measured(cheap);
+  const [window] = all.results.of(scene, 'rate', PARLEY);
+  if (window) all.results.add(scene, 'rate', PARLEY, { ...window, count: 50_000 });
+  expect(rowsOf(all)[0]).toMatchObject({ value: 0.3, fault: 'the rate was not sustained' });
 });
 
 test('a chart has a bar for each server, the shortest first, and text that is escaped', () => {
