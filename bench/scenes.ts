@@ -23,7 +23,6 @@ export const FLOOD = 200;
 const OUTSTANDING = 4;
 /** Messages that may be on their way to be stored, where the sender is slow for a moment. */
 const MOST_UNDER_WAY = 400;
-const SHAKE_SECONDS = 2;
 
 /** All that the table's rows on fan-out need. */
 export function scenesWith(peers: readonly Contestant[]): readonly Scene[] {
@@ -106,11 +105,7 @@ export async function playScene(
       sender: stage.sender,
       concurrency: MOST_UNDER_WAY,
     });
-    // Code is compiled and memory grown at full speed, for all alike, before anything is measured.
-    await load.saturated({
-      outstanding: OUTSTANDING,
-      timing: { ...timing(SHAKE_SECONDS / 2), warmSeconds: SHAKE_SECONDS / 2 },
-    });
+    await load.saturated({ outstanding: OUTSTANDING, timing: { ...timing(scale.shake), warmSeconds: 0 } });
     for (const kind of scene.loads.get(contestant) ?? []) {
       const window = await (kind === 'saturated'
         ? load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.saturated) })
