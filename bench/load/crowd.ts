@@ -50,8 +50,9 @@ interface Room {
 /** So many sockets are opened at once. */
 const OPENING = 50;
 const MOST_FAULTS = 10;
-const PROBES = 60;
-const PROBE_MS = 500;
+/** How long subscriptions may take to stand, and how often it is asked whether they do, in ms. */
+const STAND_MS = 60_000;
+const PROBE_MS = 1000;
 const POLL_MS = 5;
 
 /**
@@ -165,10 +166,14 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     }),
   );
 
-  for (let probe = 0; rooms.some((room) => !isSettled(room)); probe++) {
-    if (probe === PROBES) throw new Error(`Not all subscriptions stand: ${faults.join('; ')}`);
+  const start = performance.now();
+  while (rooms.some((room) => !isSettled(room))) {
+    const waited = performance.now() - start;
+    if (waited > STAND_MS)
+      throw new Error(`Not all subscriptions stand: ${[...faults, standing(rooms)].join('; ')}`);
+    // Only where somebody has got nothing yet: a server that is behind is not to be put further behind.
     rooms.forEach((room, index) => {
-      if (!isSettled(room)) crowd.send(index);
+      if (room.seq === 0 || room.readers.some(({ seq }) => seq === null)) crowd.send(index);
     });
     const end = performance.now() + PROBE_MS;
     while (performance.now() < end && rooms.some((room) => !isSettled(room))) await sleep(POLL_MS);
@@ -182,6 +187,12 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
 /** Everybody has the last message; before the first there is none. */
 function isSettled({ readers, sent, stored, seq }: Room): boolean {
   return seq > 0 && sent === stored && readers.every((reader) => reader.seq === seq);
+}
+
+function standing(rooms: readonly Room[]): string {
+  const readers = rooms.flatMap((room) => room.readers);
+  const silent = readers.filter(({ seq }) => seq === null).length;
+  return `${silent} of ${readers.length} subscribers have got nothing`;
 }
 
 function missing({ readers, sent, stored, seq }: Room): string {
