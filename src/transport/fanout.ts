@@ -54,7 +54,9 @@ export function createFanout(log: Log): Fanout {
   function contextOf(event: MessageEvent, { args, dependsOnViewer }: Subscriber): Context {
     // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
     const { services, authentication, address } = args.contextValue as Context;
-    if (dependsOnViewer) return createContext(services, authentication, address);
+    // Of the same viewer, whose tokens end at different times: each socket is closed by its own.
+    if (dependsOnViewer && authentication.kind === 'viewer')
+      return createContext(services, { ...authentication, expiresAt: Number.POSITIVE_INFINITY }, address);
     const context = contexts.get(event) ?? createSharedContext(services);
     contexts.set(event, context);
     return context;
@@ -109,7 +111,7 @@ export function createFanout(log: Log): Fanout {
           const { id, outbox } = subscriber;
           const group = groupOf(reader, subscriber);
           const release = (): void => {
-            group.leave(member);
+            if (!group.leave(member)) return;
             reader.signal.removeEventListener('abort', release);
             // What it was told so far comes before whatever its own iterator, or its end, says next.
             outbox.flush();
@@ -126,7 +128,8 @@ export function createFanout(log: Log): Fanout {
 
 interface Group {
   join(member: Member): void;
-  leave(member: Member): void;
+  /** @returns false where the member has left before. */
+  leave(member: Member): boolean;
 }
 
 function createGroup(
@@ -143,12 +146,13 @@ function createGroup(
   let isTelling = false;
   const unwatch = feed.watch(tell);
 
-  function leave(member: Member): void {
-    members.delete(member);
-    ahead.delete(member);
-    if (members.size + ahead.size > 0) return;
-    unwatch();
-    onEmpty();
+  function leave(member: Member): boolean {
+    if (!members.delete(member) && !ahead.delete(member)) return false;
+    if (members.size + ahead.size === 0) {
+      unwatch();
+      onEmpty();
+    }
+    return true;
   }
 
   function releaseAll(): void {
