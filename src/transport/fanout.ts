@@ -4,7 +4,6 @@ import type { Feed } from '../domain/feed.js';
 import type { Live, LiveReader } from '../domain/live.js';
 import { endsMembershipOf } from '../domain/message.js';
 import type { Log } from '../domain/ports.js';
-import type { Step } from '../domain/ring.js';
 import type { Context } from '../graphql/context.js';
 import { createContext, createSharedContext } from '../graphql/context.js';
 import { executeShared } from '../graphql/subscribe.js';
@@ -126,6 +125,15 @@ export function createFanout(log: Log): Fanout {
   };
 }
 
+/** Of one group, events that are executed before those before them are told. */
+const MOST_BEGUN = 256;
+
+/** A step of the feed that is being executed: of its events, those that the group is told. */
+interface BegunStep {
+  readonly to: Position;
+  readonly events: readonly { readonly event: MessageEvent; readonly json: Promise<string | null> }[];
+}
+
 interface Group {
   join(member: Member): void;
   /** @returns false where the member has left before. */
@@ -143,6 +151,10 @@ function createGroup(
   /** Those who joined while events that they have were still being executed. */
   const ahead = new Set<Member>();
   let position = start;
+  /** What comes after `position` and is executed already. */
+  const begun: BegunStep[] = [];
+  let begunEvents = 0;
+  let begunTo = start;
   let isTelling = false;
   const unwatch = feed.watch(tell);
 
@@ -169,42 +181,54 @@ function createGroup(
     }
   }
 
-  /** Steps one after the other, so that their order is that of the room however long each of them takes. */
+  /** Begins all that the feed has by now, so that it is read together. */
+  function begin(): void {
+    for (
+      let step = feed.next(begunTo);
+      typeof step !== 'string' && begunEvents < MOST_BEGUN;
+      step = feed.next(begunTo)
+    ) {
+      // Also where those who are still here have it all: who left meanwhile was told of it in the same place.
+      const any = first(members) ?? first(ahead);
+      if (!any) return;
+      const { rev, seq } = begunTo;
+      const told = step.events.filter(
+        ({ kind, message }) => rev !== null || (kind === 'added' && message.seq > seq),
+      );
+      begun.push({ to: step.to, events: told.map((event) => ({ event, json: payload(event, any) })) });
+      begunEvents += told.length;
+      begunTo = { seq: step.to.seq, rev: rev === null ? null : step.to.rev };
+    }
+  }
+
+  /** In the order of the room, however long each of them takes. */
   async function tell(): Promise<void> {
+    if (!feed.failure) begin();
     if (isTelling) return;
     isTelling = true;
     while (members.size + ahead.size > 0) {
-      if (feed.failure) {
-        releaseAll();
-        break;
-      }
-      const step = feed.next(position);
-      if (step === 'at-head') break;
-      if (step === 'not-held') {
-        releaseAll();
-        break;
-      }
+      const step = begun.shift();
+      if (feed.failure || (!step && feed.next(position) === 'not-held')) releaseAll();
+      if (feed.failure || !step) break;
+      begunEvents -= step.events.length;
       await tellStep(step);
       position = { seq: step.to.seq, rev: position.rev === null ? null : step.to.rev };
       for (const member of members) member.position = position;
       if (ahead.size > 0) admit();
+      begin();
     }
     isTelling = false;
   }
 
-  async function tellStep({ events }: Step): Promise<void> {
-    for (const event of events) {
-      if (position.rev === null && (event.kind === 'changed' || event.message.seq <= position.seq)) continue;
-      const [any] = members;
-      // Only such are left as have it.
-      if (!any) return;
-      const json = await payload(event, any);
-      if (feed.failure || json === null) {
+  async function tellStep({ events }: BegunStep): Promise<void> {
+    for (const { event } of events) releaseRemoved(event);
+    for (const { event, json } of events) {
+      const known = await json;
+      if (feed.failure || known === null) {
         for (const member of [...members]) member.release();
         return;
       }
-      releaseRemoved(event);
-      post(event, json);
+      post(event, known);
     }
   }
 
@@ -223,7 +247,7 @@ function createGroup(
     }
   }
 
-  /** Whose membership ends with this event sees nothing of it. */
+  /** Whose membership ends here sees nothing of it; nor, in a block, of changes that were made after it. */
   function releaseRemoved({ kind, message }: MessageEvent): void {
     if (kind !== 'added' || message.subjectId === null || message.type === 'MEMBER_JOINED') return;
     for (const member of members)
@@ -239,6 +263,11 @@ function createGroup(
     },
     leave,
   };
+}
+
+function first<Item>(items: Iterable<Item>): Item | undefined {
+  for (const item of items) return item;
+  return undefined;
 }
 
 function isSame(one: Position, other: Position): boolean {

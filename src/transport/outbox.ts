@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { flushSoon } from './flush.js';
 
 /** Unsent bytes of one socket from which on frames wait, with the operations behind them. */
 const MOST_UNSENT_BYTES = 128 * 1024;
@@ -123,14 +124,4 @@ export function createOutbox(
       return socket.bufferedAmount + written.length + waitingBytes;
     },
   };
-}
-
-const flushes: (() => void)[] = [];
-
-/** At the end of this turn of the event loop, all in one go. */
-function flushSoon(flush: () => void): void {
-  if (flushes.push(flush) > 1) return;
-  setImmediate(() => {
-    for (const each of flushes.splice(0)) each();
-  });
 }
