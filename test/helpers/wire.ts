@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createFrameReader, encodeFrame, OPCODE } from '../../bench/load/frames.js';
+import type { Person } from './client.js';
+import { stopInTheEnd } from './stopping.js';
+
+/** A frame of the server's, as it stood on the wire: clients hide what comes after a close. */
+export interface WireFrame {
+  readonly opcode: number;
+  readonly text: string;
+}
+
+export interface Wire {
+  readonly frames: readonly WireFrame[];
+  send(...messages: object[]): void;
+  /** Answers the server's close, if there was one; resolves when the server has ended the connection. */
+  ended(): Promise<void>;
+}
+
+/** A WebSocket by hand, on which the server has acknowledged the person. */
+export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: string): Promise<Wire> {
+  const { hostname, port, pathname } = new URL(webSocketUrl);
+  const socket = connect(Number(port), hostname);
+  const stop = stopInTheEnd(async () => void socket.destroy());
+  const frames: WireFrame[] = [];
+  const read = createFrameReader((opcode, bytes, from, to) => {
+    frames.push({ opcode, text: bytes.toString('utf8', from, to) });
+    if (opcode === OPCODE.close) socket.write(encodeFrame(opcode, bytes.subarray(from, to)));
+  });
+  const gone = once(socket, 'close').then(stop);
+  const key = randomBytes(16).toString('base64');
+  socket.write(
+    `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n`,
+  );
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  if (!answer.toString('latin1').startsWith('HTTP/1.1 101')) throw new Error(answer.toString('latin1'));
+  socket.on('data', (bytes) => read(bytes, bytes.length));
+
+  const send = (...messages: object[]): void =>
+    void socket.write(
+      Buffer.concat(messages.map((each) => encodeFrame(OPCODE.text, Buffer.from(JSON.stringify(each))))),
+    );
+  send({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
+  await once(socket, 'data');
+  return { frames, send, ended: () => gone };
+}
