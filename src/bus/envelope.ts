@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RoomChanged } from '../domain/events.js';
-import { MESSAGE_TYPES } from '../domain/message.js';
+import { MESSAGE_TYPES, type Message } from '../domain/message.js';
 
 /** Above this many bytes an envelope carries no rows: who gets it reads them from the database. */
 const LARGEST_ENVELOPE = 64 * 1024;
@@ -31,11 +31,7 @@ const envelopeForm = z.object({
 });
 
 export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {
-  const rows = messages.map(({ roomId: _, createdAt, changedAt, ...row }) => ({
-    ...row,
-    createdAt: createdAt.getTime(),
-    changedAt: changedAt?.getTime(),
-  }));
+  const rows = messages.map(rowOf);
   const encode = (kept: typeof rows) => JSON.stringify({ v: 1, roomId, epoch, ...head, messages: kept });
   const whole = encode(rows);
   return Buffer.byteLength(whole) <= LARGEST_ENVELOPE ? whole : encode([]);
@@ -48,12 +44,41 @@ export function decodeEnvelope(text: string): RoomChanged {
     roomId,
     epoch,
     head: { seq, rev },
-    messages: messages.map(({ subjectId = null, createdAt, changedAt, ...row }) => ({
-      ...row,
-      roomId,
-      subjectId,
-      createdAt: new Date(createdAt),
-      changedAt: changedAt == null ? null : new Date(changedAt),
-    })),
+    messages: messages.map((row) => messageOf(roomId, row)),
+  };
+}
+
+// Field by field: with rest and spread each message took ten times as long.
+
+function rowOf(message: Message): z.input<typeof messageForm> {
+  return {
+    id: message.id,
+    seq: message.seq,
+    rev: message.rev,
+    type: message.type,
+    authorId: message.authorId,
+    subjectId: message.subjectId,
+    text: message.text,
+    revision: message.revision,
+    clientMessageId: message.clientMessageId,
+    createdAt: message.createdAt.getTime(),
+    changedAt: message.changedAt?.getTime(),
+  };
+}
+
+function messageOf(roomId: string, row: z.output<typeof messageForm>): Message {
+  return {
+    id: row.id,
+    roomId,
+    seq: row.seq,
+    rev: row.rev,
+    type: row.type,
+    authorId: row.authorId,
+    subjectId: row.subjectId ?? null,
+    text: row.text,
+    revision: row.revision,
+    clientMessageId: row.clientMessageId,
+    createdAt: new Date(row.createdAt),
+    changedAt: row.changedAt == null ? null : new Date(row.changedAt),
   };
 }
