@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { defaultFieldResolver, type GraphQLFieldResolver, isObjectType } from 'graphql';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { ForbiddenError } from '../../src/domain/errors.js';
+import { schema } from '../../src/graphql/schema.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import {
   createRoom,
@@ -12,7 +15,7 @@ import {
   signUp,
 } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
+import { type Frame, openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
 
 /*
  * Subscribers who are live are served in groups, with frames of our own; who comes from behind is served alone, by the
@@ -83,6 +86,7 @@ const told = (socket: RawSocket): string[] =>
 
 async function subscribed(person: Person, query: string, id: string, variables: object): Promise<RawSocket> {
   const socket = await openSocketOf(person, parley.webSocketUrl);
+  onTestFinished(() => socket.destroy());
   const operationName = query.includes('subscription Live') ? 'Live' : undefined;
   socket.send({ type: 'subscribe', id, payload: { query, variables, operationName } });
   return socket;
@@ -92,7 +96,21 @@ async function subscribed(person: Person, query: string, id: string, variables: 
 const until = (socket: RawSocket, count: number) =>
   expect.poll(() => told(socket).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
 
-async function compare(query: string, variables: object): Promise<void> {
+/** Subscriptions that have everything, each in its group. */
+async function atHead(query: string, people: readonly Person[]): Promise<RawSocket[]> {
+  const after = (await page(alice, roomId)).liveCursor;
+  const sockets = await Promise.all(
+    people.map((person) => subscribed(person, query, 'live', { roomId, after })),
+  );
+  for (const count of [1, 2]) {
+    await send(alice, roomId, 'to be live');
+    await Promise.all(sockets.map((socket) => until(socket, count)));
+  }
+  return sockets;
+}
+
+/** @returns what was told at last to all of them, byte for byte. */
+async function compare(query: string, variables: object): Promise<readonly string[]> {
   // An id that is JSON in need of escapes, and not of ASCII.
   const id = 'ä"\\ 1';
   const before = (await page(alice, roomId)).liveCursor;
@@ -116,13 +134,16 @@ async function compare(query: string, variables: object): Promise<void> {
     expect(shared).not.toHaveBeenCalled();
     const socket = live[index];
     if (!socket) throw new Error('There is no such socket.');
-    // But for the cursors of everything's events, which a replay gives from where it began.
-    const same = (text: string) => (query === ROOM_EVENTS ? text.replace(/"cursor":"[^"]*"/, '') : text);
+    // But for the cursors of everything's events, which a replay gives from where it began, and the ids of errors.
+    const same = (text: string) =>
+      (query === ROOM_EVENTS ? text.replace(/"cursor":"[^"]*"/, '') : text).replace(
+        /(?<="INTERNAL","id":")[^"]*/,
+        '',
+      );
     expect(told(socket).map(same)).toEqual(told(alone).map(same));
-    alone.destroy();
-    socket.destroy();
   }
   shared.mockRestore();
+  return told(live[0] as RawSocket);
 }
 
 test.each(OPERATIONS)('%s: told alike to those who are live and to those who come back', async (_, query) => {
@@ -158,4 +179,91 @@ test('one event is executed once for all who are told it alike, and once for eac
     shared.mockRestore();
     for (const socket of sockets) socket.destroy();
   }
+});
+
+/** Sends without asking for anything of the message. */
+const stored = (person: Person, text: string) =>
+  person.request('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }', {
+    input: { roomId, text },
+  });
+
+function textOf(text: string): string | undefined {
+  const frame = JSON.parse(text) as Frame;
+  return frame.type === 'next' ? frame.payload.data?.messageAdded.node.text : undefined;
+}
+
+type Resolver = GraphQLFieldResolver<{ text: string }, unknown>;
+
+/** Has a field of messages answered in another way, until the end of the test. */
+function resolving(field: string, change: (resolve: Resolver) => Resolver): void {
+  const type = schema.getType('Message');
+  if (!isObjectType(type)) throw new Error('There is no such type.');
+  const { [field]: definition } = type.getFields();
+  if (!definition) throw new Error('There is no such field.');
+  const before = definition.resolve ?? defaultFieldResolver;
+  definition.resolve = change(before);
+  onTestFinished(() => {
+    definition.resolve = before;
+  });
+}
+
+test('a nullable field that fails: told alike, null and with its error, to those who are live and to those who come back', async () => {
+  resolving('clientMessageId', (resolve) => (source, args, context, info) => {
+    if (source.text.includes('quoted')) throw new Error('a secret of the database');
+    if (source.text.includes('Grüße')) throw new ForbiddenError('told to nobody else');
+    return resolve(source, args, context, info);
+  });
+  const query = `subscription ($roomId: ID!, $after: String) {
+    messageAdded(roomId: $roomId, after: $after) { cursor node { text mine: clientMessageId } }
+  }`;
+
+  const failed = (await compare(query, {})).filter((text) => text.includes('"errors"'));
+  expect(failed).toHaveLength(2);
+  expect(failed[0]).toContain('"mine":null');
+  expect(failed[0]).toContain('"path":["messageAdded","node","mine"]');
+  expect(failed.join()).not.toContain('secret');
+});
+
+test('resolvers that take their time change no order, and are waited for together', async () => {
+  const sockets = await atHead(MESSAGE_ADDED, [alice, bob]);
+  const { length } = told(sockets[0] as RawSocket);
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  resolving('text', (resolve) => async (source, args, context, info) => {
+    begun.push(source.text);
+    await new Promise<void>((end) => ends.push(end));
+    return resolve(source, args, context, info);
+  });
+  for (const text of ['one', 'two', 'three']) await stored(alice, text);
+  // Of both sockets at once, and none waits for the one before it.
+  await expect.poll(() => [...begun]).toEqual(['one', 'two', 'three']);
+  for (const end of ends.reverse()) {
+    end();
+    await new Promise(setImmediate);
+  }
+  await Promise.all(sockets.map((socket) => until(socket, length + 3)));
+  for (const socket of sockets)
+    expect(told(socket).slice(length).map(textOf)).toEqual(['one', 'two', 'three']);
+});
+
+test('who joins while something is still executed gets neither that, if they have it, nor a hole after it', async () => {
+  const [early] = (await atHead(MESSAGE_ADDED, [alice])) as [RawSocket];
+  const { length } = told(early);
+  const ends: (() => void)[] = [];
+  resolving('text', (resolve) => async (source, args, context, info) => {
+    if (source.text === 'slow' && ends.length === 0) await new Promise<void>((end) => ends.push(end));
+    return resolve(source, args, context, info);
+  });
+  await stored(alice, 'slow');
+  await expect.poll(() => ends.length).toBe(1);
+  const after = (await page(alice, roomId, { last: 1 })).liveCursor;
+  const late = await subscribed(bob, MESSAGE_ADDED, 'late', { roomId, after });
+  await stored(alice, 'next');
+  // It is in the group by now, or on its way there: in both cases it must wait for nothing and miss nothing.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(told(early)).toHaveLength(length);
+  ends[0]?.();
+  await Promise.all([until(early, length + 2), until(late, 1)]);
+  expect(told(early).slice(length).map(textOf)).toEqual(['slow', 'next']);
+  expect(told(late).map(textOf)).toEqual(['next']);
 });
