@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RoomChanged } from '../domain/events.js';
 import { MESSAGE_TYPES, type Message } from '../domain/message.js';
+import type { User } from '../domain/user.js';
 
 /** Above this many bytes an envelope carries no rows: who gets it reads them from the database. */
 const LARGEST_ENVELOPE = 64 * 1024;
@@ -20,6 +21,14 @@ const messageForm = z.object({
   changedAt: z.number().nullish(),
 });
 
+const authorForm = z.object({
+  id: z.guid(),
+  username: z.string(),
+  displayName: z.string(),
+  avatarUrl: z.string().nullable(),
+  createdAt: z.number(),
+});
+
 /** Version 1. Another version comes with another number, and instances of both live through a rolling restart. */
 const envelopeForm = z.object({
   v: z.literal(1),
@@ -28,24 +37,30 @@ const envelopeForm = z.object({
   seq: counter,
   rev: counter,
   messages: z.array(messageForm),
+  /** Each once, however many of the messages are theirs. Whoever is missing is read from the database. */
+  authors: z.array(authorForm).optional(),
 });
 
 export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {
-  const rows = messages.map(rowOf);
-  const encode = (kept: typeof rows) => JSON.stringify({ v: 1, roomId, epoch, ...head, messages: kept });
-  const whole = encode(rows);
+  const authors = new Map(messages.flatMap(({ author }) => (author ? [[author.id, author]] : [])));
+  const encode = (kept: readonly Message[]) =>
+    JSON.stringify({
+      v: 1,
+      roomId,
+      epoch,
+      ...head,
+      messages: kept.map(rowOf),
+      authors: kept.length > 0 ? [...authors.values()].map(authorRowOf) : [],
+    });
+  const whole = encode(messages);
   return Buffer.byteLength(whole) <= LARGEST_ENVELOPE ? whole : encode([]);
 }
 
 /** @throws Error where the text is not an envelope of ours. */
 export function decodeEnvelope(text: string): RoomChanged {
-  const { roomId, epoch, seq, rev, messages } = envelopeForm.parse(JSON.parse(text));
-  return {
-    roomId,
-    epoch,
-    head: { seq, rev },
-    messages: messages.map((row) => messageOf(roomId, row)),
-  };
+  const { roomId, epoch, seq, rev, messages, authors = [] } = envelopeForm.parse(JSON.parse(text));
+  const byId = new Map(authors.map((row) => [row.id, authorOf(row)]));
+  return { roomId, epoch, head: { seq, rev }, messages: messages.map((row) => messageOf(roomId, row, byId)) };
 }
 
 // Field by field: with rest and spread each message took ten times as long.
@@ -66,7 +81,11 @@ function rowOf(message: Message): z.input<typeof messageForm> {
   };
 }
 
-function messageOf(roomId: string, row: z.output<typeof messageForm>): Message {
+function messageOf(
+  roomId: string,
+  row: z.output<typeof messageForm>,
+  authors: ReadonlyMap<string, User>,
+): Message {
   return {
     id: row.id,
     roomId,
@@ -74,6 +93,7 @@ function messageOf(roomId: string, row: z.output<typeof messageForm>): Message {
     rev: row.rev,
     type: row.type,
     authorId: row.authorId,
+    author: row.authorId === null ? undefined : authors.get(row.authorId),
     subjectId: row.subjectId ?? null,
     text: row.text,
     revision: row.revision,
@@ -81,4 +101,12 @@ function messageOf(roomId: string, row: z.output<typeof messageForm>): Message {
     createdAt: new Date(row.createdAt),
     changedAt: row.changedAt == null ? null : new Date(row.changedAt),
   };
+}
+
+function authorRowOf({ id, username, displayName, avatarUrl, createdAt }: User): z.input<typeof authorForm> {
+  return { id, username, displayName, avatarUrl, createdAt: createdAt.getTime() };
+}
+
+function authorOf({ id, username, displayName, avatarUrl, createdAt }: z.output<typeof authorForm>): User {
+  return { id, username, displayName, avatarUrl, createdAt: new Date(createdAt) };
 }

@@ -12,7 +12,7 @@ import { type ConnectionArguments, type MessageRange, messageRange, type Page } 
 import type { Log, MessageStore, RateLimiter } from './ports.js';
 import { createSendQueue } from './send-queue.js';
 import { assertValid, textIssues } from './text.js';
-import type { Viewer } from './user.js';
+import type { User, Viewer } from './user.js';
 
 export const MESSAGE_TYPES = ['TEXT', 'MEMBER_JOINED', 'MEMBER_LEFT', 'MEMBER_REMOVED'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
@@ -26,6 +26,8 @@ export interface Message {
   readonly rev: number;
   readonly type: MessageType;
   readonly authorId: string | null;
+  /** The author as they stood when it was written or changed; absent where it was read later, without them. */
+  readonly author?: User | undefined;
   /** Whom it concerns: who joined, left or was removed. Null in TEXT, and where the account is gone. */
   readonly subjectId: string | null;
   readonly text: string;

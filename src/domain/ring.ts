@@ -5,8 +5,8 @@ import type { Message } from './message.js';
 export const RING_EVENTS = 1024;
 /** About how many bytes of messages it keeps at most. */
 const RING_BYTES = 1024 * 1024;
-/** What a message takes beside its text, roughly. */
-const MESSAGE_BYTES = 500;
+/** What a message takes beside its text, with its author, roughly. */
+const MESSAGE_BYTES = 800;
 
 /**
  * What brought a room from one head to the next: one event, or a block of them that a repair found together, where a

@@ -53,7 +53,8 @@ export const Message = builder.objectRef<MessageRow>('Message').implement({
       type: User,
       nullable: true,
       description: 'Who wrote or did it; null where the account is gone.',
-      resolve: ({ authorId }, _args, { loaders }) => (authorId === null ? null : loaders.user.load(authorId)),
+      resolve: ({ authorId, author }, _args, { loaders }) =>
+        authorId === null ? null : (author ?? loaders.user.load(authorId)),
     }),
     text: t.exposeString('text', {
       description: 'What the author wrote; empty in messages of other types: clients word those.',

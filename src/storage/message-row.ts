@@ -1,6 +1,14 @@
+import { sql } from 'drizzle-orm';
 import type { Message } from '../domain/message.js';
+import type { User } from '../domain/user.js';
+import { users } from './tables.js';
 
-/** A row of `messages` as our own functions return it: without Drizzle's column types, bigint and timestamptz as text. */
+/** What a select from one of our functions takes of its `message`, and of the author, beside `WITH_AUTHOR`. */
+export const MESSAGE_COLUMNS = sql`(message).*, author.username, author.display_name, author.avatar_url,
+  author.created_at as author_created_at`;
+export const WITH_AUTHOR = sql`left join ${users} as author on author.id = (message).author_id`;
+
+/** A message and its author as our own functions return them: without Drizzle's column types, bigint and timestamptz as text. */
 export interface MessageRow extends Record<string, unknown> {
   id: string;
   room_id: string;
@@ -14,6 +22,10 @@ export interface MessageRow extends Record<string, unknown> {
   client_message_id: string | null;
   created_at: string;
   changed_at: string | null;
+  username: string | null;
+  display_name: string | null;
+  avatar_url: string | null;
+  author_created_at: string | null;
 }
 
 export function messageOf(row: MessageRow): Message {
@@ -24,11 +36,29 @@ export function messageOf(row: MessageRow): Message {
     rev: Number(row.rev),
     type: row.type,
     authorId: row.author_id,
+    author: authorOf(row),
     subjectId: row.subject_id,
     text: row.text,
     revision: row.revision,
     clientMessageId: row.client_message_id,
     createdAt: new Date(row.created_at),
     changedAt: row.changed_at === null ? null : new Date(row.changed_at),
+  };
+}
+
+function authorOf(row: MessageRow): User | undefined {
+  if (
+    row.author_id === null ||
+    row.username === null ||
+    row.display_name === null ||
+    row.author_created_at === null
+  )
+    return undefined;
+  return {
+    id: row.author_id,
+    username: row.username,
+    displayName: row.display_name,
+    avatarUrl: row.avatar_url,
+    createdAt: new Date(row.author_created_at),
   };
 }

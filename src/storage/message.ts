@@ -2,7 +2,7 @@ import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 
 import type { MessageDraft } from '../domain/message.js';
 import type { MessageStore, SendOutcome } from '../domain/ports.js';
 import { EPOCH, isMoved } from './epoch.js';
-import { type MessageRow, messageOf } from './message-row.js';
+import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
 import { members, messages, meta, rooms } from './tables.js';
@@ -83,8 +83,11 @@ export function createMessageStore(pool: Pool): MessageStore {
   return createStore<MessageStore>(pool, REPETITION, (db) => ({
     async send(roomId, drafts) {
       const rows = await db.execute<SendRow>(
-        sql`select outcome, epoch, last_seq, last_rev, (message).*
-          from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)`,
+        sql`select outcome, epoch, last_seq, last_rev, ${MESSAGE_COLUMNS}
+          from send_messages(${roomId}::uuid, ${JSON.stringify(drafts.map(draftRow))}::jsonb)
+            with ordinality as sent(outcome, epoch, last_seq, last_rev, message, place)
+          ${WITH_AUTHOR}
+          order by place`,
       );
       const outcomes = rows.map(sendOutcome);
       const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
@@ -103,8 +106,9 @@ export function createMessageStore(pool: Pool): MessageStore {
 
     async edit({ roomId, messageId, editorId, text }) {
       const [row] = await db.execute<EditRow>(
-        sql`select outcome, epoch, last_seq, (message).*
-          from edit_message(${roomId}::uuid, ${messageId}::uuid, ${editorId}::uuid, ${text})`,
+        sql`select outcome, epoch, last_seq, ${MESSAGE_COLUMNS}
+          from edit_message(${roomId}::uuid, ${messageId}::uuid, ${editorId}::uuid, ${text})
+          ${WITH_AUTHOR}`,
       );
       if (row?.outcome !== 'edited') return { kind: row?.outcome ?? 'not-found' };
       const message = messageOf(row);

@@ -4,7 +4,7 @@ import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { RoomStore } from '../domain/ports.js';
 import type { Room } from '../domain/room.js';
-import { type MessageRow, messageOf } from './message-row.js';
+import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
 import { members, rooms } from './tables.js';
@@ -119,8 +119,9 @@ export function createRoomStore(pool: Pool): RoomStore {
 
     async join({ roomId, userId, messageId }) {
       const [row] = await db.execute<JoinRow>(
-        sql`select outcome, epoch, (message).*
-          from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)`,
+        sql`select outcome, epoch, ${MESSAGE_COLUMNS}
+          from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)
+          ${WITH_AUTHOR}`,
       );
       if (!row || row.outcome === 'not-found') return null;
       const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
@@ -130,8 +131,9 @@ export function createRoomStore(pool: Pool): RoomStore {
 
     async removeMember({ roomId, userId, actorId, messageId }) {
       const [row] = await db.execute<WriteRow>(
-        sql`select epoch, (message).*
-          from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)`,
+        sql`select epoch, ${MESSAGE_COLUMNS}
+          from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)
+          ${WITH_AUTHOR}`,
       );
       return row ? changeOf(row) : null;
     },

@@ -26,6 +26,13 @@ afterEach(async () => {
 });
 
 function change(roomId: string, seq = 1): RoomChanged {
+  const author = {
+    id: randomUUID(),
+    username: 'zoë',
+    displayName: 'Zoë 👋',
+    avatarUrl: null,
+    createdAt: new Date('2026-11-24T01:49:00.123Z'),
+  };
   return {
     roomId,
     epoch: '0123456789abcdef',
@@ -37,7 +44,8 @@ function change(roomId: string, seq = 1): RoomChanged {
         seq,
         rev: seq,
         type: 'TEXT',
-        authorId: randomUUID(),
+        authorId: author.id,
+        author,
         subjectId: null,
         text: 'Grüße, 世界 👋',
         revision: 1,

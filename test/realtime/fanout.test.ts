@@ -4,6 +4,7 @@ import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ForbiddenError } from '../../src/domain/errors.js';
 import { schema } from '../../src/graphql/schema.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
+import * as userStorage from '../../src/storage/user.js';
 import {
   createRoom,
   joinRoom,
@@ -26,8 +27,19 @@ let parley: TestParley;
 let alice: Person;
 let bob: Person;
 let roomId: string;
+/** How often users were looked up by their ids. */
+let userReads = 0;
 
 beforeAll(async () => {
+  const { createUserStore } = userStorage;
+  vi.spyOn(userStorage, 'createUserStore').mockImplementation((pool) => {
+    const store = createUserStore(pool);
+    const findByIds: typeof store.findByIds = (ids) => {
+      userReads += 1;
+      return store.findByIds(ids);
+    };
+    return { ...store, findByIds };
+  });
   parley = await startParley();
   [alice, bob] = [await signUp(parley.url), await signUp(parley.url)];
   roomId = await createRoom(alice, 'Ein Raum für „Ümläute“ 👋');
@@ -179,6 +191,18 @@ test('one event is executed once for all who are told it alike, and once for eac
     shared.mockRestore();
     for (const socket of sockets) socket.destroy();
   }
+});
+
+test('neither sending nor telling reads the author once more', async () => {
+  const sockets = await atHead(MESSAGE_ADDED, [alice, bob]);
+  const { length } = told(sockets[0] as RawSocket);
+  userReads = 0;
+  for (let count = 0; count < 10; count++) await send(alice, roomId, 'with its author');
+  await Promise.all(sockets.map((socket) => until(socket, length + 10)));
+  expect(userReads).toBe(0);
+  // What is read later has its authors read once for all of them.
+  await page(alice, roomId, { last: 10 });
+  expect(userReads).toBe(1);
 });
 
 /** Sends without asking for anything of the message. */

@@ -277,10 +277,35 @@ test('what a send returns is what every reader gets', async () => {
   const { outcomes, change } = await store.send(roomId, [draft('zu\u0308rich 🎉 "\\ \'', 'kéy')]);
   const sent = outcomes.flatMap((outcome) => ('message' in outcome ? [outcome.message] : []));
   expect(sent[0]?.text).toBe('zu\u0308rich 🎉 "\\ \'');
-  expect((await read(roomId, 'start', 10)).messages).toEqual(sent);
-  expect((await store.readSince(roomId, 0, 10))?.messages).toEqual(sent);
-  expect(await store.findByIds([sent[0]?.id ?? ''], people[0] ?? '')).toEqual(sent);
   expect(change?.messages).toEqual(sent);
+  // Who reads them later reads their authors apart.
+  const rows = sent.map(({ author: _, ...message }) => message);
+  expect((await read(roomId, 'start', 10)).messages).toEqual(rows);
+  expect((await store.readSince(roomId, 0, 10))?.messages).toEqual(rows);
+  expect(await store.findByIds([sent[0]?.id ?? ''], people[0] ?? '')).toEqual(rows);
+});
+
+test('what is written brings its author along, as they stand then', async () => {
+  const roomId = await createRoom();
+  const [author = ''] = people;
+  const authorOf = async () => {
+    const { outcomes, change } = await store.send(roomId, [draft('a')]);
+    const [outcome] = outcomes;
+    const sent = outcome && 'message' in outcome ? outcome.message : undefined;
+    expect(change?.messages[0]?.author).toEqual(sent?.author);
+    return sent?.author;
+  };
+  const [row] = await sql`select username, avatar_url, created_at from users where id = ${author}`;
+  expect(await authorOf()).toEqual({
+    id: author,
+    username: row?.username,
+    displayName: 'person-0',
+    avatarUrl: row?.avatar_url,
+    createdAt: row?.created_at,
+  });
+  await sql`update users set display_name = 'Renamed' where id = ${author}`;
+  expect(await authorOf()).toMatchObject({ id: author, displayName: 'Renamed' });
+  await sql`update users set display_name = 'person-0' where id = ${author}`;
 });
 
 test('createdAt never goes back, though the clock does', async () => {
