@@ -12,16 +12,12 @@ import {
   speedOf,
 } from './figures.js';
 import type { Window } from './load/windows.js';
-import { FLOOD, type LoadKind, RATE, type Results, type Scene } from './scenes.js';
+import { GROWING, type LoadKind, MANY_ROOMS, type Part, room, type Shape } from './parts.js';
+import { FLOOD, RATE, type Results } from './scenes.js';
 import { type Contestant, FLOOR, PARLEY, YOGA } from './servers.js';
 import { FEW, IDLE, type Idle, MANY, type Replays, SENDERS } from './single.js';
 import { median } from './statistics.js';
 import { figure, type Row } from './table.js';
-
-type Shape = Pick<Scene, 'rooms' | 'readersPerRoom'>;
-
-const room = (readersPerRoom: number): Shape => ({ rooms: 1, readersPerRoom });
-const MANY_ROOMS: Shape = { rooms: 100, readersPerRoom: 10 };
 
 /** Of what was measured, whatever of it there is. */
 export interface Measured {
@@ -35,15 +31,27 @@ export interface Measured {
   readonly replays: readonly Replays[];
 }
 
-/** The table of the bench: the same rows in each run. */
-export function rowsOf({ results, idle, sends, replays }: Measured): readonly Row[] {
+/** The rows of the bench's table that belong to these parts. */
+export function rowsOf(measured: Measured, parts: ReadonlySet<Part>): readonly Row[] {
+  return allRows(measured).filter(({ part }) => parts.has(part));
+}
+
+function allRows({ results, idle, sends, replays }: Measured): readonly Row[] {
   const shown = (name: string, windows: readonly Window[]) =>
     `${name} ${windows.length === 0 ? '–' : figure(cpuOf(windows))} µs`;
 
-  function againstFloor(workload: string, shape: Shape, kind: LoadKind, must: number, aim: number): Row {
+  function againstFloor(
+    part: Part,
+    workload: string,
+    shape: Shape,
+    kind: LoadKind,
+    must: number,
+    aim: number,
+  ): Row {
     const [ours, floors] = [results.of(shape, kind, PARLEY), results.of(shape, kind, FLOOR)];
     const speed = kind === 'saturated' ? `; ${speedOf('Parley', ours)}, ${speedOf('floor', floors)}` : '';
     return {
+      part,
       workload,
       value: ratio(ours, floors, cpuOf),
       unit: 'x',
@@ -56,14 +64,50 @@ export function rowsOf({ results, idle, sends, replays }: Measured): readonly Ro
   }
 
   return [
-    againstFloor('one room of 1,000, 10k deliveries/s: CPU against the floor', room(1000), 'rate', 1.15, 1),
-    againstFloor('one room of 2,000, 10k deliveries/s: CPU against the floor', room(2000), 'rate', 1.15, 1),
-    againstFloor('one room of 100, 10k deliveries/s: CPU against the floor', room(100), 'rate', 1.3, 1.15),
-    againstFloor('one room of 1,000, saturated: CPU against the floor', room(1000), 'saturated', 0.5, 0.3),
+    againstFloor(
+      'rate-1000',
+      'one room of 1,000, 10k deliveries/s: CPU against the floor',
+      room(1000),
+      'rate',
+      1.15,
+      1,
+    ),
+    againstFloor(
+      'rate-2000',
+      'one room of 2,000, 10k deliveries/s: CPU against the floor',
+      room(2000),
+      'rate',
+      1.15,
+      1,
+    ),
+    againstFloor(
+      'rate-100',
+      'one room of 100, 10k deliveries/s: CPU against the floor',
+      room(100),
+      'rate',
+      1.3,
+      1.15,
+    ),
+    againstFloor(
+      'saturated',
+      'one room of 1,000, saturated: CPU against the floor',
+      room(1000),
+      'saturated',
+      0.5,
+      0.3,
+    ),
     floodRow(results.of(room(1000), 'flood', PARLEY)),
-    againstFloor('100 rooms of 10, saturated: CPU against the floor', MANY_ROOMS, 'saturated', 1.4, 1.15),
+    againstFloor(
+      'rooms',
+      '100 rooms of 10, saturated: CPU against the floor',
+      MANY_ROOMS,
+      'saturated',
+      1.4,
+      1.15,
+    ),
     ...yogaRows(results),
     {
+      part: 'idle',
       workload: `an idle subscription, of ${IDLE.toLocaleString('en')}`,
       value: idle.length === 0 ? null : median(idle.map(({ bytesEach }) => bytesEach)) / 1024,
       unit: 'KB',
@@ -72,9 +116,15 @@ export function rowsOf({ results, idle, sends, replays }: Measured): readonly Ro
       aim: 9,
       note: '(RSS with them - RSS warm without) / their number, after GC; KB of 1,024 bytes',
     },
-    sendRow('sendMessage over WebSocket, one room', sends.websocket, 120, 70),
-    sendRow('sendMessage over HTTP, one room', sends.http, 170, 100),
-    sendRow(`sendMessage over WebSocket, ${SENDERS} rooms`, sends.websocketManyRooms, null, null),
+    sendRow('sends-websocket', 'sendMessage over WebSocket, one room', sends.websocket, 120, 70),
+    sendRow('sends-http', 'sendMessage over HTTP, one room', sends.http, 170, 100),
+    sendRow(
+      'sends-rooms',
+      `sendMessage over WebSocket, ${SENDERS} rooms`,
+      sends.websocketManyRooms,
+      null,
+      null,
+    ),
     growthRow(results),
     ...replayRows(replays),
   ];
@@ -100,6 +150,7 @@ function floodRow(windows: readonly Window[]): Row {
       : '';
   const fault = faultOf(windows);
   return {
+    part: 'flood',
     workload: `flood: ${FLOOD} messages/s into 1,000 subscribers, p99 from sending to arrival`,
     value: quantileOf(windows, 'p99'),
     unit: 'ms',
@@ -119,6 +170,7 @@ function yogaRows(results: Results): readonly Row[] {
   const atRate = [of('rate', PARLEY), of('rate', YOGA)] as const;
   return [
     {
+      part: 'yoga',
       workload: 'one room of 1,000, 10k deliveries/s: less CPU than the ordinary Yoga pipeline',
       value: ratio(atRate[1], atRate[0], cpuOf),
       unit: 'x',
@@ -129,6 +181,7 @@ function yogaRows(results: Results): readonly Row[] {
       ...rateFault([...atRate[0], ...atRate[1]]),
     },
     {
+      part: 'yoga',
       workload: `one room of 1,000, saturated: ${comparable ? 'deliveries/s' : 'less CPU'} against the ordinary Yoga pipeline`,
       value: comparable ? ratio(ours, yogas, perSecond) : ratio(yogas, ours, cpuOf),
       unit: 'x',
@@ -143,8 +196,15 @@ function yogaRows(results: Results): readonly Row[] {
   ];
 }
 
-function sendRow(workload: string, windows: readonly Window[], must: number | null, aim: number | null): Row {
+function sendRow(
+  part: Part,
+  workload: string,
+  windows: readonly Window[],
+  must: number | null,
+  aim: number | null,
+): Row {
   return {
+    part,
     workload: `${workload}, ${SENDERS} connections, stored and published`,
     value: windows.length === 0 ? null : cpuOf(windows),
     unit: 'µs',
@@ -157,27 +217,25 @@ function sendRow(workload: string, windows: readonly Window[], must: number | nu
 }
 
 function growthRow(results: Results): Row {
-  const sizes = [100, 1000, 2000, 5000];
-  const cpus = sizes.map((size) => {
+  const cpus = GROWING.map((size) => {
     const windows = results.of(room(size), 'rate', PARLEY);
     return windows.length === 0 ? Number.NaN : cpuOf(windows);
   });
   const [smallest = Number.NaN, ...larger] = cpus;
   const growth = Math.max(...larger) / smallest;
   return {
+    part: 'growth',
     workload: 'growth of CPU per delivery from 100 subscribers to up to 5,000, 10k deliveries/s',
     value: Number.isNaN(growth) ? null : growth,
     unit: 'x',
     better: 'less',
     must: 1.5,
     aim: null,
-    note: sizes
-      .map(
-        (size, index) =>
-          `${size.toLocaleString('en')}: ${Number.isNaN(cpus[index]) ? '–' : figure(cpus[index] ?? 0)} µs`,
-      )
-      .join(', '),
-    ...rateFault(sizes.flatMap((size) => results.of(room(size), 'rate', PARLEY))),
+    note: GROWING.map(
+      (size, index) =>
+        `${size.toLocaleString('en')}: ${Number.isNaN(cpus[index]) ? '–' : figure(cpus[index] ?? 0)} µs`,
+    ).join(', '),
+    ...rateFault(GROWING.flatMap((size) => results.of(room(size), 'rate', PARLEY))),
   };
 }
 
@@ -188,7 +246,7 @@ function replayRows(replays: readonly Replays[]): readonly Row[] {
   const middle = (of: (replays: Replays) => number) =>
     replays.length === 0 ? null : median(replays.map(of));
   const faults = replays.flatMap(({ few, many }) => [...few.faults, ...many.faults]);
-  const common = { better: 'less', aim: null, ...faultIn(faults) } as const;
+  const common = { part: 'replay', better: 'less', aim: null, ...faultIn(faults) } as const;
   const from = `from ${FEW.toLocaleString('en')} to ${MANY.toLocaleString('en')} messages`;
   return [
     {

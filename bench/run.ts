@@ -1,15 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { stopAll } from '../test/helpers/stopping.js';
 import { barChart } from './chart.js';
 import { cpuOf } from './figures.js';
+import type { Lab } from './lab.js';
 import type { Window } from './load/windows.js';
 import { describeMachine, findCores, stayOn } from './machine.js';
+import { PARTS, type Part, parseParts, scenesOf } from './parts.js';
 import { installPeers } from './peers.js';
 import { rowsOf } from './rows.js';
 import { FULL, QUICK } from './scale.js';
-import { createResults, type Lab, playScene, scenesWith } from './scenes.js';
+import { createResults, playScene } from './scenes.js';
 import { FLOOR, PARLEY, PEERS, YOGA } from './servers.js';
 import {
   IDLE,
@@ -24,15 +27,18 @@ import { openStage } from './stage.js';
 import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
 
 /**
- * `npm run bench [-- [--quick] [--peers]]`: compares Parley with the floor and the ordinary Yoga pipeline, on Linux. Prints
- * progress on standard error and a Markdown table on standard output, draws docs/performance.svg, and exits with 1 where a
- * "must" falls short. Method: docs/performance.md.
+ * `npm run bench [-- [--quick] [--peers] [--only=<part>[,<part>]] [--profile=<folder>]]`: compares Parley with the floor and
+ * the ordinary Yoga pipeline, on Linux. Prints progress on standard error and a Markdown table on standard output, and exits
+ * with 1 where a "must" falls short; a full run draws docs/performance.svg. Method: docs/performance.md.
  */
 const CHART = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
-const KNOWN = ['--quick', '--peers'];
 
-const flags = process.argv.slice(2);
-const unknown = flags.filter((flag) => !KNOWN.includes(flag));
+interface Options {
+  readonly quick: boolean;
+  readonly withPeers: boolean;
+  readonly parts: ReadonlySet<Part>;
+  readonly profileFolder: string | null;
+}
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
@@ -40,13 +46,38 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     void stopAll().finally(() => process.exit(130));
   });
 
+const flags = process.argv.slice(2);
+const options = readOptions();
 if (process.platform !== 'linux') fail('The bench reads /proc, so it runs on Linux only.');
-else if (unknown.length > 0) fail(`There is no ${unknown.join(', ')}. There are: ${KNOWN.join(', ')}.`);
 else if (openFilesLimit() < IDLE * 1.2)
   fail(`The bench opens ${IDLE} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
-else await run(flags.includes('--quick'), flags.includes('--peers'));
+else if (options) await run(options);
 
-async function run(quick: boolean, withPeers: boolean): Promise<void> {
+/** Null where they make no sense, which is then said. */
+function readOptions(): Options | null {
+  try {
+    const { values } = parseArgs({
+      args: flags,
+      options: {
+        quick: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        profile: { type: 'string' },
+      },
+    });
+    return {
+      quick: values.quick,
+      withPeers: values.peers,
+      parts: values.only === undefined ? new Set(PARTS) : parseParts(values.only),
+      profileFolder: values.profile ?? null,
+    };
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
+async function run({ quick, withPeers, parts, profileFolder }: Options): Promise<void> {
   const scale = quick ? QUICK : FULL;
   const peers = withPeers ? PEERS : [];
   if (withPeers) installPeers();
@@ -57,7 +88,7 @@ async function run(quick: boolean, withPeers: boolean): Promise<void> {
   const start = performance.now();
   const say = (line: string): void =>
     console.error(`${((performance.now() - start) / 1000).toFixed(0)} s  ${line}`);
-  const scenes = scenesWith(peers);
+  const scenes = scenesOf(parts, peers);
   const results = createResults();
   const sends = {
     websocket: [] as Window[],
@@ -78,8 +109,8 @@ async function run(quick: boolean, withPeers: boolean): Promise<void> {
   };
 
   try {
-    const stage = await openStage(Math.max(...scenes.map(({ rooms }) => rooms)));
-    const lab: Lab = { stage, cores, scale, say };
+    const stage = await openStage(Math.max(SENDERS, ...scenes.map(({ rooms }) => rooms)));
+    const lab: Lab = { stage, cores, scale, profileFolder, say };
     for (let round = 1; round <= scale.rounds; round++) {
       say(`round ${round} of ${scale.rounds}`);
       for (const scene of scenes)
@@ -87,24 +118,33 @@ async function run(quick: boolean, withPeers: boolean): Promise<void> {
           await attempt(`${scene.rooms} x ${scene.readersPerRoom}, ${contestant.name}`, () =>
             playScene(lab, scene, contestant, results),
           );
-      await attempt('sends', async () => {
-        sends.websocket.push(await measureSends(lab, 'websocket', 1));
-        sends.http.push(await measureSends(lab, 'http', 1));
-        sends.websocketManyRooms.push(await measureSends(lab, 'websocket', SENDERS));
-      });
+      if (parts.has('sends-websocket'))
+        await attempt('sends over WebSocket', async () => {
+          sends.websocket.push(await measureSends(lab, 'websocket', 1));
+        });
+      if (parts.has('sends-http'))
+        await attempt('sends over HTTP', async () => {
+          sends.http.push(await measureSends(lab, 'http', 1));
+        });
+      if (parts.has('sends-rooms'))
+        await attempt('sends to many rooms', async () => {
+          sends.websocketManyRooms.push(await measureSends(lab, 'websocket', SENDERS));
+        });
     }
-    await attempt('idle', async () => void idle.push(await measureIdle(lab)));
-    await attempt('replay', async () => void replays.push(await measureReplays(lab)));
+    if (parts.has('idle')) await attempt('idle', async () => void idle.push(await measureIdle(lab)));
+    if (parts.has('replay'))
+      await attempt('replay', async () => void replays.push(await measureReplays(lab)));
   } finally {
     await stopAll();
   }
 
-  const rows = rowsOf({ results, idle, sends, replays });
+  const rows = rowsOf({ results, idle, sends, replays }, parts);
   console.log(`${heading}: \`${command}\`\n\n${TABLE_HEAD}`);
   for (const row of rows) console.log(tableRow(row));
   if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
   if (failures.length > 0 || rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
 
+  if (quick || parts.size < PARTS.length) return;
   const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
     const windows = results.of({ rooms: 1, readersPerRoom: 1000 }, 'rate', contestant);
     return windows.length === 0

@@ -1,19 +1,8 @@
+import type { Lab } from './lab.js';
 import { startLoad } from './load/process.js';
 import type { Timing, Window } from './load/windows.js';
-import type { Cores } from './machine.js';
-import type { Scale } from './scale.js';
-import { type Contestant, FLOOR, PARLEY, startServer, YOGA } from './servers.js';
-import type { Stage } from './stage.js';
-
-/** What a crowd is put through. `flood` is a fixed rate that is meant to be hard. */
-export type LoadKind = 'rate' | 'saturated' | 'flood';
-
-/** A shape of crowd, and what each server is put through with it. */
-export interface Scene {
-  readonly rooms: number;
-  readonly readersPerRoom: number;
-  readonly loads: ReadonlyMap<Contestant, readonly LoadKind[]>;
-}
+import type { LoadKind, Scene, Shape } from './parts.js';
+import { type Contestant, startServer } from './servers.js';
 
 /** Deliveries a second, where the rate is fixed. */
 export const RATE = 10_000;
@@ -24,58 +13,24 @@ const OUTSTANDING = 4;
 /** Messages that may be on their way to be stored, where the sender is slow for a moment. */
 const MOST_UNDER_WAY = 400;
 
-/** All that the table's rows on fan-out need. */
-export function scenesWith(peers: readonly Contestant[]): readonly Scene[] {
-  const rate: readonly LoadKind[] = ['rate'];
-  const both: readonly LoadKind[] = ['rate', 'saturated'];
-  const saturated: readonly LoadKind[] = ['saturated'];
-  return [
-    {
-      rooms: 1,
-      readersPerRoom: 1000,
-      loads: new Map([
-        [FLOOR, both],
-        [PARLEY, ['rate', 'saturated', 'flood']],
-        ...[YOGA, ...peers].map((contestant) => [contestant, both] as const),
-      ]),
-    },
-    { rooms: 1, readersPerRoom: 2000, loads: new Map([FLOOR, PARLEY].map((one) => [one, rate])) },
-    { rooms: 1, readersPerRoom: 100, loads: new Map([FLOOR, PARLEY].map((one) => [one, rate])) },
-    { rooms: 100, readersPerRoom: 10, loads: new Map([FLOOR, PARLEY].map((one) => [one, saturated])) },
-    { rooms: 1, readersPerRoom: 5000, loads: new Map([[PARLEY, rate]]) },
-  ];
-}
-
 /** Windows by scene, load and server. */
 export interface Results {
-  add(scene: Scene, kind: LoadKind, contestant: Contestant, window: Window): void;
+  add(shape: Shape, kind: LoadKind, contestant: Contestant, window: Window): void;
   /** Of all rounds; none where it failed in each. */
-  of(
-    shape: Pick<Scene, 'rooms' | 'readersPerRoom'>,
-    kind: LoadKind,
-    contestant: Contestant,
-  ): readonly Window[];
+  of(shape: Shape, kind: LoadKind, contestant: Contestant): readonly Window[];
 }
 
 export function createResults(): Results {
   const windows = new Map<string, Window[]>();
-  const key = (shape: Pick<Scene, 'rooms' | 'readersPerRoom'>, kind: LoadKind, { name }: Contestant) =>
+  const key = (shape: Shape, kind: LoadKind, { name }: Contestant) =>
     `${shape.rooms}x${shape.readersPerRoom} ${kind} ${name}`;
   return {
-    add(scene, kind, contestant, window) {
-      const name = key(scene, kind, contestant);
+    add(shape, kind, contestant, window) {
+      const name = key(shape, kind, contestant);
       windows.set(name, [...(windows.get(name) ?? []), window]);
     },
     of: (shape, kind, contestant) => windows.get(key(shape, kind, contestant)) ?? [],
   };
-}
-
-export interface Lab {
-  readonly stage: Stage;
-  readonly cores: Cores | null;
-  readonly scale: Scale;
-  /** Progress, a line each. */
-  readonly say: (line: string) => void;
 }
 
 /** One server with one crowd, through all of its loads, from its start to its end. */
@@ -87,7 +42,7 @@ export async function playScene(
 ): Promise<void> {
   const { stage, cores, scale } = lab;
   const { rooms, readersPerRoom } = scene;
-  const server = await startServer(contestant, stage, cores);
+  const server = await startServer(contestant, lab);
   const load = startLoad(cores?.load ?? null);
   const timing = (seconds: number): Timing => ({
     pid: server.pid,

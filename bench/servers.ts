@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../test/helpers/free-port.js';
 import { stopInTheEnd } from '../test/helpers/stopping.js';
 import { temporaryFolder } from '../test/helpers/temporary-folder.js';
+import type { Lab } from './lab.js';
 import type { ProtocolName } from './load/protocols.js';
-import { type Cores, spawnPinned } from './machine.js';
-import type { Stage } from './stage.js';
+import { spawnPinned } from './machine.js';
 
 /** A server to be compared. */
 export interface Contestant {
@@ -77,16 +78,19 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_PATIENCE_MS = 20_000;
 const LAST_WORDS = 2000;
 
-/** Starts it alone on its core, and resolves when it is ready. It is stopped by `stopAll`, if not before. */
+/**
+ * Starts it alone on its core, and resolves when it is ready. It is stopped by `stopAll`, if not before; where profiles are
+ * wanted, it then leaves one in a folder of its own.
+ */
 export async function startServer(
-  { script, bridge, readyPath }: Contestant,
-  stage: Stage,
-  cores: Cores | null,
+  { name, script, bridge, readyPath }: Contestant,
+  { stage, cores, profileFolder }: Pick<Lab, 'stage' | 'cores' | 'profileFolder'>,
 ): Promise<Server> {
   const port = await freePort();
   const env = { ...stage.env, PORT: String(port), AUTHOR: JSON.stringify(stage.author) };
-  const server = await run(script, cores?.server ?? null, env);
-  const beside = bridge === undefined ? null : await run(bridge, null, env);
+  const profile = profileFolder === null ? null : nextFolder(profileFolder, name);
+  const server = await run(script, cores?.server ?? null, env, profile);
+  const beside = bridge === undefined ? null : await run(bridge, null, env, null);
   const stop = async (): Promise<void> => {
     stopped();
     await Promise.all([server.stop(), beside?.stop()]);
@@ -103,11 +107,27 @@ export async function startServer(
   return { pid: server.pid, port, collectGarbage: server.collectGarbage, stop };
 }
 
-async function run(script: string, core: number | null, env: Record<string, string>) {
+/** The first of `parent/name-1`, `parent/name-2`, … that is not there yet. */
+function nextFolder(parent: string, name: string): string {
+  for (let number = 1; ; number++) {
+    const folder = resolve(parent, `${name}-${number}`);
+    if (!existsSync(folder)) return folder;
+  }
+}
+
+async function run(script: string, core: number | null, env: Record<string, string>, profile: string | null) {
   if (!existsSync(`${ROOT}${script}`)) throw new Error(`There is no ${script}`);
   const folder = temporaryFolder('bench');
   const { PATH = '', HOME = '' } = process.env;
-  const args = ['--expose-gc', '--import', `${ROOT}bench/servers/collect.mjs`, `${ROOT}${script}`];
+  const profiling = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  if (profile !== null) mkdirSync(profile, { recursive: true });
+  const args = [
+    ...profiling,
+    '--expose-gc',
+    '--import',
+    `${ROOT}bench/servers/preload.mjs`,
+    `${ROOT}${script}`,
+  ];
   const child = spawnPinned(core, args, {
     cwd: folder.path,
     env: { PATH, HOME, ...env },
@@ -140,8 +160,8 @@ async function run(script: string, core: number | null, env: Record<string, stri
         child.kill('SIGUSR2');
       }),
     async stop() {
-      // Nobody is there any more to be told.
-      child.kill('SIGKILL');
+      // Nobody is there any more to be told; a profile is written at an exit only.
+      child.kill(profile === null ? 'SIGKILL' : 'SIGTERM');
       await exit;
       await folder.clear();
     },

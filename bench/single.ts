@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lab } from './lab.js';
 import { startLoad } from './load/process.js';
 import type { Replay } from './load/replay.js';
 import type { SendsOptions } from './load/sends.js';
 import type { Window } from './load/windows.js';
 import { residentBytes } from './measure.js';
-import { describe, type Lab } from './scenes.js';
+import { describe } from './scenes.js';
 import { PARLEY, type Server, startServer } from './servers.js';
 
 /** What is measured of Parley alone: nothing else does the same. */
@@ -15,7 +16,7 @@ async function withParley<Result>(
   lab: Lab,
   use: (server: Server, load: Load) => Promise<Result>,
 ): Promise<Result> {
-  const server = await startServer(PARLEY, lab.stage, lab.cores);
+  const server = await startServer(PARLEY, lab);
   const load = startLoad(lab.cores?.load ?? null);
   try {
     return await use(server, load);

@@ -1,5 +1,9 @@
+import type { Part } from './parts.js';
+
 /** A line of the bench's table: a figure, and what it is held to. */
 export interface Row {
+  /** What it is a row of. */
+  readonly part: Part;
   readonly workload: string;
   /** Null where it could not be measured, which counts as a failure where there is a `must`. */
   readonly value: number | null;

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Lab } from '../../bench/lab.js';
 import type { Window } from '../../bench/load/windows.js';
-import { createResults, type Lab, type LoadKind, playScene } from '../../bench/scenes.js';
+import type { LoadKind } from '../../bench/parts.js';
+import { createResults, playScene } from '../../bench/scenes.js';
 import { FLOOR, PARLEY, YOGA } from '../../bench/servers.js';
 import { measureSends } from '../../bench/single.js';
 import { openStage } from '../../bench/stage.js';
@@ -20,7 +22,7 @@ let lab: Lab;
 beforeAll(async () => {
   if (!onLinux) return;
   const scale = { rounds: 1, shake: 0.1, warm: 0.1, rate: 0.5, saturated: 0.5, sends: 0.5 };
-  lab = { stage: await openStage(2), cores: null, scale, say: () => {} };
+  lab = { stage: await openStage(2), cores: null, scale, profileFolder: null, say: () => {} };
 }, 60_000);
 afterAll(stopAll);
 

@@ -1,12 +1,25 @@
 import { expect, test } from 'vitest';
 import { barChart } from '../../../bench/chart.js';
 import type { Window } from '../../../bench/load/windows.js';
-import { rowsOf } from '../../../bench/rows.js';
-import { createResults, type LoadKind, scenesWith } from '../../../bench/scenes.js';
+import { type LoadKind, PARTS, scenesOf } from '../../../bench/parts.js';
+import { type Measured, rowsOf } from '../../../bench/rows.js';
+import { createResults } from '../../../bench/scenes.js';
 import { FLOOR, PARLEY, YOGA } from '../../../bench/servers.js';
 import { type Row, tableRow, verdictOf } from '../../../bench/table.js';
 
-const row: Row = { workload: 'w', value: 1.1, unit: 'x', better: 'less', must: 1.15, aim: 1, note: 'n' };
+const all = new Set(PARTS);
+const rows = (of: Measured) => rowsOf(of, all);
+
+const row: Row = {
+  part: 'idle',
+  workload: 'w',
+  value: 1.1,
+  unit: 'x',
+  better: 'less',
+  must: 1.15,
+  aim: 1,
+  note: 'n',
+};
 
 test('a row meets its aim, or its must, or falls short', () => {
   expect(verdictOf({ ...row, value: 1 })).toBe('ok');
@@ -40,7 +53,7 @@ function measured(
   faults: string[] = [],
 ) {
   const results = createResults();
-  for (const scene of scenesWith([]))
+  for (const scene of scenesOf(all, []))
     for (const [contestant, kinds] of scene.loads)
       for (const kind of kinds) {
         const each = cpuMicros(kind, contestant.name);
@@ -63,21 +76,21 @@ const cheap = (_kind: LoadKind, name: string) =>
   ({ [PARLEY.name]: 3, [FLOOR.name]: 10, [YOGA.name]: 48 })[name] ?? 0;
 
 test('rows compare the servers by CPU per delivery, and the flood by its latency', () => {
-  const fanOut = rowsOf(measured(cheap)).slice(0, 8);
+  const fanOut = rows(measured(cheap)).slice(0, 8);
   expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 0.3, 16, 16]);
   expect(fanOut.map(verdictOf)).toEqual(Array(8).fill('ok'));
 });
 
 test('where the load was the limit, speed does not count', () => {
-  const [, , , , , , , alone] = rowsOf(measured(cheap, 0.99));
+  const [, , , , , , , alone] = rows(measured(cheap, 0.99));
   expect(alone?.value).toBe(16);
   expect(alone?.workload).toContain('less CPU');
   expect(alone?.note).toContain('speed does not count');
 });
 
 test('every row that lost a message falls short', () => {
-  const rows = rowsOf(measured(cheap, 0.5, ['message 9 came after 7']));
-  expect(rows.slice(0, 8).map(verdictOf)).toEqual(Array(8).fill('FALLS SHORT'));
+  const table = rows(measured(cheap, 0.5, ['message 9 came after 7']));
+  expect(table.slice(0, 8).map(verdictOf)).toEqual(Array(8).fill('FALLS SHORT'));
 });
 
 test('a flood that is not sustained falls short, however fast the rest arrives', () => {
@@ -86,15 +99,15 @@ test('a flood that is not sustained falls short, however fast the rest arrives',
   const [flood] = slow.results.of(scene, 'flood', PARLEY);
   const results = createResults();
   if (flood) results.add(scene, 'flood', PARLEY, { ...flood, count: 1_000_000 });
-  expect(rowsOf({ ...slow, results })[4]).toMatchObject({ value: 12, fault: 'not sustained' });
+  expect(rows({ ...slow, results })[4]).toMatchObject({ value: 12, fault: 'not sustained' });
 });
 
 test('a fixed rate that is not sustained falls short', () => {
   const scene = { rooms: 1, readersPerRoom: 1000, loads: new Map() };
-  const all = measured(cheap);
-  const [window] = all.results.of(scene, 'rate', PARLEY);
-  if (window) all.results.add(scene, 'rate', PARLEY, { ...window, count: 50_000 });
-  expect(rowsOf(all)[0]).toMatchObject({ value: 0.3, fault: 'the rate was not sustained' });
+  const everything = measured(cheap);
+  const [window] = everything.results.of(scene, 'rate', PARLEY);
+  if (window) everything.results.add(scene, 'rate', PARLEY, { ...window, count: 50_000 });
+  expect(rows(everything)[0]).toMatchObject({ value: 0.3, fault: 'the rate was not sustained' });
 });
 
 test('a chart has a bar for each server, the shortest first, and text that is escaped', () => {
