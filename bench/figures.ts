@@ -1,8 +1,13 @@
 import type { Window } from './load/windows.js';
 import { median } from './statistics.js';
 
+/** A window, and the round that it was measured in. */
+export type RoundWindow = Window & { readonly round: number };
+
 /** A core that works this part of the time is busy. */
 export const BUSY = 0.95;
+/** A core that works this part of the time for somebody else is not the server's alone. */
+export const FOREIGN = 0.05;
 
 /** CPU per delivery in µs, in the middle of the rounds. */
 export function cpuOf(windows: readonly Window[]): number {
@@ -13,13 +18,17 @@ export function perSecond(windows: readonly Window[]): number {
   return median(windows.map(({ count, seconds }) => count / seconds));
 }
 
-/** Of the medians of two servers, which took turns. */
+/** In the middle of the rounds that both took part in; null where there is none. */
 export function ratio(
-  ours: readonly Window[],
-  theirs: readonly Window[],
-  of: (windows: readonly Window[]) => number,
+  ours: readonly RoundWindow[],
+  theirs: readonly RoundWindow[],
+  of: (window: Window) => number,
 ): number | null {
-  return ours.length === 0 || theirs.length === 0 ? null : of(ours) / of(theirs);
+  const ratios = ours.flatMap((our) => {
+    const their = theirs.find(({ round }) => round === our.round);
+    return their ? of(our) / of(their) : [];
+  });
+  return ratios.length === 0 ? null : median(ratios);
 }
 
 export function quantileOf(windows: readonly Window[], name: 'p50' | 'p99'): number | null {
@@ -27,10 +36,23 @@ export function quantileOf(windows: readonly Window[], name: 'p50' | 'p99'): num
   return values.length === 0 ? null : median(values);
 }
 
-/** Deliveries/s say what a server can do only where its core was busy and that of the load was not. */
+/** Deliveries/s say what a server can do only where it was busy, had its core alone, and the load's core was not busy. */
 export function isLimitedByServer(windows: readonly Window[]): boolean {
   const loadBusy = loadBusyOf(windows);
-  return loadBusy !== null && loadBusy < BUSY && serverBusyOf(windows) >= BUSY;
+  return (
+    loadBusy !== null && loadBusy < BUSY && serverBusyOf(windows) >= BUSY && foreignOf(windows) <= FOREIGN
+  );
+}
+
+/** The largest part of its core that somebody else took of the server in any window; 0 where nothing is pinned. */
+export function foreignOf(windows: readonly Window[]): number {
+  return Math.max(0, ...windows.map(({ foreignBusy }) => foreignBusy ?? 0));
+}
+
+/** What is to be said where the server did not have its core alone, to stand behind other words; else nothing. */
+export function foreignNote(windows: readonly Window[]): string {
+  const foreign = foreignOf(windows);
+  return foreign > FOREIGN ? `; others took up to ${percent(foreign)} of the server's core` : '';
 }
 
 export function serverBusyOf(windows: readonly Window[]): number {
@@ -47,16 +69,12 @@ export function speedOf(name: string, windows: readonly Window[]): string {
   if (windows.length === 0) return `${name} –`;
   if (isLimitedByServer(windows)) return `${name} ${Math.round(perSecond(windows)).toLocaleString('en')}/s`;
   const loadBusy = loadBusyOf(windows);
-  const loads = loadBusy === null ? 'none for the load' : `load's ${percent(loadBusy)}`;
-  return `${name} speed does not count (server's core ${percent(serverBusyOf(windows))} busy, ${loads})`;
+  const loads = loadBusy === null ? 'none for the load' : `load's core ${percent(loadBusy)}`;
+  return `${name} speed does not count (server ${percent(serverBusyOf(windows))} busy, ${loads})`;
 }
 
 export function percent(part: number): string {
   return `${Math.round(part * 100)}%`;
-}
-
-export function faultOf(windows: readonly Window[]): { readonly fault?: string } {
-  return faultIn(windows.flatMap(({ faults }) => faults));
 }
 
 export function faultIn(faults: readonly string[]): { readonly fault?: string } {

@@ -42,6 +42,7 @@ const NEEDS = {
 
 /** A part of the bench that can be run without the others; each has a row or two. */
 export type Part = keyof typeof NEEDS;
+export type SendsPart = Extract<Part, `sends-${string}`>;
 
 // The keys of a literal are what its type says.
 export const PARTS = Object.keys(NEEDS) as readonly Part[];

@@ -2,20 +2,19 @@ import {
   BUSY,
   cpuOf,
   faultIn,
-  faultOf,
+  foreignNote,
   isLimitedByServer,
   loadBusyOf,
   percent,
-  perSecond,
   quantileOf,
   ratio,
   speedOf,
 } from './figures.js';
 import type { Window } from './load/windows.js';
-import { GROWING, type LoadKind, MANY_ROOMS, type Part, room, type Shape } from './parts.js';
+import { GROWING, type LoadKind, MANY_ROOMS, type Part, room, type SendsPart, type Shape } from './parts.js';
 import { FLOOD, RATE, type Results } from './scenes.js';
 import { type Contestant, FLOOR, PARLEY, YOGA } from './servers.js';
-import { FEW, IDLE, type Idle, MANY, type Replays, SENDERS } from './single.js';
+import { type Idle, type Replays, SENDERS } from './single.js';
 import { median } from './statistics.js';
 import { figure, type Row } from './table.js';
 
@@ -23,11 +22,7 @@ import { figure, type Row } from './table.js';
 export interface Measured {
   readonly results: Results;
   readonly idle: readonly Idle[];
-  readonly sends: {
-    readonly websocket: readonly Window[];
-    readonly http: readonly Window[];
-    readonly websocketManyRooms: readonly Window[];
-  };
+  readonly sends: Readonly<Record<SendsPart, readonly Window[]>>;
   readonly replays: readonly Replays[];
 }
 
@@ -50,78 +45,37 @@ function allRows({ results, idle, sends, replays }: Measured): readonly Row[] {
   ): Row {
     const [ours, floors] = [results.of(shape, kind, PARLEY), results.of(shape, kind, FLOOR)];
     const speed = kind === 'saturated' ? `; ${speedOf('Parley', ours)}, ${speedOf('floor', floors)}` : '';
+    const both = [...ours, ...floors];
+    const faults = results.faultsOf(shape, kind, [PARLEY, FLOOR]);
     return {
       part,
-      workload,
-      value: ratio(ours, floors, cpuOf),
+      workload: `${workload}: CPU against the floor`,
+      value: ratio(ours, floors, ({ cpuMicros }) => cpuMicros),
       unit: 'x',
       better: 'less',
       must,
       aim,
-      note: `CPU per delivery: ${shown('Parley', ours)}, ${shown('floor', floors)}${speed}`,
-      ...(kind === 'rate' ? rateFault : faultOf)([...ours, ...floors]),
+      note: `CPU per delivery: ${shown('Parley', ours)}, ${shown('floor', floors)}${speed}${foreignNote(both)}`,
+      ...(kind === 'rate' ? rateFault(both, faults) : faultIn(faults)),
     };
   }
 
+  const [senders, stored] = [`${SENDERS} connections`, 'stored and published'];
   return [
-    againstFloor(
-      'rate-1000',
-      'one room of 1,000, 10k deliveries/s: CPU against the floor',
-      room(1000),
-      'rate',
-      1.15,
-      1,
-    ),
-    againstFloor(
-      'rate-2000',
-      'one room of 2,000, 10k deliveries/s: CPU against the floor',
-      room(2000),
-      'rate',
-      1.15,
-      1,
-    ),
-    againstFloor(
-      'rate-100',
-      'one room of 100, 10k deliveries/s: CPU against the floor',
-      room(100),
-      'rate',
-      1.3,
-      1.15,
-    ),
-    againstFloor(
-      'saturated',
-      'one room of 1,000, saturated: CPU against the floor',
-      room(1000),
-      'saturated',
-      0.5,
-      0.3,
-    ),
-    floodRow(results.of(room(1000), 'flood', PARLEY)),
-    againstFloor(
-      'rooms',
-      '100 rooms of 10, saturated: CPU against the floor',
-      MANY_ROOMS,
-      'saturated',
-      1.4,
-      1.15,
-    ),
+    againstFloor('rate-1000', 'one room of 1,000, 10k deliveries/s', room(1000), 'rate', 1.15, 1),
+    againstFloor('rate-2000', 'one room of 2,000, 10k deliveries/s', room(2000), 'rate', 1.15, 1),
+    againstFloor('rate-100', 'one room of 100, 10k deliveries/s', room(100), 'rate', 1.3, 1.15),
+    againstFloor('saturated', 'one room of 1,000, saturated', room(1000), 'saturated', 0.5, 0.3),
+    floodRow(results),
+    againstFloor('rooms', '100 rooms of 10, saturated', MANY_ROOMS, 'saturated', 1.4, 1.15),
     ...yogaRows(results),
-    {
-      part: 'idle',
-      workload: `an idle subscription, of ${IDLE.toLocaleString('en')}`,
-      value: idle.length === 0 ? null : median(idle.map(({ bytesEach }) => bytesEach)) / 1024,
-      unit: 'KB',
-      better: 'less',
-      must: 13,
-      aim: 9,
-      note: '(RSS with them - RSS warm without) / their number, after GC; KB of 1,024 bytes',
-    },
-    sendRow('sends-websocket', 'sendMessage over WebSocket, one room', sends.websocket, 120, 70),
-    sendRow('sends-http', 'sendMessage over HTTP, one room', sends.http, 170, 100),
+    idleRow(idle),
+    sendRow('sends-websocket', `sendMessage over WebSocket, one room, ${senders}, ${stored}`, sends, 120, 70),
+    sendRow('sends-http', `sendMessage over HTTP, one room, ${senders}, ${stored}`, sends, 170, 100),
     sendRow(
       'sends-rooms',
-      `sendMessage over WebSocket, ${SENDERS} rooms`,
-      sends.websocketManyRooms,
+      `sendMessage over WebSocket, ${SENDERS} rooms, ${senders}, ${stored}`,
+      sends,
       null,
       null,
     ),
@@ -133,13 +87,13 @@ function allRows({ results, idle, sends, replays }: Measured): readonly Row[] {
 /** In a room of 5,000 there are two messages a second: so much lies at a window's edges. */
 const SUSTAINED = 0.85;
 
-function rateFault(windows: readonly Window[]): { readonly fault?: string } {
-  const fault = faultOf(windows);
+function rateFault(windows: readonly Window[], faults: readonly string[]): { readonly fault?: string } {
   const isSustained = windows.every(({ count, seconds }) => count / seconds >= SUSTAINED * RATE);
-  return isSustained || fault.fault !== undefined ? fault : { fault: 'the rate was not sustained' };
+  return faultIn(isSustained ? faults : [...faults, 'the rate was not sustained']);
 }
 
-function floodRow(windows: readonly Window[]): Row {
+function floodRow(results: Results): Row {
+  const windows = results.of(room(1000), 'flood', PARLEY);
   const rates = windows.map(({ count, seconds }) => count / seconds);
   const wanted = FLOOD * 1000;
   const isSustained = windows.length > 0 && median(rates) >= 0.98 * wanted;
@@ -148,7 +102,7 @@ function floodRow(windows: readonly Window[]): Row {
     loadBusy !== null && loadBusy >= BUSY
       ? `; the load's core was ${percent(loadBusy)} busy and adds to it`
       : '';
-  const fault = faultOf(windows);
+  const faults = results.faultsOf(room(1000), 'flood', [PARLEY]);
   return {
     part: 'flood',
     workload: `flood: ${FLOOD} messages/s into 1,000 subscribers, p99 from sending to arrival`,
@@ -157,8 +111,8 @@ function floodRow(windows: readonly Window[]): Row {
     better: 'less',
     must: 50,
     aim: 15,
-    note: `${windows.length === 0 ? '–' : Math.round(median(rates)).toLocaleString('en')} deliveries/s, p50 ${quantileOf(windows, 'p50') ?? '–'} ms, ${windows.length === 0 ? '–' : figure(cpuOf(windows))} µs CPU each${limited}`,
-    ...(isSustained || fault.fault !== undefined ? fault : { fault: 'not sustained' }),
+    note: `${windows.length === 0 ? '–' : Math.round(median(rates)).toLocaleString('en')} deliveries/s, p50 ${quantileOf(windows, 'p50') ?? '–'} ms, ${windows.length === 0 ? '–' : figure(cpuOf(windows))} µs CPU each${limited}${foreignNote(windows)}`,
+    ...faultIn(isSustained ? faults : ['not sustained', ...faults]),
   };
 }
 
@@ -167,62 +121,82 @@ function yogaRows(results: Results): readonly Row[] {
   const [ours, yogas] = [of('saturated', PARLEY), of('saturated', YOGA)];
   // Speed counts only where the server was what limited it; else what it takes of its core says what it could do.
   const comparable = [ours, yogas].every(isLimitedByServer);
-  const atRate = [of('rate', PARLEY), of('rate', YOGA)] as const;
+  const [oursAtRate, yogasAtRate] = [of('rate', PARLEY), of('rate', YOGA)];
+  const all = [...ours, ...yogas];
+  const faultsAt = (kind: LoadKind) => results.faultsOf(room(1000), kind, [PARLEY, YOGA]);
   return [
     {
       part: 'yoga',
       workload: 'one room of 1,000, 10k deliveries/s: less CPU than the ordinary Yoga pipeline',
-      value: ratio(atRate[1], atRate[0], cpuOf),
+      value: ratio(yogasAtRate, oursAtRate, ({ cpuMicros }) => cpuMicros),
       unit: 'x',
       better: 'more',
       must: 4,
       aim: null,
-      note: `ordinary pipeline ${atRate[1].length === 0 ? '–' : figure(cpuOf(atRate[1]))} µs`,
-      ...rateFault([...atRate[0], ...atRate[1]]),
+      note: `ordinary pipeline ${yogasAtRate.length === 0 ? '–' : figure(cpuOf(yogasAtRate))} µs${foreignNote([...oursAtRate, ...yogasAtRate])}`,
+      ...rateFault([...oursAtRate, ...yogasAtRate], faultsAt('rate')),
     },
     {
       part: 'yoga',
       workload: `one room of 1,000, saturated: ${comparable ? 'deliveries/s' : 'less CPU'} against the ordinary Yoga pipeline`,
-      value: comparable ? ratio(ours, yogas, perSecond) : ratio(yogas, ours, cpuOf),
+      value: comparable
+        ? ratio(ours, yogas, ({ count, seconds }) => count / seconds)
+        : ratio(yogas, ours, ({ cpuMicros }) => cpuMicros),
       unit: 'x',
       better: 'more',
       must: 8,
       aim: 15,
-      note: comparable
-        ? `${speedOf('Parley', ours)}, ${speedOf('ordinary pipeline', yogas)}`
-        : `CPU per delivery alone: ${speedOf('Parley', ours)}, ${speedOf('ordinary pipeline', yogas)}`,
-      ...faultOf([...ours, ...yogas]),
+      note: `${comparable ? '' : 'CPU per delivery alone: '}${speedOf('Parley', ours)}, ${speedOf('ordinary pipeline', yogas)}${foreignNote(all)}`,
+      ...faultIn(faultsAt('saturated')),
     },
   ];
 }
 
+function idleRow(idle: readonly Idle[]): Row {
+  return {
+    part: 'idle',
+    workload: `an idle subscription${idle[0] ? `, of ${idle[0].subscriptions.toLocaleString('en')}` : ''}`,
+    value: idle.length === 0 ? null : median(idle.map(({ bytesEach }) => bytesEach)) / 1024,
+    unit: 'KB',
+    better: 'less',
+    must: 13,
+    aim: 9,
+    note: '(RSS with them - RSS warm without) / their number, after GC; KB of 1,024 bytes',
+  };
+}
+
 function sendRow(
-  part: Part,
+  part: SendsPart,
   workload: string,
-  windows: readonly Window[],
+  sends: Measured['sends'],
   must: number | null,
   aim: number | null,
 ): Row {
+  const windows = sends[part];
   return {
     part,
-    workload: `${workload}, ${SENDERS} connections, stored and published`,
+    workload,
     value: windows.length === 0 ? null : cpuOf(windows),
     unit: 'µs',
     better: 'less',
     must,
     aim,
-    note: `CPU per message; ${speedOf('', windows).trim()}`,
-    ...faultOf(windows),
+    note: `CPU per message; ${speedOf('', windows).trim()}${foreignNote(windows)}`,
+    ...faultIn(windows.flatMap(({ faults }) => faults)),
   };
 }
 
 function growthRow(results: Results): Row {
-  const cpus = GROWING.map((size) => {
-    const windows = results.of(room(size), 'rate', PARLEY);
-    return windows.length === 0 ? Number.NaN : cpuOf(windows);
+  const sizes = GROWING.map((readers) => {
+    const windows = results.of(room(readers), 'rate', PARLEY);
+    return { readers, windows, cpu: windows.length === 0 ? Number.NaN : cpuOf(windows) };
   });
-  const [smallest = Number.NaN, ...larger] = cpus;
+  const all = sizes.flatMap(({ windows }) => windows);
+  const [smallest = Number.NaN, ...larger] = sizes.map(({ cpu }) => cpu);
   const growth = Math.max(...larger) / smallest;
+  const shown = sizes.map(
+    ({ readers, cpu }) => `${readers.toLocaleString('en')}: ${Number.isNaN(cpu) ? '–' : figure(cpu)} µs`,
+  );
   return {
     part: 'growth',
     workload: 'growth of CPU per delivery from 100 subscribers to up to 5,000, 10k deliveries/s',
@@ -231,11 +205,11 @@ function growthRow(results: Results): Row {
     better: 'less',
     must: 1.5,
     aim: null,
-    note: GROWING.map(
-      (size, index) =>
-        `${size.toLocaleString('en')}: ${Number.isNaN(cpus[index]) ? '–' : figure(cpus[index] ?? 0)} µs`,
-    ).join(', '),
-    ...rateFault(GROWING.flatMap((size) => results.of(room(size), 'rate', PARLEY))),
+    note: `${shown.join(', ')}${foreignNote(all)}`,
+    ...rateFault(
+      all,
+      GROWING.flatMap((readers) => results.faultsOf(room(readers), 'rate', [PARLEY])),
+    ),
   };
 }
 
@@ -247,7 +221,10 @@ function replayRows(replays: readonly Replays[]): readonly Row[] {
     replays.length === 0 ? null : median(replays.map(of));
   const faults = replays.flatMap(({ few, many }) => [...few.faults, ...many.faults]);
   const common = { part: 'replay', better: 'less', aim: null, ...faultIn(faults) } as const;
-  const from = `from ${FEW.toLocaleString('en')} to ${MANY.toLocaleString('en')} messages`;
+  const [first] = replays;
+  const from = first
+    ? `from ${first.few.count.toLocaleString('en')} to ${first.many.count.toLocaleString('en')} messages`
+    : 'from a short history to a long one';
   return [
     {
       ...common,

@@ -8,20 +8,20 @@ import { cpuOf } from './figures.js';
 import type { Lab } from './lab.js';
 import type { Window } from './load/windows.js';
 import { describeMachine, findCores, stayOn } from './machine.js';
-import { PARTS, type Part, parseParts, scenesOf } from './parts.js';
+import { PARTS, type Part, parseParts, type SendsPart, scenesOf } from './parts.js';
 import { installPeers } from './peers.js';
 import { rowsOf } from './rows.js';
-import { FULL, QUICK } from './scale.js';
+import { estimateSeconds, FULL, orderIn, QUICK } from './scale.js';
 import { createResults, playScene } from './scenes.js';
 import { FLOOR, PARLEY, PEERS, YOGA } from './servers.js';
 import {
-  IDLE,
   type Idle,
   measureIdle,
   measureReplays,
   measureSends,
   type Replays,
   SENDERS,
+  SENDS_PARTS,
 } from './single.js';
 import { openStage } from './stage.js';
 import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
@@ -32,6 +32,9 @@ import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
  * with 1 where a "must" falls short; a full run draws docs/performance.svg. Method: docs/performance.md.
  */
 const CHART = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
+
+/** Of the full run: idle subscriptions, or a room. */
+const MOST_SOCKETS = 5000;
 
 interface Options {
   readonly quick: boolean;
@@ -49,8 +52,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const flags = process.argv.slice(2);
 const options = readOptions();
 if (process.platform !== 'linux') fail('The bench reads /proc, so it runs on Linux only.');
-else if (openFilesLimit() < IDLE * 1.2)
-  fail(`The bench opens ${IDLE} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
+else if (openFilesLimit() < MOST_SOCKETS * 1.2)
+  fail(`The bench opens ${MOST_SOCKETS} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
 else if (options) await run(options);
 
 /** Null where they make no sense, which is then said. */
@@ -90,11 +93,7 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
     console.error(`${((performance.now() - start) / 1000).toFixed(0)} s  ${line}`);
   const scenes = scenesOf(parts, peers);
   const results = createResults();
-  const sends = {
-    websocket: [] as Window[],
-    http: [] as Window[],
-    websocketManyRooms: [] as Window[],
-  };
+  const sends: Record<SendsPart, Window[]> = { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] };
   const idle: Idle[] = [];
   const replays: Replays[] = [];
 
@@ -108,28 +107,21 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
     });
   };
 
+  const minutes = estimateSeconds(scenes, parts, scale) / 60;
+  say(`this takes some ${minutes.toFixed(0)} minutes`);
   try {
     const stage = await openStage(Math.max(SENDERS, ...scenes.map(({ rooms }) => rooms)));
     const lab: Lab = { stage, cores, scale, profileFolder, say };
     for (let round = 1; round <= scale.rounds; round++) {
       say(`round ${round} of ${scale.rounds}`);
       for (const scene of scenes)
-        for (const contestant of scene.loads.keys())
+        for (const contestant of orderIn(round, scene))
           await attempt(`${scene.rooms} x ${scene.readersPerRoom}, ${contestant.name}`, () =>
-            playScene(lab, scene, contestant, results),
+            playScene(lab, scene, contestant, round, results),
           );
-      if (parts.has('sends-websocket'))
-        await attempt('sends over WebSocket', async () => {
-          sends.websocket.push(await measureSends(lab, 'websocket', 1));
-        });
-      if (parts.has('sends-http'))
-        await attempt('sends over HTTP', async () => {
-          sends.http.push(await measureSends(lab, 'http', 1));
-        });
-      if (parts.has('sends-rooms'))
-        await attempt('sends to many rooms', async () => {
-          sends.websocketManyRooms.push(await measureSends(lab, 'websocket', SENDERS));
-        });
+      for (const part of SENDS_PARTS)
+        if (parts.has(part))
+          await attempt(part, async () => void sends[part].push(await measureSends(lab, part)));
     }
     if (parts.has('idle')) await attempt('idle', async () => void idle.push(await measureIdle(lab)));
     if (parts.has('replay'))

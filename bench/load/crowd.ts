@@ -25,15 +25,19 @@ export interface CrowdOptions {
 export interface Crowd {
   /** Since the crowd stands. */
   readonly deliveries: number;
-  readonly faults: readonly string[];
+  /** What went wrong since it was last asked. */
+  takeFaults(): readonly string[];
   /** From sending to arrival, in ms, of each delivery. */
   readonly latency: ReturnType<typeof createHistogram>;
   /** Sends to the so-many-th room. */
   send(room: number): void;
   /** Is called whenever all have got a message of the so-many-th room. */
   onEverywhere: (room: number) => void;
-  /** Resolves when everybody has got everything; what has not come after the patience is a fault. */
-  settle(patienceMs: number): Promise<void>;
+  /**
+   * Resolves with true when everybody has got everything; with false when the patience is over, and what has not come is a
+   * fault: late where the server still delivers, else lost.
+   */
+  settle(patienceMs: number): Promise<boolean>;
   close(): void;
 }
 
@@ -54,6 +58,8 @@ const MOST_FAULTS = 10;
 const STAND_MS = 60_000;
 const PROBE_MS = 1000;
 const POLL_MS = 5;
+/** A server that has delivered nothing for so long, delivers no more. */
+const SILENCE_MS = 3000;
 
 /**
  * Opens all subscriptions, and resolves when each has proved that it stands: the protocol has no answer to a Subscribe, so
@@ -125,7 +131,7 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     get deliveries() {
       return deliveries;
     },
-    faults,
+    takeFaults: () => faults.splice(0),
     latency,
     onEverywhere: () => {},
     send(index) {
@@ -139,14 +145,20 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
       });
     },
     async settle(patienceMs) {
-      const start = performance.now();
+      const end = performance.now() + patienceMs;
+      let before = deliveries;
+      let movedAt = performance.now();
       while (rooms.some((room) => !isSettled(room))) {
-        if (performance.now() - start > patienceMs) {
-          for (const room of rooms) if (!isSettled(room)) onFault(missing(room));
-          return;
+        const now = performance.now();
+        if (deliveries !== before) movedAt = now;
+        before = deliveries;
+        if (now > end) {
+          for (const room of rooms) if (!isSettled(room)) onFault(missing(room, now - movedAt < SILENCE_MS));
+          return false;
         }
         await sleep(POLL_MS);
       }
+      return true;
     },
     close() {
       sender.close();
@@ -195,7 +207,14 @@ function standing(rooms: readonly Room[]): string {
   return `${silent} of ${readers.length} subscribers have got nothing`;
 }
 
-function missing({ readers, sent, stored, seq }: Room): string {
+/** What is wrong with a room that is not settled, whose server still delivers or does no more. */
+export function missing(
+  { readers, sent, stored, seq }: Pick<Room, 'readers' | 'sent' | 'stored' | 'seq'>,
+  isDelivering: boolean,
+): string {
+  if (sent > stored) return `of ${sent} messages only ${stored} were acknowledged`;
   const behind = readers.filter((reader) => reader.seq !== seq).length;
-  return `${behind} of ${readers.length} subscribers did not get message ${seq}, and of ${sent} messages ${stored} were acknowledged`;
+  return isDelivering
+    ? `late, so not sustained: ${behind} of ${readers.length} subscribers still wait for message ${seq}, and are being served`
+    : `lost: ${behind} of ${readers.length} subscribers never got message ${seq}`;
 }

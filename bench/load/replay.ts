@@ -16,6 +16,7 @@ export interface ReplayOptions {
 }
 
 export interface Replay {
+  readonly count: number;
   /** CPU of the server per message, in µs. */
   readonly cpuMicros: number;
   readonly seconds: number;
@@ -73,6 +74,7 @@ export async function replay(options: ReplayOptions): Promise<Replay> {
   }
   line.destroy();
   return {
+    count,
     cpuMicros: ((cpuSeconds(pid) - cpu) * 1e6) / count,
     seconds: (performance.now() - start) / 1000,
     peakBytes,

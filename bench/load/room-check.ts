@@ -85,7 +85,10 @@ export function createRoomCheck({ readers, parse, onEverywhere, onFault }: RoomC
       if (reader.seq !== null && seq !== reader.seq + 1) onFault(`message ${seq} came after ${reader.seq}`);
       const known = messages.get(seq);
       if (known) {
-        if (!isSame(known, reader, bytes, from, to)) onFault(`message ${seq} is not the same for all`);
+        if (!isSame(known, reader, bytes, from, to))
+          onFault(
+            `message ${seq} is not the same for all: ${difference(frameOf(known, reader), bytes.toString('utf8', from, to))}`,
+          );
         return count(reader, known);
       }
       const idAt = bytes.indexOf(reader.id, from);
@@ -134,8 +137,33 @@ function isSame(
   const afterAt = idAt + id.length;
   return (
     afterAt + after.length === to &&
-    before.compare(bytes, from, idAt) === 0 &&
-    id.compare(bytes, idAt, afterAt) === 0 &&
+    standsAt(before, bytes, from) &&
+    standsAt(id, bytes, idAt) &&
     after.compare(bytes, afterAt, to) === 0
   );
+}
+
+/** For a few bytes: leaving JavaScript would cost more than the loop. */
+function standsAt(expected: Buffer, bytes: Buffer, at: number): boolean {
+  for (let index = 0; index < expected.length; index++)
+    if (expected[index] !== bytes[at + index]) return false;
+  return true;
+}
+
+/** What a reader should have got. */
+function frameOf({ before, after }: Message, { id }: Reader): string {
+  return Buffer.concat([before, id, after]).toString();
+}
+
+const CONTEXT = 30;
+
+/** Two texts, each shortened to what is around their first difference. */
+export function difference(expected: string, actual: string): string {
+  let at = 0;
+  while (at < expected.length && expected[at] === actual[at]) at += 1;
+  const around = (text: string): string => {
+    const [from, to] = [Math.max(0, at - CONTEXT), at + CONTEXT];
+    return `${from > 0 ? '…' : ''}${text.slice(from, to)}${to < text.length ? '…' : ''}`;
+  };
+  return `${around(actual)} instead of ${around(expected)}`;
 }

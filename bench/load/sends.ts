@@ -77,12 +77,14 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
   const window = await openWindow(timing, () => count);
   going = false;
   closing();
-  return { ...window, p50: null, p99: null, faults: faults.slice(0, 10) };
+  return { ...window, p50: null, p99: null, faults: faults.slice(0, 10), isSettled: true };
 }
 
 function post(agent: Agent, port: number, token: string, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = {
+      // As clients are to say it: https://graphql.github.io/graphql-over-http/draft/
+      accept: 'application/graphql-response+json, application/json',
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       authorization: `Bearer ${token}`,

@@ -9,15 +9,22 @@ export interface Window {
   readonly count: number;
   /** CPU of the server's process per one of these, in µs. */
   readonly cpuMicros: number;
-  /** Which part of the time the server's core has worked, 0 to 1; of its process where nothing is pinned. */
+  /** Which part of the time the server's process has worked, 0 to 1. */
   readonly serverBusy: number;
-  /** Likewise the core that all others share; null where nothing is pinned. */
+  /** Which part of the time its core has worked for somebody else, or was taken by the machine's host; null where nothing is pinned. */
+  readonly foreignBusy: number | null;
+  /** Which part of the time the core has worked that all others share; null where nothing is pinned. */
   readonly loadBusy: number | null;
   /** From sending to arrival, in ms. */
   readonly p50: number | null;
   readonly p99: number | null;
   readonly faults: readonly string[];
+  /** Whether all had come some seconds after the last message was sent. Else what comes still would spoil another window. */
+  readonly isSettled: boolean;
 }
+
+/** What is read at a window's edges. */
+type Readings = Pick<Window, 'seconds' | 'count' | 'cpuMicros' | 'serverBusy' | 'foreignBusy' | 'loadBusy'>;
 
 export interface Timing {
   readonly pid: number;
@@ -38,7 +45,7 @@ export async function openWindow(
   { pid, cores, warmSeconds, seconds }: Timing,
   count: () => number,
   onOpen: () => void = () => {},
-): Promise<Pick<Window, 'seconds' | 'count' | 'cpuMicros' | 'serverBusy' | 'loadBusy'>> {
+): Promise<Readings> {
   const read = () => ({ at: performance.now(), count: count(), cpu: cpuSeconds(pid), cores: coreTimes() });
   await sleep(warmSeconds * 1000);
   onOpen();
@@ -48,13 +55,14 @@ export async function openWindow(
   const elapsed = (after.at - before.at) / 1000;
   const counted = after.count - before.count;
   const cpu = after.cpu - before.cpu;
-  const busy = (core: number | undefined) =>
-    core === undefined ? cpu / elapsed : busyPart(before.cores[core], after.cores[core]);
+  const serverBusy = cpu / elapsed;
+  const busy = (core: number) => busyPart(before.cores[core], after.cores[core]);
   return {
     seconds: elapsed,
     count: counted,
     cpuMicros: (cpu * 1e6) / counted,
-    serverBusy: busy(cores?.server),
+    serverBusy,
+    foreignBusy: cores && Math.max(0, busy(cores.server) - serverBusy),
     loadBusy: cores && busy(cores.load),
   };
 }
@@ -91,8 +99,8 @@ export async function saturated(
   return finish(crowd, window);
 }
 
-async function finish(crowd: Crowd, window: Awaited<ReturnType<typeof openWindow>>): Promise<Window> {
+async function finish(crowd: Crowd, window: Readings): Promise<Window> {
   const [p50, p99] = [crowd.latency.quantile(0.5), crowd.latency.quantile(0.99)];
-  await crowd.settle(PATIENCE_MS);
-  return { ...window, p50: p50 ?? null, p99: p99 ?? null, faults: [...crowd.faults] };
+  const isSettled = await crowd.settle(PATIENCE_MS);
+  return { ...window, p50, p99, faults: crowd.takeFaults(), isSettled };
 }

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { PARTS, parseParts, scenesOf } from '../../../bench/parts.js';
 import { rowsOf } from '../../../bench/rows.js';
+import { estimateSeconds, FULL, orderIn, QUICK } from '../../../bench/scale.js';
 import { createResults } from '../../../bench/scenes.js';
 import { FLOOR, PARLEY, PEERS, YOGA } from '../../../bench/servers.js';
 
 const nothing = {
   results: createResults(),
   idle: [],
-  sends: { websocket: [], http: [], websocketManyRooms: [] },
+  sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
   replays: [],
 };
 
@@ -64,4 +65,30 @@ test('peers take part where the ordinary pipeline does', () => {
   expect(told('yoga', peers)).toEqual([
     '1 x 1000: parley rate+saturated, yoga rate+saturated, socket.io rate+saturated',
   ]);
+});
+
+test('servers take turns, the last one first in every second round, and what is far from its bounds sits it out', () => {
+  const [first, , , , last] = scenesOf(new Set(PARTS), []);
+  if (!first || !last) throw new Error('There are not so many scenes');
+  expect(orderIn(1, first)).toEqual([FLOOR, PARLEY, YOGA]);
+  expect(orderIn(2, first)).toEqual([PARLEY, FLOOR]);
+  expect(orderIn(3, first)).toEqual([FLOOR, PARLEY, YOGA]);
+  expect(orderIn(1, last)).toEqual([PARLEY]);
+  expect(orderIn(2, last)).toEqual([]);
+});
+
+test('a full run takes about 15 minutes, a quick one about 3, and a part of it less', () => {
+  const all = new Set(PARTS);
+  const scenes = scenesOf(all, []);
+  for (const [scale, minutes] of [
+    [FULL, 15],
+    [QUICK, 3],
+  ] as const)
+    expect(Math.abs(estimateSeconds(scenes, all, scale) / 60 / minutes - 1)).toBeLessThan(0.08);
+  const idle = parseParts('idle');
+  expect(estimateSeconds(scenesOf(idle, []), idle, QUICK)).toBeLessThan(60);
+});
+
+test('windows at fixed rates last 20 s or more in a full run', () => {
+  expect(FULL.rate).toBeGreaterThanOrEqual(20);
 });

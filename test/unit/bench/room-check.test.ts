@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { graphqlTransportWs } from '../../../bench/load/protocols.js';
-import { createRoomCheck, type Reader, sentAtOf, textOf } from '../../../bench/load/room-check.js';
+import {
+  createRoomCheck,
+  difference,
+  type Reader,
+  sentAtOf,
+  textOf,
+} from '../../../bench/load/room-check.js';
 
 function setUp(readers = 2) {
   const faults: string[] = [];
@@ -58,7 +64,13 @@ test('a message that is not the same for all is a fault, of whichever length', (
     for (const to of [one, two]) give(to, 7);
     give(one, 8, { text: textOf(9) });
     give(two, 8, { text });
-    expect(faults).toEqual(['message 8 is not the same for all']);
+    const [fault = ''] = faults;
+    expect(faults).toHaveLength(1);
+    expect(fault).toContain('message 8 is not the same for all: …');
+    // What one got and the other one did not, and little else.
+    expect(fault).toContain(text.slice(0, 16));
+    expect(fault).toContain('bench 0000000009');
+    expect(fault.length).toBeLessThan(250);
   }
 });
 
@@ -70,7 +82,7 @@ test("a frame with another operation's id is a fault, for the first reader and t
   give(two, 8, { operation: 'operation-1' });
   give(two, 9, { operation: 'operation-1' });
   expect(faults).toEqual([
-    'message 8 is not the same for all',
+    'message 8 is not the same for all: {"id":"operation-1","type":"next","payload":{"d… instead of {"id":"operation-2","type":"next","payload":{"d…',
     'message 9 came without the id of its operation',
   ]);
 });
@@ -91,6 +103,14 @@ test('an id that is not the one that the sender was told is a fault, whoever hea
     'message 9 is another for one and M9 for the other',
     'message 10 is M10 for one and another for the other',
   ]);
+});
+
+test('two texts are shown around their first difference, wherever it is', () => {
+  expect(difference('same', 'same!')).toBe('same! instead of same');
+  const [before, after] = ['x'.repeat(50), 'y'.repeat(50)];
+  expect(difference(`${before}1${after}`, `${before}2${after}`)).toBe(
+    `…${'x'.repeat(30)}2${'y'.repeat(29)}… instead of …${'x'.repeat(30)}1${'y'.repeat(29)}…`,
+  );
 });
 
 test('what delivers nothing is not taken', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { barChart } from '../../../bench/chart.js';
-import type { Window } from '../../../bench/load/windows.js';
-import { type LoadKind, PARTS, scenesOf } from '../../../bench/parts.js';
+import type { RoundWindow } from '../../../bench/figures.js';
+import { type LoadKind, PARTS, room, scenesOf } from '../../../bench/parts.js';
 import { type Measured, rowsOf } from '../../../bench/rows.js';
 import { createResults } from '../../../bench/scenes.js';
 import { FLOOR, PARLEY, YOGA } from '../../../bench/servers.js';
@@ -51,25 +51,34 @@ function measured(
   cpuMicros: (kind: LoadKind, name: string) => number,
   loadBusy = 0.5,
   faults: string[] = [],
+  foreignBusy = 0.01,
 ) {
   const results = createResults();
   for (const scene of scenesOf(all, []))
     for (const [contestant, kinds] of scene.loads)
       for (const kind of kinds) {
         const each = cpuMicros(kind, contestant.name);
-        const window: Window = {
+        const window: RoundWindow = {
+          round: 1,
           seconds: 10,
           count: { rate: 100_000, flood: 2_000_000, saturated: 1e7 / each }[kind],
           cpuMicros: each,
           serverBusy: 1,
+          foreignBusy,
           loadBusy,
           p50: 2,
           p99: 12,
           faults,
+          isSettled: true,
         };
         results.add(scene, kind, contestant, window);
       }
-  return { results, idle: [], sends: { websocket: [], http: [], websocketManyRooms: [] }, replays: [] };
+  return {
+    results,
+    idle: [],
+    sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
+    replays: [],
+  };
 }
 
 const cheap = (_kind: LoadKind, name: string) =>
@@ -95,19 +104,51 @@ test('every row that lost a message falls short', () => {
 
 test('a flood that is not sustained falls short, however fast the rest arrives', () => {
   const slow = measured(cheap);
-  const scene = { rooms: 1, readersPerRoom: 1000, loads: new Map() };
-  const [flood] = slow.results.of(scene, 'flood', PARLEY);
+  const [flood] = slow.results.of(room(1000), 'flood', PARLEY);
   const results = createResults();
-  if (flood) results.add(scene, 'flood', PARLEY, { ...flood, count: 1_000_000 });
+  if (flood) results.add(room(1000), 'flood', PARLEY, { ...flood, count: 1_000_000 });
   expect(rows({ ...slow, results })[4]).toMatchObject({ value: 12, fault: 'not sustained' });
 });
 
 test('a fixed rate that is not sustained falls short', () => {
-  const scene = { rooms: 1, readersPerRoom: 1000, loads: new Map() };
   const everything = measured(cheap);
-  const [window] = everything.results.of(scene, 'rate', PARLEY);
-  if (window) everything.results.add(scene, 'rate', PARLEY, { ...window, count: 50_000 });
+  const [window] = everything.results.of(room(1000), 'rate', PARLEY);
+  if (window) everything.results.add(room(1000), 'rate', PARLEY, { ...window, count: 50_000 });
   expect(rows(everything)[0]).toMatchObject({ value: 0.3, fault: 'the rate was not sustained' });
+});
+
+test('servers are compared round by round, and only in rounds that both took part in', () => {
+  const everything = measured(cheap);
+  const [first] = everything.results.of(room(1000), 'rate', PARLEY);
+  if (!first) throw new Error('There is no window');
+  // A machine that was slow in the second round was slow for both; in the third one Parley was alone.
+  everything.results.add(room(1000), 'rate', PARLEY, { ...first, round: 2, cpuMicros: 30 });
+  everything.results.add(room(1000), 'rate', FLOOR, { ...first, round: 2, cpuMicros: 100 });
+  everything.results.add(room(1000), 'rate', PARLEY, { ...first, round: 3, cpuMicros: 1000 });
+  expect(rows(everything)[0]?.value).toBeCloseTo(0.3);
+});
+
+test('where somebody else worked on the core of the server, the row says so, and speed does not count', () => {
+  const disturbed = rows(measured(cheap, 0.5, [], 0.12)).slice(0, 8);
+  for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core");
+  expect(disturbed[7]?.note).toContain('speed does not count');
+  for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
+});
+
+test('speed is compared where the servers alone limited it', () => {
+  expect(rows(measured(cheap))[7]).toMatchObject({
+    value: 16,
+    note: 'Parley 333,333/s, ordinary pipeline 20,833/s',
+  });
+});
+
+test('a window that could not be measured makes its row fall short, and the row says why', () => {
+  const everything = measured(cheap);
+  everything.results.addFault(room(1000), 'saturated', YOGA, 'not measured');
+  const table = rows(everything);
+  expect(table[7]).toMatchObject({ part: 'yoga', fault: 'yoga: not measured' });
+  expect(verdictOf(table[7] ?? row)).toBe('FALLS SHORT');
+  expect(table[3]?.fault).toBeUndefined();
 });
 
 test('a chart has a bar for each server, the shortest first, and text that is escaped', () => {
