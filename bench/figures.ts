@@ -36,12 +36,10 @@ export function quantileOf(windows: readonly Window[], name: 'p50' | 'p99'): num
   return values.length === 0 ? null : median(values);
 }
 
-/** Deliveries/s say what a server can do only where it was busy, had its core alone, and the load's core was not busy. */
+/** Deliveries/s say what a server can do only where its core was busy, with hardly anything else, and the load's was not. */
 export function isLimitedByServer(windows: readonly Window[]): boolean {
   const loadBusy = loadBusyOf(windows);
-  return (
-    loadBusy !== null && loadBusy < BUSY && serverBusyOf(windows) >= BUSY && foreignOf(windows) <= FOREIGN
-  );
+  return loadBusy !== null && loadBusy < BUSY && coreBusyOf(windows) >= BUSY && foreignOf(windows) <= FOREIGN;
 }
 
 /** The largest part of its core that somebody else took of the server in any window; 0 where nothing is pinned. */
@@ -55,8 +53,9 @@ export function foreignNote(windows: readonly Window[]): string {
   return foreign > FOREIGN ? `; others took up to ${percent(foreign)} of the server's core` : '';
 }
 
-export function serverBusyOf(windows: readonly Window[]): number {
-  return median(windows.map(({ serverBusy }) => serverBusy));
+/** The server's core, whoever it worked for. */
+function coreBusyOf(windows: readonly Window[]): number {
+  return median(windows.map(({ serverBusy, foreignBusy }) => serverBusy + (foreignBusy ?? 0)));
 }
 
 /** Null where there is none, and where nothing is pinned. */
@@ -69,8 +68,8 @@ export function speedOf(name: string, windows: readonly Window[]): string {
   if (windows.length === 0) return `${name} –`;
   if (isLimitedByServer(windows)) return `${name} ${Math.round(perSecond(windows)).toLocaleString('en')}/s`;
   const loadBusy = loadBusyOf(windows);
-  const loads = loadBusy === null ? 'none for the load' : `load's core ${percent(loadBusy)}`;
-  return `${name} speed does not count (server ${percent(serverBusyOf(windows))} busy, ${loads})`;
+  const loads = loadBusy === null ? 'none for the load' : `load's ${percent(loadBusy)}`;
+  return `${name} speed does not count (server's core ${percent(coreBusyOf(windows))} busy, ${loads})`;
 }
 
 export function percent(part: number): string {

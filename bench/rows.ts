@@ -213,8 +213,10 @@ function growthRow(results: Results): Row {
   };
 }
 
-/** Garbage comes and goes by more than this; a history that is held in memory takes more too: some 100 MB. */
+/** Garbage comes and goes by less than this; a long history that is held in memory takes more: some 100 MB. */
 const CONSTANT_MB = 32;
+/** What is shorter would be lost in the garbage, even if it were held. */
+const LONG = 100_000;
 
 function replayRows(replays: readonly Replays[]): readonly Row[] {
   const middle = (of: (replays: Replays) => number) =>
@@ -222,6 +224,7 @@ function replayRows(replays: readonly Replays[]): readonly Row[] {
   const faults = replays.flatMap(({ few, many }) => [...few.faults, ...many.faults]);
   const common = { part: 'replay', better: 'less', aim: null, ...faultIn(faults) } as const;
   const [first] = replays;
+  const isLong = first === undefined || first.many.count >= LONG;
   const from = first
     ? `from ${first.few.count.toLocaleString('en')} to ${first.many.count.toLocaleString('en')} messages`
     : 'from a short history to a long one';
@@ -239,8 +242,8 @@ function replayRows(replays: readonly Replays[]): readonly Row[] {
       workload: `replay: growth of the largest RSS ${from}`,
       value: middle(({ few, many }) => Math.max(0, many.peakBytes - few.peakBytes) / 2 ** 20),
       unit: 'MB',
-      must: CONSTANT_MB,
-      note: '0 where it did not grow',
+      must: isLong ? CONSTANT_MB : null,
+      note: `0 where it did not grow${isLong ? '' : '; not held to a bound, since the history is short'}`,
     },
   ];
 }

@@ -41,7 +41,7 @@ export const QUICK: Scale = {
   sendsWarm: 3,
   sends: 3,
   idle: 2000,
-  replay: { few: 3000, many: 30_000 },
+  replay: { few: 2000, many: 20_000 },
 };
 
 /**
@@ -56,7 +56,7 @@ export function orderIn(round: number, { loads, readersPerRoom }: Scene): readon
 }
 
 /** What it takes, by experience, in seconds: the stage; a server and the load; a subscription; messages replayed. */
-const STAGE = 9;
+const STAGE = 7;
 const START = 3;
 const PER_READER = 0.002;
 const PER_REPLAYED = 0.0003;

@@ -20,7 +20,7 @@ export interface Stage {
   history(count: number): Promise<{ readonly roomId: string; readonly after: string }>;
 }
 
-const READERS = 8;
+const READERS = 4;
 const PREFIX = 'bench';
 
 /** Starts it all; it is stopped by `stopAll`. */

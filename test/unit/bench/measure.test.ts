@@ -21,6 +21,8 @@ test('each core is told apart, and how busy it was between two moments', () => {
   expect(before).toHaveLength(2);
   expect(busyPart(before[0], after[0])).toBe(0.75);
   expect(busyPart(before[1], after[1])).toBe(0);
+  // What the machine's host took away was somebody's work too.
+  expect(busyPart(before[1], parseCores('cpu1 0 0 0 75 0 0 0 25 0 0\n')[0])).toBe(0.25);
 });
 
 test('a list of cores is read as the kernel writes it', () => {

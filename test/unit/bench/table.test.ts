@@ -151,6 +151,22 @@ test('a window that could not be measured makes its row fall short, and the row 
   expect(table[3]?.fault).toBeUndefined();
 });
 
+test('the memory of a long replay is held to a bound, that of a short one is not', () => {
+  const replay = (count: number, peakBytes: number) => ({
+    count,
+    cpuMicros: 10,
+    seconds: 1,
+    peakBytes,
+    faults: [],
+  });
+  const verdicts = (length: number) =>
+    rows({ ...measured(cheap), replays: [{ few: replay(10, 100e6), many: replay(length, 200e6) }] })
+      .filter(({ part }) => part === 'replay')
+      .map(verdictOf);
+  expect(verdicts(100_000)).toEqual(['ok', 'FALLS SHORT']);
+  expect(verdicts(20_000)).toEqual(['ok', '']);
+});
+
 test('a chart has a bar for each server, the shortest first, and text that is escaped', () => {
   const svg = barChart(
     [
