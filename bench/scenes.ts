@@ -102,23 +102,41 @@ export function playScene(
       sender: stage.sender,
       concurrency: MOST_UNDER_WAY,
     });
-    let last = await load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.shake, 0) });
-    for (const fault of last.faults) {
-      say(`${rooms} x ${readersPerRoom}, ${contestant.name}, WRONG while warming up: ${fault}`);
-      for (const kind of kinds) results.addFault(scene, kind, contestant, `while warming up: ${fault}`);
-    }
-    for (const kind of kinds) {
-      if (!last.isSettled) {
-        const why = `not measured, since what came before was not over: ${last.faults.join('; ')}`;
-        results.addFault(scene, kind, contestant, why);
-        say(`${rooms} x ${readersPerRoom}, ${kind}, ${contestant.name}: ${why}`);
-        continue;
-      }
-      last = await measure(kind);
-      results.add(scene, kind, contestant, { ...last, round });
-      say(`${rooms} x ${readersPerRoom}, ${kind}, ${contestant.name}: ${describe(last)}`);
-    }
+    const warmUp = await load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.shake, 0) });
+    await measureInTurn(kinds, warmUp, measure, {
+      onWindow(kind, window) {
+        results.add(scene, kind, contestant, { ...window, round });
+        say(`${rooms} x ${readersPerRoom}, ${kind}, ${contestant.name}: ${describe(window)}`);
+      },
+      onFault(kind, fault) {
+        results.addFault(scene, kind, contestant, fault);
+        say(`${rooms} x ${readersPerRoom}, ${kind}, ${contestant.name}: WRONG: ${fault}`);
+      },
+    });
   });
+}
+
+/** Measures one load after the other; none any more where the last one has left something to deliver. */
+export async function measureInTurn(
+  kinds: readonly LoadKind[],
+  warmUp: Window,
+  measure: (kind: LoadKind) => Promise<Window>,
+  on: {
+    readonly onWindow: (kind: LoadKind, window: Window) => void;
+    /** What went wrong outside of a window, and whose figures it concerns. */
+    readonly onFault: (kind: LoadKind, fault: string) => void;
+  },
+): Promise<void> {
+  for (const kind of kinds) for (const fault of warmUp.faults) on.onFault(kind, `while warming up: ${fault}`);
+  let last = warmUp;
+  for (const kind of kinds) {
+    if (!last.isSettled) {
+      on.onFault(kind, 'not measured, since what came before was not over');
+      continue;
+    }
+    last = await measure(kind);
+    on.onWindow(kind, last);
+  }
 }
 
 export function describe(window: Window): string {

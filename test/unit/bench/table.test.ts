@@ -130,9 +130,33 @@ test('servers are compared round by round, and only in rounds that both took par
 
 test('where somebody else worked on the core of the server, the row says so, and speed does not count', () => {
   const disturbed = rows(measured(cheap, 0.5, [], 0.12)).slice(0, 8);
-  for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core");
+  for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core in");
   expect(disturbed[7]?.note).toContain('speed does not count');
   for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
+});
+
+test('a window in which somebody else worked on the core counts only where there is none without', () => {
+  const everything = measured(cheap);
+  const [first] = everything.results.of(room(1000), 'rate', PARLEY);
+  if (!first) throw new Error('There is no window');
+  for (const [round, foreignBusy] of [
+    [2, 0.3],
+    [3, 0.7],
+  ] as const) {
+    everything.results.add(room(1000), 'rate', PARLEY, {
+      ...first,
+      round,
+      foreignBusy,
+      cpuMicros: 50,
+      count: 1,
+    });
+    everything.results.add(room(1000), 'rate', FLOOR, { ...first, round, cpuMicros: 10 });
+  }
+  expect(rows(everything)[0]).toMatchObject({ value: 0.3 });
+  expect(rows(everything)[0]?.fault).toBeUndefined();
+  expect(rows(everything)[0]?.note).toBe(
+    "CPU per delivery: Parley 3.00 µs, floor 10.0 µs; others took up to 70% of the server's core in 2 of 6 windows",
+  );
 });
 
 test('speed is compared where the servers alone limited it', () => {
