@@ -136,7 +136,7 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
   if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
   if (failures.length > 0 || rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
 
-  if (quick || parts.size < PARTS.length) return;
+  if (quick || profileFolder !== null || parts.size < PARTS.length) return;
   const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
     const windows = results.of({ rooms: 1, readersPerRoom: 1000 }, 'rate', contestant);
     return windows.length === 0

@@ -34,14 +34,14 @@ export const FULL: Scale = {
 };
 export const QUICK: Scale = {
   rounds: 1,
-  shake: 1.5,
+  shake: 1,
   warm: 0.5,
   rate: 4,
-  saturated: 3,
+  saturated: 2.5,
   sendsWarm: 3,
-  sends: 3,
+  sends: 2.5,
   idle: 2000,
-  replay: { few: 2000, many: 20_000 },
+  replay: { few: 1000, many: 10_000 },
 };
 
 /**
