@@ -64,7 +64,7 @@ export function foreignNote(windows: readonly Window[]): string {
 
 /** The server's core, whoever it worked for. */
 function coreBusyOf(windows: readonly Window[]): number {
-  return median(calm(windows).map(({ serverBusy, foreignBusy }) => serverBusy + (foreignBusy ?? 0)));
+  return median(calm(windows).map(({ coreBusy, serverBusy }) => coreBusy ?? serverBusy));
 }
 
 /** Null where there is none, and where nothing is pinned. */

@@ -20,6 +20,8 @@ export function coreTimes(): readonly CoreTime[] {
 
 export interface CoreTime {
   readonly busy: number;
+  /** The part of it that was spent on interrupts: mostly the network's, on behalf of whoever sends on that core. */
+  readonly interrupts: number;
   readonly idle: number;
 }
 
@@ -42,6 +44,7 @@ export function parseCores(stat: string): readonly CoreTime[] {
       .map(Number);
     return {
       busy: (user + nice + system + irq + soft + steal) / TICKS_PER_SECOND,
+      interrupts: (irq + soft) / TICKS_PER_SECOND,
       idle: (idle + wait) / TICKS_PER_SECOND,
     };
   });
@@ -49,7 +52,23 @@ export function parseCores(stat: string): readonly CoreTime[] {
 
 /** Which part of the time between two readings a core has worked, 0 to 1. */
 export function busyPart(before: CoreTime | undefined, after: CoreTime | undefined): number {
+  return partOf('busy', before, after);
+}
+
+/**
+ * Which part of the time between two readings a core has worked for others than a process that has taken `own` of it, or was
+ * taken away by the machine's host. Interrupts are nobody's.
+ */
+export function foreignPart(before: CoreTime | undefined, after: CoreTime | undefined, own: number): number {
+  return Math.max(0, busyPart(before, after) - partOf('interrupts', before, after) - own);
+}
+
+function partOf(
+  what: 'busy' | 'interrupts',
+  before: CoreTime | undefined,
+  after: CoreTime | undefined,
+): number {
   if (!before || !after) return 0;
-  const busy = after.busy - before.busy;
-  return busy / Math.max(busy + after.idle - before.idle, 1 / TICKS_PER_SECOND);
+  const all = after.busy - before.busy + after.idle - before.idle;
+  return (after[what] - before[what]) / Math.max(all, 1 / TICKS_PER_SECOND);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { busyPart, coreTimes, cpuSeconds } from '../measure.js';
+import { busyPart, coreTimes, cpuSeconds, foreignPart } from '../measure.js';
 import type { Crowd } from './crowd.js';
 
 /** What was measured between two moments. */
@@ -11,6 +11,8 @@ export interface Window {
   readonly cpuMicros: number;
   /** Which part of the time the server's process has worked, 0 to 1. */
   readonly serverBusy: number;
+  /** Which part of the time its core has worked, for whomever; null where nothing is pinned. */
+  readonly coreBusy: number | null;
   /** Which part of the time its core has worked for somebody else, or was taken by the machine's host; null where nothing is pinned. */
   readonly foreignBusy: number | null;
   /** Which part of the time the core has worked that all others share; null where nothing is pinned. */
@@ -24,7 +26,10 @@ export interface Window {
 }
 
 /** What is read at a window's edges. */
-type Readings = Pick<Window, 'seconds' | 'count' | 'cpuMicros' | 'serverBusy' | 'foreignBusy' | 'loadBusy'>;
+type Readings = Pick<
+  Window,
+  'seconds' | 'count' | 'cpuMicros' | 'serverBusy' | 'coreBusy' | 'foreignBusy' | 'loadBusy'
+>;
 
 export interface Timing {
   readonly pid: number;
@@ -56,14 +61,14 @@ export async function openWindow(
   const counted = after.count - before.count;
   const cpu = after.cpu - before.cpu;
   const serverBusy = cpu / elapsed;
-  const busy = (core: number) => busyPart(before.cores[core], after.cores[core]);
   return {
     seconds: elapsed,
     count: counted,
     cpuMicros: (cpu * 1e6) / counted,
     serverBusy,
-    foreignBusy: cores && Math.max(0, busy(cores.server) - serverBusy),
-    loadBusy: cores && busy(cores.load),
+    coreBusy: cores && busyPart(before.cores[cores.server], after.cores[cores.server]),
+    foreignBusy: cores && foreignPart(before.cores[cores.server], after.cores[cores.server], serverBusy),
+    loadBusy: cores && busyPart(before.cores[cores.load], after.cores[cores.load]),
   };
 }
 

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { parseCoreList } from '../../../bench/machine.js';
-import { busyPart, parseCores, parseProcessStat, parseResident } from '../../../bench/measure.js';
+import {
+  busyPart,
+  foreignPart,
+  parseCores,
+  parseProcessStat,
+  parseResident,
+} from '../../../bench/measure.js';
 import { createHistogram, median } from '../../../bench/statistics.js';
 
 test("a process's CPU time is user and system time, whatever the process is called", () => {
@@ -23,6 +29,14 @@ test('each core is told apart, and how busy it was between two moments', () => {
   expect(busyPart(before[1], after[1])).toBe(0);
   // What the machine's host took away was somebody's work too.
   expect(busyPart(before[1], parseCores('cpu1 0 0 0 75 0 0 0 25 0 0\n')[0])).toBe(0.25);
+});
+
+test("what a core did besides a process's work and interrupts, it did for others", () => {
+  const [before] = parseCores('cpu0 0 0 0 0 0 0 0 0 0 0\n');
+  const [after] = parseCores('cpu0 30 5 15 20 0 4 6 20 0 0\n');
+  expect(foreignPart(before, after, 0.25)).toBeCloseTo(0.45);
+  // The kernel counts both in steps of its own.
+  expect(foreignPart(before, after, 0.75)).toBe(0);
 });
 
 test('a list of cores is read as the kernel writes it', () => {

@@ -8,6 +8,7 @@ const calm: Window = {
   count: 1,
   cpuMicros: 1,
   serverBusy: 1,
+  coreBusy: 1,
   foreignBusy: 0,
   loadBusy: 0,
   p50: 1,

@@ -64,6 +64,7 @@ function measured(
           count: { rate: 100_000, flood: 2_000_000, saturated: 1e7 / each }[kind],
           cpuMicros: each,
           serverBusy: 1,
+          coreBusy: 1,
           foreignBusy,
           loadBusy,
           p50: 2,
