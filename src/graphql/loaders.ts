@@ -20,38 +20,64 @@ interface Stores {
 }
 
 export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
-  return {
-    user: loaderOf(
-      (ids) => stores.users.findByIds(ids),
-      (user) => user.id,
-    ),
-    room: loaderOf(
-      async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
-      ({ room }) => room.id,
-    ),
-    message: loaderOf(
-      async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
-      (message) => message.id,
-    ),
-  };
+  return loadersOf({
+    user: () => userLoader(stores),
+    room: () =>
+      loaderOf(
+        async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
+        ({ room }) => room.id,
+      ),
+    message: () =>
+      loaderOf(
+        async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
+        (message) => message.id,
+      ),
+  });
 }
 
 /** For the members of a room, whoever they are: they see it. */
 export function createSharedLoaders(stores: Stores): Loaders {
+  return loadersOf({
+    user: () => userLoader(stores),
+    room: () =>
+      loaderOf(
+        async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
+        ({ room }) => room.id,
+      ),
+    message: () =>
+      loaderOf(
+        () => Promise.reject(new Error('Messages are told by their events.')),
+        (message: Message) => message.id,
+      ),
+  });
+}
+
+/** Made when they are first asked for: most operations and events need none, or one. */
+function loadersOf(make: { readonly [Name in keyof Loaders]: () => Loaders[Name] }): Loaders {
+  let user: Loaders['user'] | undefined;
+  let room: Loaders['room'] | undefined;
+  let message: Loaders['message'] | undefined;
   return {
-    user: loaderOf(
-      (ids) => stores.users.findByIds(ids),
-      (user) => user.id,
-    ),
-    room: loaderOf(
-      async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
-      ({ room }) => room.id,
-    ),
-    message: loaderOf(
-      () => Promise.reject(new Error('Messages are told by their events.')),
-      (message: Message) => message.id,
-    ),
+    get user() {
+      user ??= make.user();
+      return user;
+    },
+    get room() {
+      room ??= make.room();
+      return room;
+    },
+    get message() {
+      message ??= make.message();
+      return message;
+    },
   };
+}
+
+function userLoader({ users }: Stores): Loaders['user'] {
+  return loaderOf(
+    (ids) => users.findByIds(ids),
+    (user) => user.id,
+  );
 }
 
 function loaderOf<Row>(find: (ids: readonly string[]) => Promise<Row[]>, idOf: (row: Row) => string) {
