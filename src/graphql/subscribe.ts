@@ -39,13 +39,12 @@ async function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execut
  * Executes an event once for all who are told it alike, by a context of `createSharedContext`, or of the only
  * viewer; see `sharingOf`.
  *
- * @returns null where it can't be told.
+ * @returns at once where nothing has to be waited for.
  */
-export async function executeShared(
-  args: ExecutionArgs,
+export function executeShared(
+  { schema, document, operationName, variableValues }: ExecutionArgs,
   event: unknown,
   contextValue: Context,
-): Promise<ExecutionResult | null> {
-  const result = await execute({ ...args, rootValue: event, contextValue });
-  return result.data == null ? null : result;
+): ExecutionResult | Promise<ExecutionResult> {
+  return execute({ schema, document, operationName, variableValues, rootValue: event, contextValue });
 }

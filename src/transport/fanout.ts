@@ -1,4 +1,4 @@
-import type { ExecutionArgs } from 'graphql';
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { MessageEvent, Position } from '../domain/events.js';
 import type { Feed } from '../domain/feed.js';
 import type { Live, LiveReader } from '../domain/live.js';
@@ -47,40 +47,44 @@ interface Member {
 export function createFanout(log: Log): Fanout {
   /** Groups are of a feed, and end with it. */
   const groups = new WeakMap<Feed, Map<string, Group>>();
-  /** What several groups read for the same event. */
-  const contexts = new WeakMap<MessageEvent, Context>();
+  /** For what is begun together, and so read together; null where that is being read already. */
+  let shared: Context | null = null;
 
-  function contextOf(event: MessageEvent, { args, dependsOnViewer }: Subscriber): Context {
+  function contextOf({ args, dependsOnViewer }: Subscriber): Context {
     // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
     const { services, authentication, address } = args.contextValue as Context;
     // Of the same viewer, whose tokens end at different times: each socket is closed by its own.
     if (dependsOnViewer && authentication.kind === 'viewer')
       return createContext(services, { ...authentication, expiresAt: Number.POSITIVE_INFINITY }, address);
-    const context = contexts.get(event) ?? createSharedContext(services);
-    contexts.set(event, context);
-    return context;
+    if (!shared) {
+      shared = createSharedContext(services);
+      // Its loaders wait as long for all that is to be read at once. What begins later may tell of something newer.
+      void Promise.resolve().then(() =>
+        process.nextTick(() => {
+          shared = null;
+        }),
+      );
+    }
+    return shared;
   }
 
   /** As bytes of JSON; null where the event can't be told. */
-  async function payload(
+  function payload(
     event: MessageEvent,
     { reader }: Member,
     subscriber: Subscriber,
-  ): Promise<string | null> {
+  ): Eventually<string | null> {
+    const told = (result: ExecutionResult) =>
+      result.data == null ? null : toBytes(JSON.stringify(payloadOf(result, log)));
     try {
-      const result = await executeShared(
-        subscriber.args,
-        reader.toEvent(event),
-        contextOf(event, subscriber),
-      );
-      return result && toBytes(JSON.stringify(payloadOf(result, log)));
-    } catch {
+      const result = executeShared(subscriber.args, reader.toEvent(event), contextOf(subscriber));
       // Each of them finds out, and tells their client.
+      return isPromise(result) ? result.then(told).catch(() => null) : told(result);
+    } catch {
       return null;
     }
   }
 
-  /** Answers for all of them are those of its first subscriber. */
   function groupOf({ feed, position }: LiveReader, subscriber: Subscriber): Group {
     const { key } = subscriber;
     let ofFeed = groups.get(feed);
@@ -131,7 +135,7 @@ const MOST_BEGUN = 256;
 /** A step of the feed that is being executed: of its events, those that the group is told. */
 interface BegunStep {
   readonly to: Position;
-  readonly events: readonly { readonly event: MessageEvent; readonly json: Promise<string | null> }[];
+  readonly events: readonly { readonly event: MessageEvent; readonly json: Eventually<string | null> }[];
 }
 
 interface Group {
@@ -143,7 +147,7 @@ interface Group {
 function createGroup(
   feed: Feed,
   start: Position,
-  payload: (event: MessageEvent, member: Member) => Promise<string | null>,
+  payload: (event: MessageEvent, member: Member) => Eventually<string | null>,
   onEmpty: () => void,
 ): Group {
   /** Those who have everything up to `position`. */
@@ -223,7 +227,7 @@ function createGroup(
   async function tellStep({ events }: BegunStep): Promise<void> {
     for (const { event } of events) releaseRemoved(event);
     for (const { event, json } of events) {
-      const known = await json;
+      const known = isPromise(json) ? await json : json;
       if (feed.failure || known === null) {
         for (const member of [...members]) member.release();
         return;
@@ -263,6 +267,13 @@ function createGroup(
     },
     leave,
   };
+}
+
+/** At once where it can be: most events need nothing to be read. */
+type Eventually<Value> = Value | Promise<Value>;
+
+function isPromise<Value>(value: Eventually<Value>): value is Promise<Value> {
+  return value instanceof Promise;
 }
 
 function first<Item>(items: Iterable<Item>): Item | undefined {
