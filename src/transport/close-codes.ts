@@ -1,6 +1,6 @@
 /**
  * Codes that a WebSocket is closed with, and what the standard graphql-ws client does then. Documented for clients in
- * docs/delivery.md. Those of the protocol itself (4400, 4406, 4408, 4429) are graphql-ws's own.
+ * docs/delivery.md. Those of the protocol itself (4400, 4406, 4429) are graphql-ws's own.
  */
 export const CLOSE = {
   /** A fault of ours: the client gives up. */
@@ -13,6 +13,8 @@ export const CLOSE = {
   invalidToken: { code: 4401, reason: 'The access token is not valid' },
   /** The token has expired: the client asks connectionParams again and retries with a new one. */
   expiredToken: { code: 4403, reason: 'The access token has expired' },
+  /** The client has not said who it is: it retries. */
+  noInit: { code: 4408, reason: 'Connection initialisation timeout' },
   /** A second operation of one id: the client gives up. By graphql-ws too. */
   idInUse: { code: 4409, reason: 'The id of the operation is in use' },
 } as const;

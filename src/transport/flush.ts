@@ -1,16 +1,21 @@
 /** The longest pause between two flushes, in ms: what a delivery is late by at most. */
 const LONGEST_PAUSE_MS = 20;
 
-let flushes: (() => void)[] = [];
+/** Whoever has something to write. */
+interface Flushable {
+  flush(): void;
+}
+
+let flushes: Flushable[] = [];
 let endedAt = 0;
 let tookMs = 0;
 
 /**
- * Calls back at the end of this turn of the event loop, with all others who want it. A flush that took long is followed by
+ * Flushes at the end of this turn of the event loop, with all others who want it. A flush that took long is followed by
  * a pause as long as it took: under load more frames join in one write, and at most half of the time goes into writing.
  */
-export function flushSoon(flush: () => void): void {
-  if (flushes.push(flush) > 1) return;
+export function flushSoon(outbox: Flushable): void {
+  if (flushes.push(outbox) > 1) return;
   const pauseMs = Math.min(tookMs, LONGEST_PAUSE_MS) - (performance.now() - endedAt);
   if (pauseMs >= 1) setTimeout(flushAll, pauseMs);
   else setImmediate(flushAll);
@@ -20,7 +25,7 @@ function flushAll(): void {
   const all = flushes;
   flushes = [];
   const start = performance.now();
-  for (const flush of all) flush();
+  for (const each of all) each.flush();
   endedAt = performance.now();
   tookMs = endedAt - start;
 }

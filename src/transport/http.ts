@@ -114,9 +114,10 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     budget.enforce();
   }, ROUND_MS).unref();
 
+  const onSocketError = (error: Error): void => log.debug({ error: error.message }, 'An upgrade failed');
   server.on('upgrade', (request, socket, head) => {
     // Until ws has taken over, nobody else listens, and an error without a listener would end the process.
-    socket.on('error', (error: Error) => log.debug({ error: error.message }, 'An upgrade failed'));
+    socket.on('error', onSocketError);
     const sockets = webSockets();
     if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, '404 Not Found');
     else if (!sockets || !isListening) refuseUpgrade(socket, '503 Service Unavailable');

@@ -12,116 +12,121 @@ const FEW_UNSENT_BYTES = MOST_UNSENT_BYTES / 2;
  */
 const MOST_WAITING_BYTES = 8 * 1024 * 1024;
 
-export interface Outbox {
-  /**
-   * Sends a frame in its turn. Resolves when the next one may come, which is at once unless the client is slow; also
-   * where the socket has closed, and the frame with it.
-   */
-  send(frame: string): Promise<void>;
-  /**
-   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop. False, and the
-   * frame is not taken, where the client is slow or the socket closes.
-   */
-  write(frame: string): boolean;
-  /** Sends what `write` took, at once: what comes next on the socket comes after it. */
-  flush(): void;
-  /** Of frames on their way and of those that wait. */
-  readonly unsentBytes: number;
-}
-
-export interface OutboxEvents {
+export interface OutboxOwner {
   /** Called before each frame; may close the socket, and then nothing is sent. */
   beforeSend(): void;
   /** Called where more frames wait than may; closes the socket. */
   onTooMuch(): void;
 }
 
+interface Waiting {
+  readonly frame: string;
+  readonly bytes: number;
+  readonly sent: () => void;
+}
+
 /**
  * The frames of one socket on their way out. While some wait nothing is read from the client either, or one that asks
  * and never reads would fill our memory with answers.
+ *
+ * A class, as there is one for every socket.
  */
-export function createOutbox(
-  socket: WebSocket,
-  tcp: Writable,
-  { beforeSend, onTooMuch }: OutboxEvents,
-): Outbox {
+export class Outbox {
   /** Frames of this turn. */
-  let written = '';
-  const waiting: { readonly frame: string; readonly bytes: number; readonly sent: () => void }[] = [];
-  let waitingBytes = 0;
+  private written = '';
+  private waiting: Waiting[] | null = null;
+  private waitingBytes = 0;
 
-  function flush(): void {
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly tcp: Writable,
+    private readonly owner: OutboxOwner,
+  ) {}
+
+  /** Of frames on their way and of those that wait. */
+  get unsentBytes(): number {
+    return this.socket.bufferedAmount + this.written.length + this.waitingBytes;
+  }
+
+  /**
+   * Sends a frame in its turn. Resolves when the next one may come, which is at once unless the client is slow; also
+   * where the socket has closed, and the frame with it.
+   */
+  send(frame: string): Promise<void> {
+    const { socket } = this;
+    if (socket.readyState === socket.CLOSED) return Promise.resolve();
+    // Never to be sent; but an operation that went on would read the database for nobody until the socket is closed.
+    if (socket.readyState === socket.CLOSING) return this.wait('', 0);
+    if (!this.waiting && socket.bufferedAmount < MOST_UNSENT_BYTES) {
+      this.post(frame);
+      return Promise.resolve();
+    }
+    const bytes = Buffer.byteLength(frame);
+    if (this.waitingBytes + bytes > MOST_WAITING_BYTES) {
+      this.owner.onTooMuch();
+      return this.wait('', 0);
+    }
+    socket.pause();
+    return this.wait(frame, bytes);
+  }
+
+  /**
+   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop. False, and the
+   * frame is not taken, where the client is slow or the socket closes.
+   */
+  write(frame: string): boolean {
+    const { socket, written } = this;
+    if (socket.readyState !== socket.OPEN || this.waiting) return false;
+    if (socket.bufferedAmount + written.length >= MOST_UNSENT_BYTES) return false;
+    if (written === '') flushSoon(this);
+    this.written = written + frame;
+    return true;
+  }
+
+  /** Sends what `write` took, at once: what comes next on the socket comes after it. */
+  flush(): void {
+    const { socket, written } = this;
     if (written === '') return;
-    const bytes = written;
-    written = '';
-    beforeSend();
+    this.written = '';
+    this.owner.beforeSend();
     // By the socket below: `ws` would make a frame of it.
-    if (socket.readyState === socket.OPEN) tcp.write(bytes, 'latin1');
+    if (socket.readyState === socket.OPEN) this.tcp.write(written, 'latin1');
   }
 
-  function post(frame: string): void {
-    flush();
-    beforeSend();
-    if (socket.readyState === socket.OPEN) socket.send(frame, onDrain);
-  }
-
-  function onDrain(): void {
-    if (waiting.length === 0) return;
+  /** To be called when the socket has closed: what waits then is never sent, but whoever waits goes on. */
+  onDrain(): void {
+    const { socket } = this;
+    if (!this.waiting) return;
     // The client's answer to our close must be read.
     if (socket.readyState === socket.CLOSING) {
       socket.resume();
       return;
     }
     while (socket.readyState === socket.CLOSED || socket.bufferedAmount <= FEW_UNSENT_BYTES) {
-      const next = waiting.shift();
+      const next = this.waiting?.shift();
       if (!next) {
+        this.waiting = null;
         socket.resume();
         return;
       }
-      waitingBytes -= next.bytes;
-      post(next.frame);
+      this.waitingBytes -= next.bytes;
+      this.post(next.frame);
       next.sent();
     }
   }
 
-  function wait(frame: string, bytes: number): Promise<void> {
-    waitingBytes += bytes;
-    return new Promise((sent) => {
-      waiting.push({ frame, bytes, sent });
-    });
+  private post(frame: string): void {
+    this.flush();
+    this.owner.beforeSend();
+    const { socket } = this;
+    if (socket.readyState === socket.OPEN) socket.send(frame, () => this.onDrain());
   }
 
-  // What waits then is never sent, but whoever waits goes on.
-  socket.once('close', onDrain);
-
-  return {
-    send(frame) {
-      const isFree = waiting.length === 0 && socket.bufferedAmount < MOST_UNSENT_BYTES;
-      if (socket.readyState === socket.CLOSED) return Promise.resolve();
-      // Never to be sent; but an operation that went on would read the database for nobody until the socket is closed.
-      if (socket.readyState === socket.CLOSING) return wait('', 0);
-      if (isFree) {
-        post(frame);
-        return Promise.resolve();
-      }
-      const bytes = Buffer.byteLength(frame);
-      if (waitingBytes + bytes > MOST_WAITING_BYTES) {
-        onTooMuch();
-        return wait('', 0);
-      }
-      socket.pause();
-      return wait(frame, bytes);
-    },
-    write(frame) {
-      if (socket.readyState !== socket.OPEN || waiting.length > 0) return false;
-      if (socket.bufferedAmount + written.length >= MOST_UNSENT_BYTES) return false;
-      if (written === '') flushSoon(flush);
-      written += frame;
-      return true;
-    },
-    flush,
-    get unsentBytes() {
-      return socket.bufferedAmount + written.length + waitingBytes;
-    },
-  };
+  private wait(frame: string, bytes: number): Promise<void> {
+    this.waitingBytes += bytes;
+    return new Promise((sent) => {
+      this.waiting ??= [];
+      this.waiting.push({ frame, bytes, sent });
+    });
+  }
 }

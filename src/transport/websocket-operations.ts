@@ -1,40 +1,27 @@
-import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
-import type { WebSocket } from 'ws';
 import type { Log } from '../domain/ports.js';
-import type { Authentication } from '../domain/user.js';
 import type { Context } from '../graphql/context.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
 import { sharingOf } from '../graphql/sharing.js';
+import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
 import { LIMITS } from './limits.js';
-import type { Outbox } from './outbox.js';
 import { formatError } from './payload.js';
 import type { GraphQLPipeline } from './yoga.js';
 
 /** The payload of `connection_init`. */
 export type Params = Record<string, unknown>;
 
-// A type, not an interface: graphql-ws wants one with an index signature.
-export type Extra = {
-  readonly socket: WebSocket;
-  readonly outbox: Outbox;
-  readonly request: IncomingMessage;
-  /** How many operations have begun and are not over, this one among them. */
-  readonly underWay: () => number;
-};
-
 export interface OperationServices {
   readonly graphql: GraphQLPipeline;
   readonly fanout: Fanout;
   readonly log: Log;
-  readonly authenticationOf: (socket: WebSocket) => Authentication;
 }
 
 type OperationHooks = Pick<
-  ServerOptions<Params, Extra>,
+  ServerOptions<Params, Connection>,
   'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'
 >;
 
@@ -45,40 +32,37 @@ export interface Operations {
   /** How graphql-ws runs one operation: through the same pipeline as HTTP. */
   readonly hooks: OperationHooks;
   /** Resolves when the socket's queries and mutations that are under way now have been answered, or after 5 s. */
-  answered(socket: WebSocket): Promise<void>;
+  answered(connection: Connection): Promise<void>;
 }
 
-export function createOperations({ graphql, fanout, log, authenticationOf }: OperationServices): Operations {
-  const underWay = new WeakMap<WebSocket, Set<Promise<unknown>>>();
-
+export function createOperations({ graphql, fanout, log }: OperationServices): Operations {
   /** Keeps in mind what a socket waits for. */
-  async function answer(socket: WebSocket, result: Promise<ExecutionResult>): Promise<ExecutionResult> {
-    const results = underWay.get(socket) ?? new Set();
-    underWay.set(socket, results.add(result));
+  async function answer(connection: Connection, result: Promise<ExecutionResult>): Promise<ExecutionResult> {
+    connection.answers ??= new Set();
+    connection.answers.add(result);
     try {
       return await result;
     } finally {
-      results.delete(result);
+      connection.answers.delete(result);
     }
   }
 
   /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
   async function onSubscribe(
-    { extra, subscriptions }: ConnectionContext<Params, Extra>,
+    { extra, subscriptions }: ConnectionContext<Params, Connection>,
     id: string,
     params: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> {
     // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
     if (
       Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
-      extra.underWay() > 2 * LIMITS.operationsPerSocket
+      extra.order.underWay > 2 * LIMITS.operationsPerSocket
     )
       return [tooManyOperations()];
     try {
-      const authentication = authenticationOf(extra.socket);
+      const { authentication } = extra;
       const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
-        req: extra.request,
-        authentication,
+        client: extra,
         params,
       });
       const viewerId = authentication.kind === 'viewer' ? authentication.viewer.userId : null;
@@ -102,7 +86,7 @@ export function createOperations({ graphql, fanout, log, authenticationOf }: Ope
           args,
         });
       // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
-      return { ...args, rootValue: { execute, subscribe, socket: extra.socket } };
+      return { ...args, rootValue: { execute, subscribe, connection: extra } };
     } catch (error) {
       return [toGraphQLError(error, log)];
     }
@@ -110,7 +94,7 @@ export function createOperations({ graphql, fanout, log, authenticationOf }: Ope
 
   const hooks: OperationHooks = {
     onSubscribe,
-    execute: (args) => answer(enveloped(args).socket, enveloped(args).execute(withoutRoot(args))),
+    execute: (args) => answer(enveloped(args).connection, enveloped(args).execute(withoutRoot(args))),
     async subscribe(args) {
       const result = await enveloped(args).subscribe(withoutRoot(args));
       return isStream(result) ? result : failing(result);
@@ -126,10 +110,10 @@ export function createOperations({ graphql, fanout, log, authenticationOf }: Ope
 
   return {
     hooks,
-    async answered(socket) {
+    async answered({ answers }) {
       const patience = new AbortController();
       await Promise.race([
-        Promise.allSettled(underWay.get(socket) ?? []),
+        Promise.allSettled(answers ?? []),
         sleep(ANSWER_MS, undefined, { signal: patience.signal }).catch(() => {}),
       ]);
       patience.abort();
@@ -140,7 +124,7 @@ export function createOperations({ graphql, fanout, log, authenticationOf }: Ope
 }
 
 interface Enveloped {
-  readonly socket: WebSocket;
+  readonly connection: Connection;
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }

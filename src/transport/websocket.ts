@@ -1,23 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Context as ConnectionContext, handleProtocols, makeServer } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { Tokens } from '../auth/tokens.js';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
-import type { Authentication } from '../domain/user.js';
+import { clientAddress } from './address.js';
 import { authenticateConnection } from './auth.js';
 import type { ByteBudget, Holder } from './budget.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
+import { ClientSocket, Connection } from './connection.js';
 import { closeEvenly } from './drain.js';
 import { createFanout } from './fanout.js';
 import { LIMITS } from './limits.js';
-import { createOperationOrder } from './operation-order.js';
 import { hasAllowedOrigin } from './origins.js';
-import { createOutbox, type Outbox } from './outbox.js';
 import { refuseUpgrade } from './refuse.js';
 import { createStallClock } from './stalls.js';
-import { createOperations, type Extra, type Params } from './websocket-operations.js';
+import { createOperations, type Params } from './websocket-operations.js';
 import type { GraphQLPipeline } from './yoga.js';
 
 /** How often sockets are looked after, in ms. */
@@ -25,8 +24,8 @@ const ROUND_MS = 1000;
 /** A socket is pinged in every so many rounds, and given up where it has not answered by the next ping. */
 const PING_ROUNDS = 12;
 
-/** How long a client may take to answer a close, in ms. */
-const CLOSE_WAIT_MS = 1000;
+/** How long a client may take at least to say who it is, in ms; at most a round longer. */
+const INIT_WAIT_MS = 3000;
 
 export interface WebSocketServices {
   readonly config: Config;
@@ -39,151 +38,80 @@ export interface WebSocketServices {
   readonly budget: ByteBudget;
 }
 
-/** What we know of a socket; a weak map, so that nothing of a socket outlives it. */
-interface Connection {
-  authentication: Authentication;
-  answersPings: boolean;
-}
-
 /** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
 export function createWebSockets({ config, graphql, tokens, log, stallMs, budget }: WebSocketServices) {
-  const server = new WebSocketServer({
+  const server = new WebSocketServer<typeof ClientSocket>({
+    WebSocket: ClientSocket,
     noServer: true,
+    // We keep them ourselves, each with what belongs to it.
+    clientTracking: false,
     handleProtocols,
     maxPayload: LIMITS.requestBytes,
     // Frames are small: compression would cost memory for each socket and time for each frame.
     perMessageDeflate: false,
   });
-  const connections = new WeakMap<WebSocket, Connection>();
+  const connections = new Set<Connection>();
 
-  async function onConnect({ extra, connectionParams }: ConnectionContext<Params, Extra>): Promise<boolean> {
+  async function onConnect(context: ConnectionContext<Params, Connection>): Promise<boolean> {
+    const { extra: connection, connectionParams } = context;
+    // The token is long, and nobody needs it any more.
+    Object.assign(context, { connectionParams: undefined });
+    connection.isKnown = true;
     const authentication = await authenticateConnection(tokens, connectionParams);
-    connections.set(extra.socket, { authentication, answersPings: true });
-    if (authentication.kind === 'invalid') return refuse(extra.socket, CLOSE.invalidToken);
-    if (authentication.kind === 'expired') return refuse(extra.socket, CLOSE.expiredToken);
+    connection.authentication = authentication;
+    if (authentication.kind === 'invalid') return refuse(connection, CLOSE.invalidToken);
+    if (authentication.kind === 'expired') return refuse(connection, CLOSE.expiredToken);
     return true;
   }
 
-  const operations = createOperations({
-    graphql,
-    fanout: createFanout(log),
-    log,
-    authenticationOf: (socket) => connections.get(socket)?.authentication ?? { kind: 'missing' },
+  const operations = createOperations({ graphql, fanout: createFanout(log), log });
+  const protocol = makeServer<Params, Connection>({
+    onConnect,
+    // A timer for each socket; here one looks after all.
+    connectionInitWaitTimeout: 0,
+    ...operations.hooks,
   });
-  const protocol = makeServer<Params, Extra>({ onConnect, ...operations.hooks });
 
   const stalledFor = createStallClock();
-  const lines = new WeakMap<WebSocket, { readonly tcp: Duplex; readonly outbox: Outbox }>();
-  /** Those that are about to be closed by a stop. */
-  const leaving = new WeakSet<WebSocket>();
 
-  /** Resolves when the socket is closed: by an answer of the client's, or without one. What was written is sent before. */
-  function closeSocket(socket: WebSocket, { code, reason }: CloseReason): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => socket.terminate(), CLOSE_WAIT_MS);
-      socket.once('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      lines.get(socket)?.outbox.flush();
-      socket.close(code, reason);
-      // The answer must be read, also where the client's requests had to wait.
-      socket.resume();
-    });
+  function open(socket: ClientSocket, request: IncomingMessage): void {
+    const address = clientAddress(request, config.trustedProxies);
+    new Connection({ socket, tcp: request.socket, address, log, connections }).serve(protocol);
   }
-
-  server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    // A broken frame, one over the limit, a torn connection: ws closes the socket with the right code by itself.
-    socket.on('error', (error) => log.debug({ error: error.message }, 'A WebSocket failed'));
-    socket.on('pong', () => {
-      const connection = connections.get(socket);
-      if (connection) connection.answersPings = true;
-    });
-    // Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error
-    // would not be resumed, as it is after this close.
-    const outbox = createOutbox(socket, request.socket, {
-      beforeSend: () => closeIfExpired(socket, connections.get(socket)),
-      onTooMuch: () => {
-        log.debug({}, 'A WebSocket for which too much waits is closed');
-        void closeSocket(socket, CLOSE.tooSlow);
-      },
-    });
-    lines.set(socket, { tcp: request.socket, outbox });
-    let handle = async (_text: string): Promise<void> => {};
-    const order = createOperationOrder(
-      async (text) => {
-        // What comes after our close is not begun: its answer could not be sent. The client asks again elsewhere.
-        if (socket.readyState !== socket.OPEN || leaving.has(socket)) return;
-        await handle(text).catch((error) => {
-          log.error({ error }, 'A WebSocket message could not be handled');
-          socket.close(CLOSE.fault.code, CLOSE.fault.reason);
-        });
-      },
-      () => socket.close(CLOSE.idInUse.code, CLOSE.idInUse.reason),
-    );
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        // graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory.
-        send: outbox.send,
-        close(code, reason) {
-          outbox.flush();
-          socket.close(code, reason);
-        },
-        onMessage: (listener) => {
-          handle = listener;
-          socket.on('message', (data) => order.accept(String(data)));
-        },
-      },
-      { socket, outbox, request, underWay: () => order.underWay },
-    );
-    socket.once('close', (code, reason) => {
-      closed(code, String(reason)).catch((error) =>
-        log.error({ error }, 'A WebSocket was not closed cleanly'),
-      );
-    });
-  });
 
   // One timer for all sockets.
   let round = 0;
   const timer = setInterval(() => {
     round += 1;
-    for (const socket of server.clients) {
-      const line = lines.get(socket);
-      if (line && stalledFor(line.tcp) >= stallMs) {
+    for (const connection of connections) {
+      if (stalledFor(connection.tcp) >= stallMs) {
         // The socket before its iterators, which end with it: one that ended first would tell its client `complete`.
-        if (socket.readyState !== socket.OPEN) continue;
+        if (!connection.isOpen) continue;
         log.debug({ stallMs }, 'A WebSocket whose client reads nothing is closed');
-        void closeSocket(socket, CLOSE.tooSlow);
-        continue;
-      }
-      const connection = connections.get(socket);
-      if (!connection) continue;
-      closeIfExpired(socket, connection);
-      if (round % PING_ROUNDS === 0) ping(socket, connection);
+        void connection.end(CLOSE.tooSlow);
+      } else if (connection.isKnown) {
+        connection.closeIfExpired();
+        if (round % PING_ROUNDS === 0) connection.ping();
+      } else if (performance.now() - connection.openedAt >= INIT_WAIT_MS)
+        connection.close(CLOSE.noInit.code, CLOSE.noInit.reason);
     }
   }, ROUND_MS);
 
   budget.count(function* () {
-    for (const socket of server.clients) {
-      const line = lines.get(socket);
-      if (line && socket.readyState === socket.OPEN)
+    for (const connection of connections)
+      if (connection.isOpen)
         yield {
-          unsentBytes: line.outbox.unsentBytes,
-          stalledMs: stalledFor(line.tcp),
-          cutOff: () => void closeSocket(socket, CLOSE.tooSlow),
+          unsentBytes: connection.outbox.unsentBytes,
+          stalledMs: stalledFor(connection.tcp),
+          cutOff: () => void connection.end(CLOSE.tooSlow),
         } satisfies Holder;
-    }
   });
 
   return {
     /** Takes over an HTTP connection that asks to become a WebSocket. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       if (!hasAllowedOrigin(config.allowedOrigins, request)) refuseUpgrade(socket, '403 Forbidden');
-      else
-        server.handleUpgrade(request, socket, head, (webSocket) =>
-          server.emit('connection', webSocket, request),
-        );
+      else server.handleUpgrade(request, socket, head, open);
     },
 
     /**
@@ -193,48 +121,30 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
      */
     async close(overMs: number): Promise<void> {
       await closeEvenly(
-        () =>
-          [...server.clients].filter((socket) => socket.readyState === socket.OPEN && !leaving.has(socket)),
+        () => [...connections].filter(({ isOpen, isLeaving }) => isOpen && !isLeaving),
         overMs,
-        async (socket) => {
-          leaving.add(socket);
+        async (connection) => {
+          connection.isLeaving = true;
           // Nothing new is read, as long as the network can keep it.
-          socket.pause();
-          await operations.answered(socket);
-          await closeSocket(socket, CLOSE.restart);
+          connection.socket.pause();
+          await operations.answered(connection);
+          await connection.end(CLOSE.restart);
         },
       );
       // Those that were closing by themselves.
-      await Promise.all([...server.clients].map((socket) => closeSocket(socket, CLOSE.restart)));
+      await Promise.all([...connections].map((connection) => connection.end(CLOSE.restart)));
       clearInterval(timer);
       server.close();
     },
 
     get size() {
-      return server.clients.size;
+      return connections.size;
     },
   };
 }
 
 /** Closes with the code first: graphql-ws's own close after `false` comes too late to matter. */
-function refuse(socket: WebSocket, { code, reason }: CloseReason): false {
+function refuse({ socket }: Connection, { code, reason }: CloseReason): false {
   socket.close(code, reason);
   return false;
-}
-
-function closeIfExpired(socket: WebSocket, connection: Connection | undefined): void {
-  const authentication = connection?.authentication;
-  if (authentication?.kind === 'viewer' && authentication.expiresAt <= Date.now())
-    socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
-}
-
-function ping(socket: WebSocket, connection: Connection): void {
-  // A ping would wait behind these bytes, and while frames wait no answer is read. That they go on leaving is life enough.
-  if (socket.bufferedAmount > 0) return;
-  if (!connection.answersPings) {
-    socket.terminate();
-    return;
-  }
-  connection.answersPings = false;
-  socket.ping();
 }

@@ -15,13 +15,23 @@ import { documentLimits, LIMITS } from './limits.js';
 import { isAllowedOrigin } from './origins.js';
 
 /** What the transports hand to Yoga. Over WebSocket the connection has told who asks, over HTTP each request does. */
-export interface ServerContext {
+export type ServerContext = HttpContext | WebSocketContext;
+
+interface HttpContext {
   readonly req: IncomingMessage;
-  /** Over HTTP alone. */
   readonly res?: ServerResponse;
-  /** Over HTTP alone: told when the request turns out to be a subscription, before it starts. */
+  /** Told when the request turns out to be a subscription, before it starts. */
   readonly onSubscription?: () => void;
-  readonly authentication?: Authentication;
+}
+
+interface WebSocketContext {
+  readonly client: Client;
+}
+
+/** Who asks, and from where. */
+export interface Client {
+  readonly authentication: Authentication;
+  readonly address: string;
 }
 
 export interface YogaServices {
@@ -35,6 +45,13 @@ export const GRAPHQL_PATH = '/graphql';
 
 /** One pipeline for all three transports: the same parsing, limits, context, execution and masking of errors. */
 export function createGraphQL({ config, services, tokens, log }: YogaServices) {
+  async function clientOf(request: IncomingMessage): Promise<Client> {
+    return {
+      authentication: await authenticateRequest(tokens, request),
+      address: clientAddress(request, config.trustedProxies),
+    };
+  }
+
   return createYoga<ServerContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -59,12 +76,10 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
           }
         : false;
     },
-    context: async ({ req, authentication }) =>
-      createContext(
-        services,
-        authentication ?? (await authenticateRequest(tokens, req)),
-        clientAddress(req, config.trustedProxies),
-      ),
+    async context(context) {
+      const { authentication, address } = 'client' in context ? context.client : await clientOf(context.req);
+      return createContext(services, authentication, address);
+    },
     plugins: [
       onlyJsonBodies,
       ...documentLimits(),
@@ -95,11 +110,12 @@ const onlyJsonBodies: Plugin = {
  * answer to nobody, and would leave the subscription open.
  */
 const endWithConnection: Plugin<ServerContext, ServerContext> = {
-  onSubscribe({ args }) {
-    args.contextValue.onSubscription?.();
+  onSubscribe({ args: { contextValue } }) {
+    if ('req' in contextValue) contextValue.onSubscription?.();
   },
-  onExecutionResult({ result, context: { res } }) {
-    if (!res || !isAsyncIterable(result)) return;
+  onExecutionResult({ result, context }) {
+    if (!('req' in context) || !context.res || !isAsyncIterable(result)) return;
+    const { res } = context;
     const iterator = result[Symbol.asyncIterator]();
     // What it may still fail with is nobody's any more.
     const end = () => void Promise.resolve(iterator.return?.()).catch(() => {});
