@@ -23,14 +23,25 @@ interface Entry {
   feed: Feed | null;
   unsubscribe(): void;
   subscribers: number;
+  /** One of the subscribers goes. */
+  leave(): void;
   linger: NodeJS.Timeout | undefined;
 }
 
 /** A subscriber's hold on a feed. */
-export interface Attachment {
-  readonly feed: Feed;
+export class Attachment {
+  private isHeld = true;
+
+  constructor(
+    readonly feed: Feed,
+    private readonly entry: Entry,
+  ) {}
+
   /** Lets go; the last one to do so ends the feed half a second later. */
-  release(): void;
+  release(): void {
+    if (this.isHeld) this.entry.leave();
+    this.isHeld = false;
+  }
 }
 
 export interface FeedsServices {
@@ -143,6 +154,11 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       feed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
+      leave() {
+        entry.subscribers -= 1;
+        if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
+        entry.linger = setTimeout(() => end(roomId), LINGER_MS);
+      },
       linger: undefined,
     };
     entries.set(roomId, entry);
@@ -190,14 +206,9 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       const entry = entries.get(roomId) ?? open(roomId);
       entry.subscribers += 1;
       clearTimeout(entry.linger);
-      const release = once(() => {
-        entry.subscribers -= 1;
-        if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
-        entry.linger = setTimeout(() => end(roomId), LINGER_MS);
-      });
       try {
         const feed = await entry.opening;
-        if (feed) return { feed, release };
+        if (feed) return new Attachment(feed, entry);
         if (entries.get(roomId) === entry) end(roomId);
         return null;
       } catch (error) {
@@ -229,15 +240,6 @@ export type Feeds = ReturnType<typeof createFeeds>;
 /** Whether the database has lost what a feed has seen in it. */
 function isBehind(found: Head, seen: Head): boolean {
   return found.rev < seen.rev || found.seq < seen.seq || (found.rev === seen.rev && found.seq !== seen.seq);
-}
-
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    action();
-  };
 }
 
 async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {

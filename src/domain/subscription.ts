@@ -9,7 +9,7 @@ import { type Deliveries, endable } from './deliveries.js';
 import { HistoryGapError, type HistoryGapReason, ServiceUnavailableError } from './errors.js';
 import type { Head, MessageEvent, Position } from './events.js';
 import type { Attachment, Feeds } from './feeds.js';
-import type { Live } from './live.js';
+import { type Live, LiveReader } from './live.js';
 import {
   endsMembershipOf,
   type History,
@@ -52,8 +52,8 @@ type Delivery =
   | { readonly kind: 'caught-up'; readonly position: Position }
   | { readonly kind: 'gap'; readonly position: Position; readonly reason: HistoryGapReason };
 
-/** A delivery as one subscription tells it, of which history; null where it does not. */
-type ToEvent<Event> = (delivery: Delivery, epoch: string) => Event | null;
+/** A delivery as subscriptions of one kind tell it, of which room and history; null where they do not. */
+type ToEvent<Event> = (delivery: Delivery, roomId: string, epoch: string) => Event | null;
 
 /** What a subscription was asked for. */
 interface Request {
@@ -64,7 +64,7 @@ interface Request {
   /** Only added messages, or also what becomes of older ones. */
   readonly only: 'added' | 'all';
   readonly signal: AbortSignal;
-  /** Serves the reader, with others, once they have everything so far. */
+  /** Serves the reader, with others, once they have everything so far; has them begin where they were given back. */
   readonly live: Live | undefined;
 }
 
@@ -74,11 +74,16 @@ interface Session {
   readonly epoch: string;
   readonly reader: Reader;
   readonly attachment: Attachment;
-  readonly head: Head;
+  /** Who is there has caught up; null where they had before. */
+  readonly head: Head | null;
   readonly start: Position;
   /** Why the reader starts at the head instead of where they asked to. */
   readonly gap: HistoryGapReason | null;
+  /** Whether the reader was taken over, with the attachment. */
+  isLive: boolean;
 }
+
+const ENDED = new Error('The subscription has ended.');
 
 /** For readers of added messages alone: those come once. */
 const ALL_IS_NEWS: NewsFilter = { isNews: () => true, isIdle: true };
@@ -99,22 +104,39 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       if (!attachment) throw noSuchRoom();
       const { seq, rev } = gap ? head : (after ?? head);
       const start = { seq, rev: only === 'added' ? null : rev };
-      if (!signal.aborted && history.epoch === epoch) return { epoch, reader, attachment, head, start, gap };
+      if (!signal.aborted && history.epoch === epoch)
+        return { epoch, reader, attachment, head, start, gap, isLive: false };
       attachment.release();
       signal.throwIfAborted();
     }
   }
 
+  /** Goes on with a reader who is given back. */
+  function reopen({ roomId, signal }: Request, reader: LiveReader): Session {
+    const { epoch, userId, checkedSeq, attachment, position: start } = reader;
+    return {
+      epoch,
+      reader: { roomId, userId, signal, checkedSeq },
+      attachment,
+      head: null,
+      start,
+      gap: null,
+      isLive: false,
+    };
+  }
+
   /**
    * Replay, cut over, live. While the feed holds the reader's position they are served from it; else the database
    * tells what is missing, up to a target that does not move, and then the feed is asked again. The position alone
-   * decides what comes next, so nothing is skipped or repeated wherever an event came from.
+   * decides what comes next, so nothing is skipped or repeated wherever an event came from. Ends where the reader is
+   * taken over.
    */
   async function* follow(
-    { epoch, reader, attachment, head, start }: Session,
+    session: Session,
     live: Live | undefined,
     toEvent: ToEvent<unknown>,
   ): AsyncGenerator<Delivery, void, void> {
+    const { epoch, reader, attachment, head, start } = session;
     const { feed } = attachment;
     const { userId, signal } = reader;
     /** At every place where time may have passed: what comes after the end of the feed is of another history. */
@@ -123,8 +145,8 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
     };
     const news = start.rev === null ? ALL_IS_NEWS : newsFilter();
     let position = start;
-    let isCaughtUp = false;
-    feed.reach(head);
+    let isCaughtUp = head === null;
+    if (head) feed.reach(head);
 
     while (!signal.aborted) {
       assertAlive();
@@ -140,13 +162,13 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
         if (!isMoved) await feed.changed(signal);
         position = { ...target, rev: position.rev === null ? null : target.rev };
         feed.reach(target);
-      } else if (!isCaughtUp && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
+      } else if (!isCaughtUp && head && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
         isCaughtUp = true;
         yield { kind: 'caught-up', position };
       } else if (step === 'at-head' && live && news.isIdle && isAt(feed.head, position)) {
-        const { checkedSeq } = reader;
-        const told = (event: MessageEvent) => toEvent(event, epoch);
-        position = await live.follow({ feed, userId, checkedSeq, position, signal, toEvent: told });
+        session.isLive = true;
+        live.follow(new LiveReader(toEvent, epoch, attachment, userId, reader.checkedSeq, position));
+        return;
       } else if (step === 'at-head') await feed.changed(signal);
       else {
         const removal = step.events.find((event) => endsAccess(reader, event))?.message;
@@ -178,17 +200,17 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
           return;
         } catch (error) {
           if (request.only === 'added' || !(error instanceof HistoryGapError)) throw error;
-          session.attachment.release();
+          leave(session);
           session = await whenAvailable(request.signal, () => open({ ...request, after: null }));
           gap = error.reason;
         }
       }
     } finally {
-      session.attachment.release();
+      leave(session);
     }
 
     function* tell(delivery: Delivery): Generator<Event> {
-      const event = toEvent(delivery, session.epoch);
+      const event = toEvent(delivery, request.roomId, session.epoch);
       if (event !== null) yield event;
     }
   }
@@ -203,14 +225,18 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
   ): Promise<Deliveries<Event>> {
     const end = new AbortController();
     const whole = { ...request, signal: end.signal };
-    const first = await open(whole).catch((error: unknown) => {
-      if (error instanceof ServiceUnavailableError) return null;
-      throw error;
-    });
+    const back = request.live?.takeBack();
+    const first = back
+      ? reopen(whole, back)
+      : await open(whole).catch((error: unknown) => {
+          if (error instanceof ServiceUnavailableError) return null;
+          throw error;
+        });
     return endable(deliveries(whole, first, toEvent), () => {
-      end.abort();
+      // With a reason, or each time an error is made that nobody sees.
+      end.abort(ENDED);
       // Where nobody has called `next()` yet, nothing else does.
-      first?.attachment.release();
+      if (first) leave(first);
     });
   }
 
@@ -228,9 +254,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       live?: Live,
     ): Promise<Deliveries<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'added', live }, (delivery, epoch) =>
-        delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null,
-      );
+      return subscribe({ viewer, roomId, after: cursor, only: 'added', live }, toMessageEdge);
     },
 
     /**
@@ -246,33 +270,39 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       live?: Live,
     ): Promise<Deliveries<RoomEvent>> {
       const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, after: cursor, only: 'all', live }, (delivery, epoch): RoomEvent => {
-        const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
-        switch (delivery.kind) {
-          case 'added': {
-            const { message } = delivery;
-            return {
-              ...at,
-              kind: 'added',
-              occurredAt: message.createdAt,
-              edge: messageEdge({ epoch }, message),
-            };
-          }
-          case 'changed': {
-            const { message } = delivery;
-            return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
-          }
-          case 'caught-up':
-            return { ...at, kind: 'caught-up', occurredAt: new Date() };
-          case 'gap':
-            return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
-        }
-      });
+      return subscribe({ viewer, roomId, after: cursor, only: 'all', live }, toRoomEvent);
     },
   };
 }
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
+
+function toMessageEdge(delivery: Delivery, _roomId: string, epoch: string): MessageEdge | null {
+  return delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null;
+}
+
+function toRoomEvent(delivery: Delivery, roomId: string, epoch: string): RoomEvent {
+  const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
+  switch (delivery.kind) {
+    case 'added': {
+      const { message } = delivery;
+      return { ...at, kind: 'added', occurredAt: message.createdAt, edge: messageEdge({ epoch }, message) };
+    }
+    case 'changed': {
+      const { message } = delivery;
+      return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
+    }
+    case 'caught-up':
+      return { ...at, kind: 'caught-up', occurredAt: new Date() };
+    case 'gap':
+      return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
+  }
+}
+
+/** Lets go of the feed, unless somebody else has taken that over. */
+function leave({ isLive, attachment }: Session): void {
+  if (!isLive) attachment.release();
+}
 
 /** Whether a reader is there: not before, and not where the feed has yet to get. */
 function isAt(head: Head, { seq, rev }: Position): boolean {

@@ -50,7 +50,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   answers: Set<Promise<unknown>> | null = null;
   private readonly log: Log;
   private readonly connections: Set<Connection>;
-  private listener: ((text: string) => Promise<void>) | null = null;
+  private listener: ((message: unknown) => Promise<void>) | null = null;
   private closed: ((code: number, reason: string) => Promise<void>) | null = null;
 
   constructor({ socket, tcp, address, log, connections }: ConnectionParts) {
@@ -80,7 +80,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   }
 
   onMessage(listener: (text: string) => Promise<void>): void {
-    this.listener = listener;
+    // It takes parsed messages too, which its type does not say; and keeps what it was given, so that a text would stay.
+    this.listener = listener as (message: unknown) => Promise<void>;
   }
 
   /** graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory. */
@@ -113,15 +114,13 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     this.order.accept(text);
   }
 
-  async handle(text: string): Promise<void> {
+  handle(message: unknown): Promise<void> {
     // What comes after our close is not begun: its answer could not be sent. The client asks again elsewhere.
-    if (!this.isOpen || this.isLeaving) return;
-    try {
-      await this.listener?.(text);
-    } catch (error) {
+    if (!this.isOpen || this.isLeaving || !this.listener) return Promise.resolve();
+    return this.listener(message).catch((error) => {
       this.log.error({ error }, 'A WebSocket message could not be handled');
       this.socket.close(CLOSE.fault.code, CLOSE.fault.reason);
-    }
+    });
   }
 
   onReuse(): void {

@@ -1,7 +1,7 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { MessageEvent, Position } from '../domain/events.js';
 import type { Feed } from '../domain/feed.js';
-import type { Live, LiveReader } from '../domain/live.js';
+import type { LiveReader } from '../domain/live.js';
 import { endsMembershipOf } from '../domain/message.js';
 import type { Log } from '../domain/ports.js';
 import type { Context } from '../graphql/context.js';
@@ -11,32 +11,41 @@ import { frameHeader, toBytes } from './frames.js';
 import type { Outbox } from './outbox.js';
 import { payloadOf } from './payload.js';
 
-/** One subscription, as the transport knows it. */
+/** A subscription that is served by its group. */
 export interface Subscriber {
   /** Of the operation, as the client named it. */
   readonly id: string;
   readonly outbox: Outbox;
-  /** What it has in common with others that are answered alike. */
+  /** They must be served alone again: they read too slowly, an event is not for them or can't be told, the feed has ended. */
+  onRelease(reader: LiveReader): void;
+}
+
+/** What subscribers have in common that are answered alike. */
+export interface Answers {
   readonly key: string;
-  /** Whether those are of one viewer only. */
+  /** Whether it is one viewer only that is answered so. */
   readonly dependsOnViewer: boolean;
   readonly args: ExecutionArgs;
 }
 
 export interface Fanout {
-  /** How a subscriber's operation is served once it has everything so far. */
-  liveFor(subscriber: Subscriber): Live;
+  /** The place of a reader who is to be told what comes, with others. */
+  memberFor(reader: LiveReader, subscriber: Subscriber, answers: Answers): Member;
 }
 
 /** A subscriber in a group, and how far they are. */
-interface Member {
+export interface Member {
   readonly reader: LiveReader;
   readonly outbox: Outbox;
   /** `{"id":…,"type":"next","payload":`, as bytes. */
   readonly prefix: string;
   position: Position;
-  /** Has their own iterator serve them again. */
+  /** Has them served from now on; may release them at once. */
+  join(): void;
+  /** Has them served alone again. */
   release(): void;
+  /** Ends it. What they were told so far is sent. @returns false where they have left before. */
+  leave(): boolean;
 }
 
 /**
@@ -50,7 +59,7 @@ export function createFanout(log: Log): Fanout {
   /** For what is begun together, and so read together; null where that is being read already. */
   let shared: Context | null = null;
 
-  function contextOf({ args, dependsOnViewer }: Subscriber): Context {
+  function contextOf({ args, dependsOnViewer }: Answers): Context {
     // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
     const { services, authentication, address } = args.contextValue as Context;
     // Of the same viewer, whose tokens end at different times: each socket is closed by its own.
@@ -69,15 +78,11 @@ export function createFanout(log: Log): Fanout {
   }
 
   /** As bytes of JSON; null where the event can't be told. */
-  function payload(
-    event: MessageEvent,
-    { reader }: Member,
-    subscriber: Subscriber,
-  ): Eventually<string | null> {
+  function payload(event: MessageEvent, { reader }: Member, answers: Answers): Eventually<string | null> {
     const told = (result: ExecutionResult) =>
       result.data == null ? null : toBytes(JSON.stringify(payloadOf(result, log)));
     try {
-      const result = executeShared(subscriber.args, reader.toEvent(event), contextOf(subscriber));
+      const result = executeShared(answers.args, reader.toEvent(event), contextOf(answers));
       // Each of them finds out, and tells their client.
       return isPromise(result) ? result.then(told).catch(() => null) : told(result);
     } catch {
@@ -85,8 +90,9 @@ export function createFanout(log: Log): Fanout {
     }
   }
 
-  function groupOf({ feed, position }: LiveReader, subscriber: Subscriber): Group {
-    const { key } = subscriber;
+  /** Answers for all of them are those of its first subscriber. */
+  function groupOf({ feed, position }: LiveReader, answers: Answers): Group {
+    const { key } = answers;
     let ofFeed = groups.get(feed);
     if (!ofFeed) {
       ofFeed = new Map();
@@ -99,7 +105,7 @@ export function createFanout(log: Log): Fanout {
       group = createGroup(
         feed,
         position,
-        (event, member) => payload(event, member, subscriber),
+        (event, member) => payload(event, member, answers),
         () => all.delete(key),
       );
       ofFeed.set(key, group);
@@ -108,24 +114,7 @@ export function createFanout(log: Log): Fanout {
   }
 
   return {
-    liveFor: (subscriber) => ({
-      follow: (reader) =>
-        new Promise((resolve) => {
-          const { id, outbox } = subscriber;
-          const group = groupOf(reader, subscriber);
-          const release = (): void => {
-            if (!group.leave(member)) return;
-            reader.signal.removeEventListener('abort', release);
-            // What it was told so far comes before whatever its own iterator, or its end, says next.
-            outbox.flush();
-            resolve(member.position);
-          };
-          const prefix = toBytes(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
-          const member: Member = { reader, outbox, prefix, position: reader.position, release };
-          reader.signal.addEventListener('abort', release);
-          group.join(member);
-        }),
-    }),
+    memberFor: (reader, subscriber, answers) => new GroupMember(reader, subscriber, groupOf(reader, answers)),
   };
 }
 
@@ -136,6 +125,41 @@ const MOST_BEGUN = 256;
 interface BegunStep {
   readonly to: Position;
   readonly events: readonly { readonly event: MessageEvent; readonly json: Eventually<string | null> }[];
+}
+
+/** A class, as there is one for every subscription that waits. */
+class GroupMember implements Member {
+  readonly prefix: string;
+  position: Position;
+
+  constructor(
+    readonly reader: LiveReader,
+    private readonly subscriber: Subscriber,
+    private readonly group: Group,
+  ) {
+    this.position = reader.position;
+    this.prefix = toBytes(`{"id":${JSON.stringify(subscriber.id)},"type":"next","payload":`);
+  }
+
+  get outbox(): Outbox {
+    return this.subscriber.outbox;
+  }
+
+  join(): void {
+    this.group.join(this);
+  }
+
+  release(): void {
+    if (this.leave()) this.subscriber.onRelease(this.reader);
+  }
+
+  leave(): boolean {
+    if (!this.group.leave(this)) return false;
+    this.reader.position = this.position;
+    // What they were told so far comes before whatever comes next on their socket.
+    this.outbox.flush();
+    return true;
+  }
 }
 
 interface Group {

@@ -1,13 +1,17 @@
 /** What takes a socket's messages, in their order. */
 export interface OperationOwner {
-  /** Begins what the message asks for; resolves when that is over, and never rejects. */
-  handle(text: string): Promise<void>;
+  /**
+   * Begins what the message asks for; resolves when that is over, and never rejects.
+   *
+   * @param message parsed; the text itself where it is none.
+   */
+  handle(message: unknown): Promise<void>;
   /** Called where an id is asked for that is waited for already. */
   onReuse(id: string): void;
 }
 
 /** How far an operation is: `under-way`, `ending` since its client completed it, or what begins when that has ended. */
-type Stage = 'under-way' | 'ending' | { readonly next: string };
+type Stage = 'under-way' | 'ending' | { readonly next: unknown };
 
 /**
  * A socket's messages on their way to graphql-ws: lets an operation begin only when the one before it on the same id is
@@ -28,11 +32,12 @@ export class OperationOrder {
 
   /** Takes in a message as it came. Throws nothing. */
   accept(text: string): void {
-    const { type, id } = outlineOf(text);
+    const message = parse(text);
+    const { type, id } = outlineOf(message);
     const stage = id === undefined ? undefined : this.stages.get(id);
     if (id !== undefined && type === 'subscribe') {
-      if (stage === undefined) return void this.begin(id, text);
-      if (stage === 'ending') return void this.stages.set(id, { next: text });
+      if (stage === undefined) return void this.begin(id, message);
+      if (stage === 'ending') return void this.stages.set(id, { next: message });
       if (stage !== 'under-way') return void this.owner.onReuse(id);
       // The id is in use, which graphql-ws says itself.
     } else if (id !== undefined && type === 'complete' && stage !== undefined) {
@@ -40,12 +45,12 @@ export class OperationOrder {
       // One that never began is over.
       if (typeof stage === 'object') return;
     }
-    void this.owner.handle(text);
+    void this.owner.handle(message);
   }
 
-  private begin(id: string, text: string): void {
+  private begin(id: string, message: unknown): void {
     this.stages.set(id, 'under-way');
-    void this.owner.handle(text).then(() => {
+    void this.owner.handle(message).then(() => {
       const stage = this.stages.get(id);
       if (typeof stage === 'object') this.begin(id, stage.next);
       else this.stages.delete(id);
@@ -53,16 +58,21 @@ export class OperationOrder {
   }
 }
 
-/** What is wrong with a message is for graphql-ws to say. */
-function outlineOf(text: string): { type?: unknown; id?: string } {
+/** What is no message stays a text: a string in JSON must not count as what is written in it. */
+function parse(text: string): unknown {
   try {
     const message: unknown = JSON.parse(text);
-    if (typeof message !== 'object' || message === null || !('id' in message)) return {};
-    return {
-      type: 'type' in message ? message.type : undefined,
-      ...(typeof message.id === 'string' ? { id: message.id } : {}),
-    };
+    return typeof message === 'string' ? text : message;
   } catch {
-    return {};
+    return text;
   }
+}
+
+/** What is wrong with a message is for graphql-ws to say. */
+function outlineOf(message: unknown): { type?: unknown; id?: string } {
+  if (typeof message !== 'object' || message === null || !('id' in message)) return {};
+  return {
+    type: 'type' in message ? message.type : undefined,
+    ...(typeof message.id === 'string' ? { id: message.id } : {}),
+  };
 }

@@ -2,17 +2,23 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Log } from '../domain/ports.js';
-import type { Context } from '../graphql/context.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
-import { sharingOf } from '../graphql/sharing.js';
 import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
 import { LIMITS } from './limits.js';
 import { formatError } from './payload.js';
+import { SocketSubscription } from './socket-subscription.js';
 import type { GraphQLPipeline } from './yoga.js';
 
 /** The payload of `connection_init`. */
 export type Params = Record<string, unknown>;
+
+/** An operation that the pipeline is ready to run. */
+export interface Prepared {
+  readonly args: ExecutionArgs;
+  execute(args: ExecutionArgs): Promise<ExecutionResult>;
+  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+}
 
 export interface OperationServices {
   readonly graphql: GraphQLPipeline;
@@ -36,8 +42,55 @@ export interface Operations {
 }
 
 export function createOperations({ graphql, fanout, log }: OperationServices): Operations {
+  /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
+  async function prepare(
+    client: Connection,
+    params: SubscribePayload,
+  ): Promise<Prepared | readonly GraphQLError[]> {
+    try {
+      const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
+        client,
+        params,
+      });
+      const { query, operationName, variables: variableValues } = params;
+      const document = parse(query);
+      const errors = validate(schema, document);
+      if (errors.length > 0) return errors;
+      const contextValue = await contextFactory();
+      return { args: { schema, document, operationName, variableValues, contextValue }, execute, subscribe };
+    } catch (error) {
+      return [toGraphQLError(error, log)];
+    }
+  }
+
+  const subscriptionServices = { fanout, prepare };
+
+  async function onSubscribe(
+    { extra: connection, subscriptions }: ConnectionContext<Params, Connection>,
+    id: string,
+    params: SubscribePayload,
+  ): Promise<ExecutionArgs | GraphQLError[]> {
+    // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
+    if (
+      Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
+      connection.order.underWay > 2 * LIMITS.operationsPerSocket
+    )
+      return [tooManyOperations()];
+    const prepared = await prepare(connection, params);
+    if (!('args' in prepared)) return [...prepared];
+    const { schema, document, operationName } = prepared.args;
+    // What graphql-ws keeps until the operation has ended: the text is that of all alike, and of the rest only what it needs.
+    Object.assign(params, { query: document.loc?.source.body ?? params.query });
+    const rootValue: SocketSubscription | Single =
+      getOperationAST(document, operationName)?.operation === 'subscription'
+        ? new SocketSubscription(subscriptionServices, connection, id, params, prepared)
+        : { connection, prepared };
+    return { schema, document, operationName, contextValue: null, rootValue };
+  }
+
   /** Keeps in mind what a socket waits for. */
-  async function answer(connection: Connection, result: Promise<ExecutionResult>): Promise<ExecutionResult> {
+  async function answer({ connection, prepared }: Single): Promise<ExecutionResult> {
+    const result = prepared.execute(prepared.args);
     connection.answers ??= new Set();
     connection.answers.add(result);
     try {
@@ -47,58 +100,12 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
     }
   }
 
-  /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
-  async function onSubscribe(
-    { extra, subscriptions }: ConnectionContext<Params, Connection>,
-    id: string,
-    params: SubscribePayload,
-  ): Promise<ExecutionArgs | GraphQLError[]> {
-    // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
-    if (
-      Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
-      extra.order.underWay > 2 * LIMITS.operationsPerSocket
-    )
-      return [tooManyOperations()];
-    try {
-      const { authentication } = extra;
-      const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
-        client: extra,
-        params,
-      });
-      const viewerId = authentication.kind === 'viewer' ? authentication.viewer.userId : null;
-      const document = parse(params.query);
-      const errors = validate(schema, document);
-      if (errors.length > 0) return [...errors];
-      const contextValue = await contextFactory();
-      const args: ExecutionArgs = {
-        schema,
-        document,
-        operationName: params.operationName,
-        variableValues: params.variables,
-        contextValue,
-      };
-      if (getOperationAST(document, params.operationName)?.operation === 'subscription' && viewerId !== null)
-        // As `createContext` made it; Yoga's types know only what it was made of.
-        (contextValue as unknown as Context).live = fanout.liveFor({
-          id,
-          outbox: extra.outbox,
-          ...sharingOf({ schema, document, viewerId, ...params }),
-          args,
-        });
-      // graphql-ws takes one `execute` for all; the enveloped ones are made for each operation.
-      return { ...args, rootValue: { execute, subscribe, connection: extra } };
-    } catch (error) {
-      return [toGraphQLError(error, log)];
-    }
-  }
-
   const hooks: OperationHooks = {
     onSubscribe,
-    execute: (args) => answer(enveloped(args).connection, enveloped(args).execute(withoutRoot(args))),
-    async subscribe(args) {
-      const result = await enveloped(args).subscribe(withoutRoot(args));
-      return isStream(result) ? result : failing(result);
-    },
+    // Both as `onSubscribe` has put them there: graphql-ws takes one `execute` for all, and those of the pipeline are made
+    // for each operation.
+    execute: ({ rootValue }) => answer(rootValue as Single),
+    subscribe: ({ rootValue }) => rootValue as SocketSubscription,
     onNext: (_context, _id, _params, _args, { data, errors }) =>
       errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
     // A failure of a stream arrives wrapped once more: the inner one has the place.
@@ -123,31 +130,10 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
   };
 }
 
-interface Enveloped {
+/** A query or a mutation. */
+interface Single {
   readonly connection: Connection;
-  execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
-}
-
-/** What `onSubscribe` put there. */
-function enveloped(args: ExecutionArgs): Enveloped {
-  return args.rootValue as Enveloped;
-}
-
-function withoutRoot({ rootValue: _, ...args }: ExecutionArgs): ExecutionArgs {
-  return args;
-}
-
-function isStream(
-  result: AsyncIterable<ExecutionResult> | ExecutionResult,
-): result is AsyncIterable<ExecutionResult> {
-  return Symbol.asyncIterator in result;
-}
-
-/** A subscription that could not start ends with the protocol's `error`, like one that could not go on. */
-// biome-ignore lint/correctness/useYield: a stream whose first step fails.
-async function* failing({ errors }: ExecutionResult): AsyncGenerator<ExecutionResult> {
-  throw errors?.[0] ?? new GraphQLError('The subscription could not start.');
+  readonly prepared: Prepared;
 }
 
 function tooManyOperations(): GraphQLError {

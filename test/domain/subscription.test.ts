@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Deliveries } from '../../src/domain/deliveries.js';
 import { ServiceUnavailableError } from '../../src/domain/errors.js';
 import type { RoomChanged } from '../../src/domain/events.js';
+import type { LiveReader } from '../../src/domain/live.js';
 import type { RoomEvent } from '../../src/domain/subscription.js';
 import { MODEL_ROOM_ID, type ModelRoom, numbers, random } from '../helpers/model-room.js';
 import {
@@ -466,4 +467,77 @@ test('random schedules: a page and the events after it are the room as it stands
     ).toEqual(fresh);
     feeds.close();
   }
+});
+
+/** A transport that takes readers over: of a subscription that it serves, `taken` is the reader. */
+function transport() {
+  const live = {
+    taken: null as LiveReader | null,
+    follow(reader: LiveReader): void {
+      live.taken = reader;
+    },
+    takeBack(): LiveReader | null {
+      const { taken } = live;
+      live.taken = null;
+      return taken;
+    },
+  };
+  return live;
+}
+
+test('a reader who has everything is handed over with their feed, and goes on where they are given back', async () => {
+  const { feeds, subscriptions, send } = subscribeToModel(3);
+  const live = transport();
+  const events = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  expect(await takeBriefs(events, 9)).toEqual(['added 2', 'added 3', 'caught-up']);
+  expect(await events.next()).toEqual({ done: true, value: undefined });
+  // Which lets go of nothing any more.
+  await events.return();
+  const { taken } = live;
+  expect(taken).toMatchObject({ position: { seq: 3, rev: 3 }, checkedSeq: 3, userId: VIEWER.userId });
+
+  for (let count = 0; count < 3; count += 1) send();
+  if (taken) taken.position = { seq: 4, rev: 4 };
+  const again = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  expect(await takeBriefs(again, 9)).toEqual(['added 5', 'added 6']);
+  expect(live.taken).toMatchObject({ position: { seq: 6, rev: 6 } });
+
+  expect(feeds.size).toBe(1);
+  live.taken?.attachment.release();
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('a reader who is given back and leaves lets go of the feed, once', async () => {
+  const { feeds, subscriptions } = subscribeToModel(3);
+  const live = transport();
+  const [edges, others] = [
+    await subscriptions.messages(VIEWER, roomId, null, live),
+    await subscriptions.messages(VIEWER, roomId, null),
+  ];
+  expect(await takeSeqs(edges, 1)).toEqual([]);
+  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  await again.return();
+  await again.return();
+  const waiting = others.next();
+  // Longer than a feed outlives its last subscriber.
+  await sleep(700);
+  expect(feeds.size).toBe(1);
+  await others.return();
+  await waiting;
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('a reader who is given back after they were removed is told nothing later', async () => {
+  const { room, feeds, subscriptions, send } = subscribeToModel(2);
+  const live = transport();
+  const edges = await subscriptions.messages(VIEWER, roomId, null, live);
+  expect(await takeSeqs(edges, 1)).toEqual([]);
+  send();
+  feeds.deliver(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
+  feeds.deliver(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
+  send();
+  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  expect(await takeSeqs(again, 1)).toEqual([3]);
+  await expect(again.next()).rejects.toThrow('Only members');
+  await expect.poll(() => feeds.size).toBe(0);
 });
