@@ -39,7 +39,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   readonly outbox: Outbox;
   readonly order: OperationOrder;
   readonly openedAt = performance.now();
-  authentication: Authentication = NOBODY;
+  private known: Authentication = NOBODY;
   /** Whether its client has begun to say who it is. */
   isKnown = false;
   /** Whether its client has answered the last ping. */
@@ -68,6 +68,15 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
 
   get isOpen(): boolean {
     return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  get authentication(): Authentication {
+    return this.known;
+  }
+
+  set authentication(authentication) {
+    this.known = authentication;
+    if (authentication.kind === 'viewer') this.outbox.expiresAt = authentication.expiresAt;
   }
 
   get protocol(): string {
@@ -131,8 +140,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
    * Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error would
    * not be resumed, as it is after this close.
    */
-  beforeSend(): void {
-    this.closeIfExpired();
+  onExpired(): void {
+    this.socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
   }
 
   onTooMuch(): void {
@@ -153,9 +162,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   }
 
   closeIfExpired(): void {
-    const { authentication } = this;
-    if (authentication.kind === 'viewer' && authentication.expiresAt <= Date.now())
-      this.socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
+    if (this.outbox.expiresAt <= Date.now()) this.onExpired();
   }
 
   /** Gives the socket up where it has not answered the ping before. */

@@ -130,6 +130,7 @@ interface BegunStep {
 /** A class, as there is one for every subscription that waits. */
 class GroupMember implements Member {
   readonly prefix: string;
+  readonly outbox: Outbox;
   position: Position;
 
   constructor(
@@ -138,11 +139,9 @@ class GroupMember implements Member {
     private readonly group: Group,
   ) {
     this.position = reader.position;
+    // Its own: who writes to thousands in a row has no time to look for it.
+    this.outbox = subscriber.outbox;
     this.prefix = toBytes(`{"id":${JSON.stringify(subscriber.id)},"type":"next","payload":`);
-  }
-
-  get outbox(): Outbox {
-    return this.subscriber.outbox;
   }
 
   join(): void {
@@ -261,6 +260,7 @@ function createGroup(
   }
 
   function post(event: MessageEvent, json: string): void {
+    const rest = `${json}}`;
     let length = -1;
     let header = '';
     const next = position.rev === null ? { seq: event.message.seq, rev: null } : event.position;
@@ -268,9 +268,9 @@ function createGroup(
       const { prefix, outbox } = member;
       if (prefix.length !== length) {
         length = prefix.length;
-        header = frameHeader(length + json.length + 1);
+        header = frameHeader(length + rest.length);
       }
-      if (outbox.write(`${header}${prefix}${json}}`)) member.position = next;
+      if (outbox.write(header + prefix + rest)) member.position = next;
       else member.release();
     }
   }

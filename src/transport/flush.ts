@@ -3,7 +3,8 @@ const LONGEST_PAUSE_MS = 20;
 
 /** Whoever has something to write. */
 interface Flushable {
-  flush(): void;
+  /** `now` is in ms since 1970. */
+  flush(now: number): void;
 }
 
 let flushes: Flushable[] = [];
@@ -25,7 +26,8 @@ function flushAll(): void {
   const all = flushes;
   flushes = [];
   const start = performance.now();
-  for (const each of all) each.flush();
+  const now = Date.now();
+  for (const each of all) each.flush(now);
   endedAt = performance.now();
   tookMs = endedAt - start;
 }
