@@ -60,7 +60,8 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     landingPage: false,
     logging: false,
     multipart: false,
-    maxRequestBodySize: LIMITS.requestBytes,
+    // Yoga's own limit pipes every body through a stream: see `boundedBodies`.
+    maxRequestBodySize: false,
     maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
     cors: (request) => {
       const origin = request.headers.get('origin');
@@ -82,6 +83,7 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     },
     plugins: [
       onlyJsonBodies,
+      boundedBodies,
       ...documentLimits(),
       ...(config.introspection ? [] : [noIntrospection]),
       codedErrors,
@@ -104,6 +106,43 @@ const onlyJsonBodies: Plugin = {
       });
   },
 };
+
+/**
+ * A body whose length is told is refused by that, and Node reads no more than was told. Only one that comes in chunks has to
+ * be counted.
+ */
+const boundedBodies: Plugin<object, ServerContext> = {
+  onRequestParse({ request, serverContext, requestParser, setRequestParser, fetchAPI }) {
+    const length = serverContext.req.headers['content-length'];
+    if (Number(length) > LIMITS.requestBytes) throw tooLargeBody();
+    if (length !== undefined || request.method !== 'POST' || !requestParser) return;
+    setRequestParser(async ({ url, method, headers, signal }) => {
+      const body = await readBody(serverContext.req);
+      return requestParser(new fetchAPI.Request(url, { method, headers, signal, body }));
+    });
+  },
+};
+
+/** @throws GraphQLError where there is more of it than may be; the rest is thrown away. */
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.requestBytes) break;
+    chunks.push(chunk);
+  }
+  if (bytes <= LIMITS.requestBytes) return Buffer.concat(chunks).toString();
+  request.resume();
+  throw tooLargeBody();
+}
+
+function tooLargeBody(): GraphQLError {
+  const message = `The body has more than ${LIMITS.requestBytes} bytes.`;
+  return new GraphQLError(message, {
+    extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode, http: { status: 413 } },
+  });
+}
 
 /**
  * A stream ends with its connection, also where the client left while its subscription started: Yoga then hands the
