@@ -21,10 +21,11 @@ import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createByteBudget, UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql.js';
+import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/graphql-over-http.js';
 import { createHttpServer, type Readiness } from './transport/http.js';
 import { STALL_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket.js';
-import { createGraphQL, GRAPHQL_PATH, type GraphQLPipeline } from './transport/yoga.js';
+import { createGraphQL, GRAPHQL_PATH } from './transport/yoga.js';
 
 export interface App {
   /** Where the API and GraphiQL are. */
@@ -132,7 +133,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const graphql = createGraphQL({ config, services, tokens, log });
     const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs, budget });
     started.push(() => webSockets.close(0));
-    serving = { graphql, webSockets, bus, ping: database.ping };
+    serving = { graphql: createGraphQLOverHttp(graphql), webSockets, bus, ping: database.ping };
   }
 
   async function stop(): Promise<void> {
@@ -194,7 +195,7 @@ export async function renewEpoch(config: Config, log: Logger): Promise<void> {
 }
 
 interface Serving {
-  readonly graphql: GraphQLPipeline;
+  readonly graphql: GraphQLOverHttp;
   readonly webSockets: ReturnType<typeof createWebSockets>;
   readonly bus: Bus;
   readonly ping: () => Promise<void>;

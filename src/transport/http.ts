@@ -7,9 +7,11 @@ import { StartupError } from '../startup-error.js';
 import type { ByteBudget, Holder } from './budget.js';
 import { closeEvenly } from './drain.js';
 import type { GraphiQL } from './graphiql.js';
+import type { GraphQLOverHttp } from './graphql-over-http.js';
+import { corsHeaders } from './origins.js';
 import { refuseUpgrade } from './refuse.js';
 import { createStallClock } from './stalls.js';
-import { GRAPHQL_PATH, type GraphQLPipeline } from './yoga.js';
+import { GRAPHQL_PATH } from './yoga.js';
 
 /** What stands behind the paths. `graphql` and `webSockets` are null until the database is there. */
 export interface HttpServices {
@@ -18,7 +20,7 @@ export interface HttpServices {
   readonly graphiql: GraphiQL | null;
   /** Whether we can serve, part by part. */
   readonly readiness: () => Promise<Readiness>;
-  readonly graphql: () => GraphQLPipeline | null;
+  readonly graphql: () => GraphQLOverHttp | null;
   /** How long a client may take nothing of what waits for it, in ms. */
   readonly stallMs: number;
   /** Counts what all connections have not taken yet; looked after here. */
@@ -61,7 +63,7 @@ const ROUND_MS = 1000;
 
 /** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { log, graphiql, readiness, graphql, webSockets, stallMs, budget } = parts;
+  const { config, log, graphiql, readiness, graphql, webSockets, stallMs, budget } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
@@ -76,7 +78,10 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     if (!pipeline) return notReadyYet(response);
     // What an answer allows depends on who asks: a shared cache must not hand one origin's to another.
     response.setHeader('vary', 'Origin');
-    await pipeline.handle(request, response, { onSubscription: () => void eventStreams.add(response) });
+    for (const [name, value] of Object.entries(corsHeaders(config.allowedOrigins, request)))
+      response.setHeader(name, value);
+    if (request.method === 'OPTIONS') response.writeHead(204, { 'content-length': '0' }).end();
+    else await pipeline.handle(request, response, () => void eventStreams.add(response));
   }
 
   const underWay = new Set<ServerResponse>();
@@ -88,6 +93,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     if (!isListening) response.setHeader('connection', 'close');
     response.once('close', () => underWay.delete(response));
     answer(request, response).catch((error) => {
+      if (response.destroyed) return;
       log.error({ error }, 'A request could not be answered');
       if (response.headersSent) response.destroy();
       else sendJson(response, 500, { message: 'Unexpected error.' });

@@ -20,3 +20,18 @@ export function hasAllowedOrigin(allowed: AllowedOrigins, request: IncomingMessa
   const { origin, host } = request.headers;
   return origin === undefined || isAllowedOrigin(allowed, origin, host);
 }
+
+/** The headers by which a browser lets a page of another origin call us; none where it may not. */
+export function corsHeaders(
+  allowed: AllowedOrigins,
+  { headers: { origin, host } }: IncomingMessage,
+): Readonly<Record<string, string>> {
+  if (origin === undefined || !isAllowedOrigin(allowed, origin, host)) return {};
+  // Tokens travel in a header of the app's own: cookies are never read, so `credentials` are not allowed.
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': 'authorization, content-type, accept',
+    'access-control-max-age': '600',
+  };
+}

@@ -3,6 +3,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Log } from '../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
+import { schema } from '../graphql/schema.js';
 import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
 import { LIMITS } from './limits.js';
@@ -16,7 +17,6 @@ export type Params = Record<string, unknown>;
 /** An operation that the pipeline is ready to run. */
 export interface Prepared {
   readonly args: ExecutionArgs;
-  execute(args: ExecutionArgs): Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }
 
@@ -42,22 +42,18 @@ export interface Operations {
 }
 
 export function createOperations({ graphql, fanout, log }: OperationServices): Operations {
-  /** As Yoga does for HTTP; all mistakes are returned, since what is thrown would close the socket. */
+  /** For the pipeline's `subscribe`. All mistakes are returned, since what is thrown would close the socket. */
   async function prepare(
     client: Connection,
     params: SubscribePayload,
   ): Promise<Prepared | readonly GraphQLError[]> {
+    const { query, operationName, variables: variableValues } = params;
+    const document = graphql.direct.prepare(query);
+    if (!('definitions' in document)) return document;
     try {
-      const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped({
-        client,
-        params,
-      });
-      const { query, operationName, variables: variableValues } = params;
-      const document = parse(query);
-      const errors = validate(schema, document);
-      if (errors.length > 0) return errors;
+      const { contextFactory, subscribe } = graphql.yoga.getEnveloped({ client, params });
       const contextValue = await contextFactory();
-      return { args: { schema, document, operationName, variableValues, contextValue }, execute, subscribe };
+      return { args: { schema, document, operationName, variableValues, contextValue }, subscribe };
     } catch (error) {
       return [toGraphQLError(error, log)];
     }
@@ -76,21 +72,28 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
       connection.order.underWay > 2 * LIMITS.operationsPerSocket
     )
       return [tooManyOperations()];
+    const { query, operationName, variables: variableValues } = params;
+    const document = graphql.direct.prepare(query);
+    if (!('definitions' in document)) return [...document];
+    // What graphql-ws keeps until the operation has ended: the text is that of all alike, and of the rest only what it needs.
+    Object.assign(params, { query: document.loc?.source.body ?? query });
+    const rest = { schema, document, operationName, contextValue: null };
+    if (getOperationAST(document, operationName)?.operation !== 'subscription') {
+      const contextValue = graphql.direct.contextOf(connection);
+      const args = { document, operationName, variableValues, contextValue };
+      return { ...rest, rootValue: { connection, args } satisfies Single };
+    }
     const prepared = await prepare(connection, params);
     if (!('args' in prepared)) return [...prepared];
-    const { schema, document, operationName } = prepared.args;
-    // What graphql-ws keeps until the operation has ended: the text is that of all alike, and of the rest only what it needs.
-    Object.assign(params, { query: document.loc?.source.body ?? params.query });
-    const rootValue: SocketSubscription | Single =
-      getOperationAST(document, operationName)?.operation === 'subscription'
-        ? new SocketSubscription(subscriptionServices, connection, id, params, prepared)
-        : { connection, prepared };
-    return { schema, document, operationName, contextValue: null, rootValue };
+    return {
+      ...rest,
+      rootValue: new SocketSubscription(subscriptionServices, connection, id, params, prepared),
+    };
   }
 
   /** Keeps in mind what a socket waits for. */
-  async function answer({ connection, prepared }: Single): Promise<ExecutionResult> {
-    const result = prepared.execute(prepared.args);
+  async function answer({ connection, args }: Single): Promise<ExecutionResult> {
+    const result = graphql.direct.execute(args);
     connection.answers ??= new Set();
     connection.answers.add(result);
     try {
@@ -102,8 +105,7 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
 
   const hooks: OperationHooks = {
     onSubscribe,
-    // Both as `onSubscribe` has put them there: graphql-ws takes one `execute` for all, and those of the pipeline are made
-    // for each operation.
+    // Both as `onSubscribe` has put them there: graphql-ws takes one function for all.
     execute: ({ rootValue }) => answer(rootValue as Single),
     subscribe: ({ rootValue }) => rootValue as SocketSubscription,
     onNext: (_context, _id, _params, _args, { data, errors }) =>
@@ -133,7 +135,7 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
 /** A query or a mutation. */
 interface Single {
   readonly connection: Connection;
-  readonly prepared: Prepared;
+  readonly args: Omit<ExecutionArgs, 'schema'>;
 }
 
 function tooManyOperations(): GraphQLError {

@@ -1,18 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
-import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+} from 'graphql';
+import { createLRUCache, createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Tokens } from '../auth/tokens.js';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
-import { createContext, type Services } from '../graphql/context.js';
+import { type Context, createContext, type Services } from '../graphql/context.js';
 import { type ErrorCode, toGraphQLError } from '../graphql/errors.js';
 import { schema } from '../graphql/schema.js';
 import { useSubscriptionEvents } from '../graphql/subscribe.js';
 import { clientAddress } from './address.js';
 import { authenticateRequest } from './auth.js';
 import { documentLimits, LIMITS } from './limits.js';
-import { isAllowedOrigin } from './origins.js';
 
 /** What the transports hand to Yoga. Over WebSocket the connection has told who asks, over HTTP each request does. */
 export type ServerContext = HttpContext | WebSocketContext;
@@ -43,6 +49,21 @@ export interface YogaServices {
 
 export const GRAPHQL_PATH = '/graphql';
 
+/** Documents that are kept with what parsing and validation made of them, at most; those of one app are few. */
+const MOST_DOCUMENTS = 1024;
+
+/** The pipeline in its parts, for queries and mutations: nothing is done for each that can be done once for its document. */
+export interface Direct {
+  /** The document, parsed, within its limits and valid; else all that is wrong with it. Known ones cost nothing. */
+  prepare(query: string): DocumentNode | readonly GraphQLError[];
+  /** Who asks over HTTP. */
+  clientOf(request: IncomingMessage): Promise<Client>;
+  /** What resolvers work with. */
+  contextOf(client: Client): Context;
+  /** Executes a query or mutation that was prepared; errors are as clients may see them. */
+  execute(args: Omit<ExecutionArgs, 'schema'>): Promise<ExecutionResult>;
+}
+
 /** One pipeline for all three transports: the same parsing, limits, context, execution and masking of errors. */
 export function createGraphQL({ config, services, tokens, log }: YogaServices) {
   async function clientOf(request: IncomingMessage): Promise<Client> {
@@ -52,7 +73,10 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     };
   }
 
-  return createYoga<ServerContext>({
+  const contextOf = ({ authentication, address }: Client): Context =>
+    createContext(services, authentication, address);
+
+  const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     // Served by us, self-contained; Yoga's own loads from a CDN.
@@ -60,30 +84,13 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     landingPage: false,
     logging: false,
     multipart: false,
-    // Yoga's own limit pipes every body through a stream: see `boundedBodies`.
-    maxRequestBodySize: false,
+    maxRequestBodySize: LIMITS.requestBytes,
     maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
-    cors: (request) => {
-      const origin = request.headers.get('origin');
-      const host = request.headers.get('host') ?? undefined;
-      return origin !== null && isAllowedOrigin(config.allowedOrigins, origin, host)
-        ? {
-            origin: [origin],
-            // Tokens travel in a header of the app's own: cookies are never read.
-            credentials: false,
-            methods: ['GET', 'POST'],
-            allowedHeaders: ['authorization', 'content-type', 'accept'],
-            maxAge: 600,
-          }
-        : false;
-    },
-    async context(context) {
-      const { authentication, address } = 'client' in context ? context.client : await clientOf(context.req);
-      return createContext(services, authentication, address);
-    },
+    // By us, for what does not come here too.
+    cors: false,
+    context: async (context) => contextOf('client' in context ? context.client : await clientOf(context.req)),
     plugins: [
       onlyJsonBodies,
-      boundedBodies,
       ...documentLimits(),
       ...(config.introspection ? [] : [noIntrospection]),
       codedErrors,
@@ -91,6 +98,33 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
       endWithConnection,
     ],
   });
+
+  const known = createLRUCache<DocumentNode>({ max: MOST_DOCUMENTS, ttl: 0 });
+  const direct: Direct = {
+    prepare(query) {
+      const found = known.get(query);
+      if (found) return found;
+      const { parse, validate } = yoga.getEnveloped();
+      try {
+        const document: DocumentNode = parse(query);
+        const errors: readonly GraphQLError[] = validate(schema, document);
+        if (errors.length > 0) return errors;
+        known.set(query, document);
+        return document;
+      } catch (error) {
+        return [toGraphQLError(error, log)];
+      }
+    },
+    clientOf,
+    contextOf,
+    async execute(args) {
+      const result = await execute({ schema, ...args });
+      return result.errors
+        ? { ...result, errors: result.errors.map((error) => toGraphQLError(error, log)) }
+        : result;
+    },
+  };
+  return { yoga, direct };
 }
 
 export type GraphQLPipeline = ReturnType<typeof createGraphQL>;
@@ -106,43 +140,6 @@ const onlyJsonBodies: Plugin = {
       });
   },
 };
-
-/**
- * A body whose length is told is refused by that, and Node reads no more than was told. Only one that comes in chunks has to
- * be counted.
- */
-const boundedBodies: Plugin<object, ServerContext> = {
-  onRequestParse({ request, serverContext, requestParser, setRequestParser, fetchAPI }) {
-    const length = serverContext.req.headers['content-length'];
-    if (Number(length) > LIMITS.requestBytes) throw tooLargeBody();
-    if (length !== undefined || request.method !== 'POST' || !requestParser) return;
-    setRequestParser(async ({ url, method, headers, signal }) => {
-      const body = await readBody(serverContext.req);
-      return requestParser(new fetchAPI.Request(url, { method, headers, signal, body }));
-    });
-  },
-};
-
-/** @throws GraphQLError where there is more of it than may be; the rest is thrown away. */
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.requestBytes) break;
-    chunks.push(chunk);
-  }
-  if (bytes <= LIMITS.requestBytes) return Buffer.concat(chunks).toString();
-  request.resume();
-  throw tooLargeBody();
-}
-
-function tooLargeBody(): GraphQLError {
-  const message = `The body has more than ${LIMITS.requestBytes} bytes.`;
-  return new GraphQLError(message, {
-    extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode, http: { status: 413 } },
-  });
-}
 
 /**
  * A stream ends with its connection, also where the client left while its subscription started: Yoga then hands the
