@@ -20,7 +20,7 @@ export function newId(): string {
 }
 
 /** The 16 bytes of a UUID in its text form. */
-export function uuidToBytes(uuid: string): Uint8Array {
+export function uuidToBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex');
 }
 

@@ -1,12 +1,11 @@
-import { sql } from 'drizzle-orm';
 import type { Message } from '../domain/message.js';
 import type { User } from '../domain/user.js';
-import { users } from './tables.js';
 
-/** What a select from one of our functions takes of its `message`, and of the author, beside `WITH_AUTHOR`. */
-export const MESSAGE_COLUMNS = sql`(message).*, author.username, author.display_name, author.avatar_url,
-  author.created_at as author_created_at`;
-export const WITH_AUTHOR = sql`left join ${users} as author on author.id = (message).author_id`;
+/** SQL of a select from one of our functions: what it takes of the `message` and of its author. */
+export const MESSAGE_COLUMNS =
+  '(message).*, author.username, author.display_name, author.avatar_url, author.created_at as author_created_at';
+/** SQL that joins the author to the `message`. */
+export const WITH_AUTHOR = 'left join users as author on author.id = (message).author_id';
 
 /** A message and its author as our own functions return them: without Drizzle's column types, bigint and timestamptz as text. */
 export interface MessageRow extends Record<string, unknown> {

@@ -5,7 +5,8 @@ import { ServiceUnavailableError } from '../domain/errors.js';
 import { createTurns } from '../domain/turns.js';
 import { isConnectionLost } from './errors.js';
 
-export type Database = PostgresJsDatabase;
+/** Drizzle's, with the driver's client that it is made of. */
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 
 /** The way to the database: bounded, so that nobody waits for it longer than its time-outs. */
 export interface Pool {

@@ -119,9 +119,9 @@ export function createRoomStore(pool: Pool): RoomStore {
 
     async join({ roomId, userId, messageId }) {
       const [row] = await db.execute<JoinRow>(
-        sql`select outcome, epoch, ${MESSAGE_COLUMNS}
+        sql`select outcome, epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)
-          ${WITH_AUTHOR}`,
+          ${sql.raw(WITH_AUTHOR)}`,
       );
       if (!row || row.outcome === 'not-found') return null;
       const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
@@ -131,9 +131,9 @@ export function createRoomStore(pool: Pool): RoomStore {
 
     async removeMember({ roomId, userId, actorId, messageId }) {
       const [row] = await db.execute<WriteRow>(
-        sql`select epoch, ${MESSAGE_COLUMNS}
+        sql`select epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)
-          ${WITH_AUTHOR}`,
+          ${sql.raw(WITH_AUTHOR)}`,
       );
       return row ? changeOf(row) : null;
     },

@@ -20,7 +20,6 @@ function starting() {
     { query: '{ a }' },
     {
       args: { schema: buildSchema('type Query { a: Int }'), document, contextValue: {} },
-      execute: () => Promise.reject(new Error('It is a subscription.')),
       subscribe: () => started,
     },
   );
