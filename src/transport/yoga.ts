@@ -119,9 +119,11 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     contextOf,
     async execute(args) {
       const result = await execute({ schema, ...args });
-      return result.errors
-        ? { ...result, errors: result.errors.map((error) => toGraphQLError(error, log)) }
-        : result;
+      if (!result.errors) return result;
+      const errors = result.errors.map((error) => toGraphQLError(error, log));
+      // Nothing was executed, since a variable is wrong, say. The status is what Yoga's own executor gives.
+      if (!('data' in result)) for (const error of errors) error.extensions.http = { status: 400 };
+      return { ...result, errors };
     },
   };
   return { yoga, direct };

@@ -74,6 +74,77 @@ describe('a query', () => {
   });
 });
 
+describe('a request that is answered without Yoga is answered as by Yoga', () => {
+  const told = async (response: Response) => {
+    const headers = Object.fromEntries(response.headers);
+    for (const name of ['date', 'keep-alive', 'connection']) delete headers[name];
+    return { status: response.status, headers, body: await response.text() };
+  };
+  const headersWith = (accept: string, more: Record<string, string> = {}) => ({
+    accept,
+    authorization: `Bearer ${alice.token}`,
+    ...more,
+  });
+
+  test.each([
+    '*/*',
+    'application/*',
+    'application/json',
+    RESPONSE_JSON,
+    ' Application/JSON ; q=0.1',
+    `${RESPONSE_JSON}, application/json;q=0.9`,
+    `application/json, ${RESPONSE_JSON}`,
+    `image/png, text/event-stream, ${RESPONSE_JSON}, multipart/mixed`,
+    `image/png;q=1, */*;q=0.1`,
+    'application/graphql+json',
+    'application/json; charset=latin1',
+    'image/png',
+  ])('where it accepts %s', async (accept) => {
+    for (const query of [
+      '{ viewer { user { username } } }',
+      '{ rooms(first: -1) { nodes { id } } viewer { id } }',
+    ]) {
+      const byYoga = await told(await get({ query }, headersWith(accept)));
+      expect(await told(await post(JSON.stringify({ query }), headersWith(accept)))).toEqual(byYoga);
+    }
+  });
+
+  /** Yoga has those that name a charset. */
+  const YOGAS = 'application/json; charset=utf-8';
+  const send = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }';
+  const requests: Record<string, { body: object; headers?: Record<string, string> }> = {
+    'of a public field': { body: { query: '{ __typename }', variables: null, operationName: null } },
+    'of one of its operations': {
+      body: { query: 'query A { a: __typename } query B { b: __typename }', operationName: 'B' },
+    },
+    'of none of its operations': { body: { query: 'query A { a: __typename }', operationName: 'B' } },
+    'without a good token': {
+      body: { query: '{ viewer { id } __typename }' },
+      headers: { authorization: 'Bearer x' },
+    },
+    'that is refused as data': { body: { query: send, variables: { input: { roomId: 'x', text: '' } } } },
+    'with a variable of the wrong type': { body: { query: send, variables: { input: { roomId: 'x' } } } },
+    'without a variable': { body: { query: send } },
+    'that fails where nothing may be null': {
+      body: { query: 'mutation { joinRoom(input: { roomId: "x" }) { __typename } }' },
+      headers: { authorization: '' },
+    },
+    'from another origin': { body: { query: '{ __typename }' }, headers: { origin: ALLOWED } },
+    'from a foreign origin': { body: { query: '{ __typename }' }, headers: { origin: FOREIGN } },
+    'with extensions': { body: { query: '{ __typename }', extensions: { a: 1 } } },
+    'with more than belongs there': { body: { query: '{ __typename }', more: 1 } },
+    'with an operation name that is none': { body: { query: '{ __typename }', operationName: 1 } },
+  };
+
+  test.each(Object.keys(requests))('%s', async (name) => {
+    const { body, headers } = requests[name] ?? { body: {} };
+    const byYoga = await told(await post(JSON.stringify(body), headersWith(YOGAS, headers)));
+    expect(await told(await post(JSON.stringify(body), headersWith('application/json', headers)))).toEqual(
+      byYoga,
+    );
+  });
+});
+
 describe('a mutation', () => {
   const mutation = (roomId: string) =>
     `mutation { sendMessage(input: { roomId: "${roomId}", text: "x" }) { __typename } }`;
