@@ -165,7 +165,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       } else if (!isCaughtUp && head && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
         isCaughtUp = true;
         yield { kind: 'caught-up', position };
-      } else if (step === 'at-head' && live && news.isIdle && isAt(feed.head, position)) {
+      } else if (step === 'at-head' && isCaughtUp && live && news.isIdle && isAt(feed.head, position)) {
         session.isLive = true;
         live.follow(new LiveReader(toEvent, epoch, attachment, userId, reader.checkedSeq, position));
         return;

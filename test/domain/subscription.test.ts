@@ -507,6 +507,19 @@ test('a reader who has everything is handed over with their feed, and goes on wh
   await expect.poll(() => feeds.size).toBe(0);
 });
 
+test('a reader who has all of a feed that is behind the database is told of the rest, and then that it was all', async () => {
+  const { room, subscriptions } = subscribeToModel(3);
+  const other = await subscriptions.messages(VIEWER, roomId, null);
+  // Nobody rings the bell.
+  room.add();
+  const live = transport();
+  const events = await subscriptions.events(VIEWER, roomId, cursor(3, 3), live);
+  expect(await takeBriefs(events, 9)).toEqual(['added 4', 'caught-up']);
+  expect(live.taken).toMatchObject({ position: { seq: 4, rev: 4 } });
+  live.taken?.attachment.release();
+  await other.return();
+});
+
 test('a reader who is given back and leaves lets go of the feed, once', async () => {
   const { feeds, subscriptions } = subscribeToModel(3);
   const live = transport();
