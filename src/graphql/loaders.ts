@@ -20,57 +20,73 @@ interface Stores {
 }
 
 export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
-  return loadersOf({
-    user: () => userLoader(stores),
-    room: () =>
-      loaderOf(
-        async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
-        ({ room }) => room.id,
-      ),
-    message: () =>
-      loaderOf(
-        async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
-        (message) => message.id,
-      ),
-  });
+  return new ViewerLoaders(stores, viewer);
 }
 
 /** For the members of a room, whoever they are: they see it. */
 export function createSharedLoaders(stores: Stores): Loaders {
-  return loadersOf({
-    user: () => userLoader(stores),
-    room: () =>
-      loaderOf(
-        async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
-        ({ room }) => room.id,
-      ),
-    message: () =>
-      loaderOf(
-        () => Promise.reject(new Error('Messages are told by their events.')),
-        (message: Message) => message.id,
-      ),
-  });
+  return new MemberLoaders(stores);
 }
 
-/** Made when they are first asked for: most operations and events need none, or one. */
-function loadersOf(make: { readonly [Name in keyof Loaders]: () => Loaders[Name] }): Loaders {
-  let user: Loaders['user'] | undefined;
-  let room: Loaders['room'] | undefined;
-  let message: Loaders['message'] | undefined;
-  return {
-    get user() {
-      user ??= make.user();
-      return user;
-    },
-    get room() {
-      room ??= make.room();
-      return room;
-    },
-    get message() {
-      message ??= make.message();
-      return message;
-    },
-  };
+// Classes that make each loader when it is first asked for: most operations and events need none, or one.
+
+class ViewerLoaders implements Loaders {
+  private users: Loaders['user'] | undefined;
+  private rooms: Loaders['room'] | undefined;
+  private messages: Loaders['message'] | undefined;
+
+  constructor(
+    private readonly stores: Stores,
+    private readonly viewer: Viewer | null,
+  ) {}
+
+  get user(): Loaders['user'] {
+    this.users ??= userLoader(this.stores);
+    return this.users;
+  }
+
+  get room(): Loaders['room'] {
+    const { stores, viewer } = this;
+    this.rooms ??= loaderOf(
+      async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
+      ({ room }) => room.id,
+    );
+    return this.rooms;
+  }
+
+  get message(): Loaders['message'] {
+    const { stores, viewer } = this;
+    this.messages ??= loaderOf(
+      async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
+      (message) => message.id,
+    );
+    return this.messages;
+  }
+}
+
+class MemberLoaders implements Loaders {
+  private users: Loaders['user'] | undefined;
+  private rooms: Loaders['room'] | undefined;
+
+  constructor(private readonly stores: Stores) {}
+
+  get user(): Loaders['user'] {
+    this.users ??= userLoader(this.stores);
+    return this.users;
+  }
+
+  get room(): Loaders['room'] {
+    const { stores } = this;
+    this.rooms ??= loaderOf(
+      async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
+      ({ room }) => room.id,
+    );
+    return this.rooms;
+  }
+
+  get message(): Loaders['message'] {
+    throw new Error('Messages are told by their events.');
+  }
 }
 
 function userLoader({ users }: Stores): Loaders['user'] {

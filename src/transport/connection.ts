@@ -128,12 +128,12 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     if (!this.isOpen || this.isLeaving || !this.listener) return Promise.resolve();
     return this.listener(message).catch((error) => {
       this.log.error({ error }, 'A WebSocket message could not be handled');
-      this.socket.close(CLOSE.fault.code, CLOSE.fault.reason);
+      this.close(CLOSE.fault.code, CLOSE.fault.reason);
     });
   }
 
   onReuse(): void {
-    this.socket.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
+    this.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
   }
 
   /**
@@ -151,7 +151,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
 
   onClose(code: number, reason: string): void {
     this.connections.delete(this);
-    this.outbox.onDrain();
+    this.outbox.onClose();
     this.closed?.(code, reason).catch((error) =>
       this.log.error({ error }, 'A WebSocket was not closed cleanly'),
     );

@@ -22,6 +22,19 @@ export function flushSoon(outbox: Flushable): void {
   else setImmediate(flushAll);
 }
 
+let prompt: Flushable[] = [];
+
+/** Flushes at the end of this turn: an answer waits for nothing else. */
+export function flushThisTurn(outbox: Flushable): void {
+  if (prompt.push(outbox) > 1) return;
+  setImmediate(() => {
+    const all = prompt;
+    prompt = [];
+    const now = Date.now();
+    for (const each of all) each.flush(now);
+  });
+}
+
 function flushAll(): void {
   const all = flushes;
   flushes = [];

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { flushSoon } from './flush.js';
+import { flushSoon, flushThisTurn } from './flush.js';
+import { frameHeader, toBytes } from './frames.js';
 
 /** Unsent bytes of one socket from which on frames wait, with the operations behind them. */
 const MOST_UNSENT_BYTES = 128 * 1024;
@@ -21,7 +22,6 @@ export interface OutboxOwner {
 
 interface Waiting {
   readonly frame: string;
-  readonly bytes: number;
   readonly sent: () => void;
 }
 
@@ -43,6 +43,7 @@ export class Outbox {
 
   constructor(
     private readonly socket: WebSocket,
+    /** That below the WebSocket: frames are made by us, so that those of one turn are one write. */
     private readonly tcp: Writable,
     private readonly owner: OutboxOwner,
   ) {}
@@ -53,42 +54,42 @@ export class Outbox {
   }
 
   /**
-   * Sends a frame in its turn. Resolves when the next one may come, which is at once unless the client is slow; also
-   * where the socket has closed, and the frame with it.
+   * Sends a text in its turn, as a frame. Resolves when the next one may come, which is at once unless the client is slow;
+   * also where the socket has closed, and the text with it.
    */
-  send(frame: string): Promise<void> {
+  send(text: string): Promise<void> {
     const { socket } = this;
     if (socket.readyState === socket.CLOSED) return Promise.resolve();
     // Never to be sent; but an operation that went on would read the database for nobody until the socket is closed.
-    if (socket.readyState === socket.CLOSING) return this.wait('', 0);
-    if (!this.waiting && socket.bufferedAmount < MOST_UNSENT_BYTES) {
-      this.post(frame);
-      return Promise.resolve();
-    }
-    const bytes = Buffer.byteLength(frame);
-    if (this.waitingBytes + bytes > MOST_WAITING_BYTES) {
+    if (socket.readyState === socket.CLOSING) return this.wait('');
+    const frame = frameOf(text);
+    if (this.write(frame, flushThisTurn)) return Promise.resolve();
+    this.flush();
+    if (this.write(frame, flushThisTurn)) return Promise.resolve();
+    if (this.waitingBytes + frame.length > MOST_WAITING_BYTES) {
       this.owner.onTooMuch();
-      return this.wait('', 0);
+      return this.wait('');
     }
     socket.pause();
-    return this.wait(frame, bytes);
+    return this.wait(frame);
   }
 
   /**
-   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop. False, and the
-   * frame is not taken, where the client is slow. Where the socket closes it is taken, and nobody gets it.
+   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop, or a little later
+   * (see `flushSoon`). False, and the frame is not taken, where the client is slow. Where the socket closes it is taken,
+   * and nobody gets it.
    *
    * It is called for thousands of sockets in a row, so it touches nothing but this object.
    */
-  write(frame: string): boolean {
+  write(frame: string, flushLater: (outbox: Outbox) => void = flushSoon): boolean {
     const { written } = this;
     if (this.waiting || (written.length + this.unsent >= MOST_UNSENT_BYTES && !this.hasRoom())) return false;
-    if (written === '') flushSoon(this);
+    if (written === '' || flushLater !== flushSoon) flushLater(this);
     this.written = written + frame;
     return true;
   }
 
-  /** Sends what `write` took, at once: what comes next on the socket comes after it. `now` is in ms since 1970. */
+  /** Sends what it took, at once: what comes next on the socket comes after it. `now` is in ms since 1970. */
   flush(now = Date.now()): void {
     const { socket, tcp, written } = this;
     if (written === '') return;
@@ -100,25 +101,10 @@ export class Outbox {
   }
 
   /** To be called when the socket has closed: what waits then is never sent, but whoever waits goes on. */
-  onDrain(): void {
-    const { socket } = this;
-    if (!this.waiting) return;
-    // The client's answer to our close must be read.
-    if (socket.readyState === socket.CLOSING) {
-      socket.resume();
-      return;
-    }
-    while (socket.readyState === socket.CLOSED || socket.bufferedAmount <= FEW_UNSENT_BYTES) {
-      const next = this.waiting?.shift();
-      if (!next) {
-        this.waiting = null;
-        socket.resume();
-        return;
-      }
-      this.waitingBytes -= next.bytes;
-      this.post(next.frame);
-      next.sent();
-    }
+  onClose(): void {
+    this.written = '';
+    for (const { sent } of this.waiting ?? []) sent();
+    this.waiting = null;
   }
 
   private hasRoom(): boolean {
@@ -126,21 +112,46 @@ export class Outbox {
     return this.written.length + this.unsent < MOST_UNSENT_BYTES;
   }
 
-  private post(frame: string): void {
-    const now = Date.now();
-    this.flush(now);
-    if (this.expiresAt <= now) this.owner.onExpired();
-    const { socket } = this;
-    if (socket.readyState !== socket.OPEN) return;
-    socket.send(frame, () => this.onDrain());
-    this.unsent = socket.bufferedAmount;
-  }
-
-  private wait(frame: string, bytes: number): Promise<void> {
-    this.waitingBytes += bytes;
+  private wait(frame: string): Promise<void> {
+    this.waitingBytes += frame.length;
     return new Promise((sent) => {
-      this.waiting ??= [];
-      this.waiting.push({ frame, bytes, sent });
+      if (!this.waiting) {
+        this.waiting = [];
+        this.onceDrained();
+      }
+      this.waiting.push({ frame, sent });
     });
   }
+
+  private onceDrained(): void {
+    this.tcp.once('drain', () => this.goOn());
+  }
+
+  /** What waits goes on, as far as there is room. */
+  private goOn(): void {
+    const { socket, waiting } = this;
+    if (!waiting) return;
+    // The client's answer to our close must be read.
+    if (socket.readyState !== socket.OPEN) {
+      socket.resume();
+      return;
+    }
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      this.waitingBytes -= next.frame.length;
+      this.written += next.frame;
+      this.flush();
+      next.sent();
+      if (this.unsent > FEW_UNSENT_BYTES) {
+        this.onceDrained();
+        return;
+      }
+    }
+    this.waiting = null;
+    socket.resume();
+  }
+}
+
+function frameOf(text: string): string {
+  const bytes = toBytes(text);
+  return frameHeader(bytes.length) + bytes;
 }
