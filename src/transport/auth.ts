@@ -7,11 +7,12 @@ const INVALID: Authentication = { kind: 'invalid' };
 
 /** By the `Authorization` header. Two of them are none of ours: Node would silently keep the first. */
 export async function authenticateRequest(tokens: Tokens, request: IncomingMessage): Promise<Authentication> {
-  const headers = request.rawHeaders.filter(
-    (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
-  );
-  if (headers.length === 0) return MISSING;
-  return headers.length === 1 ? authenticateBearer(tokens, request.headers.authorization) : INVALID;
+  const { rawHeaders } = request;
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (rawHeaders[index]?.toLowerCase() === 'authorization') count += 1;
+  if (count === 0) return MISSING;
+  return count === 1 ? authenticateBearer(tokens, request.headers.authorization) : INVALID;
 }
 
 /**

@@ -9,10 +9,18 @@ export interface GraphQLOverHttp {
   /**
    * Answers a request for the API.
    *
+   * @param headers of the answer, whatever it is.
    * @param onSubscription called when the request turns out to be a subscription, before it starts.
    */
-  handle(request: IncomingMessage, response: ServerResponse, onSubscription: () => void): Promise<void>;
+  handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Headers,
+    onSubscription: () => void,
+  ): Promise<void>;
 }
+
+type Headers = Readonly<Record<string, string>>;
 
 /** A request for one operation, as far as its form goes. */
 interface Params {
@@ -28,7 +36,12 @@ interface Params {
  */
 export function createGraphQLOverHttp({ yoga, direct }: GraphQLPipeline): GraphQLOverHttp {
   /** @returns false where the request is not for the direct way; nothing was done then. */
-  async function answer(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<boolean> {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Headers,
+    body: Buffer,
+  ): Promise<boolean> {
     const type = answerType(request.headers.accept);
     const params = body.length > LIMITS.requestBytes ? null : paramsOf(body);
     if (!type || !params) return false;
@@ -39,38 +52,40 @@ export function createGraphQLOverHttp({ yoga, direct }: GraphQLPipeline): GraphQ
     if (!operation || operation.operation === 'subscription') return false;
     const contextValue = direct.contextOf(await direct.clientOf(request));
     const result = await direct.execute({ document, variableValues, operationName, contextValue });
-    if (result.errors) await sendErrors(response, type, result);
-    else send(response, 200, { 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
+    if (result.errors) await sendErrors(response, headers, type, result);
+    else
+      send(response, 200, { ...headers, 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
     return true;
   }
 
   /** Errors may have a status of their own. */
-  async function sendErrors(response: ServerResponse, type: string, result: ExecutionResult): Promise<void> {
+  async function sendErrors(
+    response: ServerResponse,
+    headers: Headers,
+    type: string,
+    result: ExecutionResult,
+  ): Promise<void> {
     const told = processRegularResult(result, yoga.fetchAPI, type);
-    send(response, told.status, Object.fromEntries(told.headers), await told.text());
+    send(response, told.status, { ...headers, ...Object.fromEntries(told.headers) }, await told.text());
   }
 
   return {
-    async handle(request, response, onSubscription) {
+    async handle(request, response, headers, onSubscription) {
       if (request.method === 'POST' && isJson(request) && !isTooLong(request)) {
         const body = await readBody(request);
         // No more of it is read; the connection ends with the answer.
         if (body.length > LIMITS.requestBytes) response.setHeader('connection', 'close');
-        if (await answer(request, response, body)) return;
+        if (await answer(request, response, headers, body)) return;
         // Yoga takes it from there where the request was read already.
         Object.assign(request, { body: Readable.from([body]) });
       }
+      for (const name in headers) response.setHeader(name, headers[name] ?? '');
       await yoga.handle(request, response, { onSubscription });
     },
   };
 }
 
-function send(
-  response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-): void {
+function send(response: ServerResponse, status: number, headers: Headers, body: string): void {
   if (response.destroyed) return;
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
 }

@@ -77,11 +77,9 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     const pipeline = graphql();
     if (!pipeline) return notReadyYet(response);
     // What an answer allows depends on who asks: a shared cache must not hand one origin's to another.
-    response.setHeader('vary', 'Origin');
-    for (const [name, value] of Object.entries(corsHeaders(config.allowedOrigins, request)))
-      response.setHeader(name, value);
-    if (request.method === 'OPTIONS') response.writeHead(204, { 'content-length': '0' }).end();
-    else await pipeline.handle(request, response, () => void eventStreams.add(response));
+    const headers = { vary: 'Origin', ...corsHeaders(config.allowedOrigins, request) };
+    if (request.method === 'OPTIONS') response.writeHead(204, { ...headers, 'content-length': '0' }).end();
+    else await pipeline.handle(request, response, headers, () => void eventStreams.add(response));
   }
 
   const underWay = new Set<ServerResponse>();
