@@ -82,7 +82,8 @@ function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: s
         if (types.getFieldDef()?.extensions[MARK] === true) isViewerDependent = true;
       },
       Argument(node, _key, _parent, _path, ancestors) {
-        const field = ancestors.at(-2) ?? ancestors.at(-1);
+        // The arguments' list, which is the parent, is not among them.
+        const field = ancestors.at(-1);
         if (node.name.value === 'after' && roots.has(field as FieldNode)) return false;
         return undefined;
       },

@@ -132,6 +132,10 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     });
   }
 
+  onLongId(): void {
+    this.close(CLOSE.longId.code, CLOSE.longId.reason);
+  }
+
   onReuse(): void {
     this.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
   }

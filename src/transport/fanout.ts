@@ -183,6 +183,8 @@ function createGroup(
   let begunEvents = 0;
   let begunTo = start;
   let isTelling = false;
+  /** Whether a step after `position` is being told, of which who comes now would miss a part. */
+  let isInStep = false;
   const unwatch = feed.watch(tell);
 
   function leave(member: Member): boolean {
@@ -238,7 +240,9 @@ function createGroup(
       if (feed.failure || (!step && feed.next(position) === 'not-held')) releaseAll();
       if (feed.failure || !step) break;
       begunEvents -= step.events.length;
+      isInStep = true;
       await tellStep(step);
+      isInStep = false;
       position = { seq: step.to.seq, rev: position.rev === null ? null : step.to.rev };
       for (const member of members) member.position = position;
       if (ahead.size > 0) admit();
@@ -286,7 +290,8 @@ function createGroup(
   return {
     join(member) {
       ahead.add(member);
-      admit();
+      // Who is where the step began is behind it when it has been told, and is served alone.
+      if (!isInStep) admit();
       void tell();
     },
     leave,

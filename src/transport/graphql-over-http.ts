@@ -73,7 +73,7 @@ export function createGraphQLOverHttp({ yoga, direct }: GraphQLPipeline): GraphQ
     async handle(request, response, headers, onSubscription) {
       if (request.method === 'POST' && isJson(request) && !isTooLong(request)) {
         const body = await readBody(request);
-        // No more of it is read; the connection ends with the answer.
+        // The rest is not kept; the connection ends with the answer.
         if (body.length > LIMITS.requestBytes) response.setHeader('connection', 'close');
         if (await answer(request, response, headers, body)) return;
         // Yoga takes it from there where the request was read already.

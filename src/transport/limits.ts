@@ -14,6 +14,8 @@ export const LIMITS = {
   aliases: 50,
   /** Operations under way on one socket, subscriptions among them. */
   operationsPerSocket: 100,
+  /** Characters of an operation's id over WebSocket, which stands in each of its frames. */
+  operationIdLength: 256,
 } as const;
 
 const LIMIT_EXCEEDED: ErrorCode = 'LIMIT_EXCEEDED';

@@ -1,3 +1,5 @@
+import { LIMITS } from './limits.js';
+
 /** What takes a socket's messages, in their order. */
 export interface OperationOwner {
   /**
@@ -7,7 +9,9 @@ export interface OperationOwner {
    */
   handle(message: unknown): Promise<void>;
   /** Called where an id is asked for that is waited for already. */
-  onReuse(id: string): void;
+  onReuse(): void;
+  /** Called where an id is longer than may be. */
+  onLongId(): void;
 }
 
 /** How far an operation is: `under-way`, `ending` since its client completed it, or what begins when that has ended. */
@@ -34,11 +38,15 @@ export class OperationOrder {
   accept(text: string): void {
     const message = parse(text);
     const { type, id } = outlineOf(message);
+    if (id !== undefined && id.length > LIMITS.operationIdLength) {
+      this.owner.onLongId();
+      return;
+    }
     const stage = id === undefined ? undefined : this.stages.get(id);
     if (id !== undefined && type === 'subscribe') {
       if (stage === undefined) return void this.begin(id, message);
       if (stage === 'ending') return void this.stages.set(id, { next: message });
-      if (stage !== 'under-way') return void this.owner.onReuse(id);
+      if (stage !== 'under-way') return void this.owner.onReuse();
       // The id is in use, which graphql-ws says itself.
     } else if (id !== undefined && type === 'complete' && stage !== undefined) {
       this.stages.set(id, 'ending');

@@ -64,8 +64,6 @@ export class Outbox {
     if (socket.readyState === socket.CLOSING) return this.wait('');
     const frame = frameOf(text);
     if (this.write(frame, flushThisTurn)) return Promise.resolve();
-    this.flush();
-    if (this.write(frame, flushThisTurn)) return Promise.resolve();
     if (this.waitingBytes + frame.length > MOST_WAITING_BYTES) {
       this.owner.onTooMuch();
       return this.wait('');
@@ -82,10 +80,10 @@ export class Outbox {
    * It is called for thousands of sockets in a row, so it touches nothing but this object.
    */
   write(frame: string, flushLater: (outbox: Outbox) => void = flushSoon): boolean {
-    const { written } = this;
-    if (this.waiting || (written.length + this.unsent >= MOST_UNSENT_BYTES && !this.hasRoom())) return false;
-    if (written === '' || flushLater !== flushSoon) flushLater(this);
-    this.written = written + frame;
+    if (this.waiting || (this.written.length + this.unsent >= MOST_UNSENT_BYTES && !this.makesRoom()))
+      return false;
+    if (this.written === '' || flushLater !== flushSoon) flushLater(this);
+    this.written += frame;
     return true;
   }
 
@@ -107,9 +105,11 @@ export class Outbox {
     this.waiting = null;
   }
 
-  private hasRoom(): boolean {
+  /** Much in one turn does not make a client slow. */
+  private makesRoom(): boolean {
+    this.flush();
     this.unsent = this.socket.bufferedAmount;
-    return this.written.length + this.unsent < MOST_UNSENT_BYTES;
+    return this.unsent < MOST_UNSENT_BYTES;
   }
 
   private wait(frame: string): Promise<void> {

@@ -78,7 +78,9 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
     // What graphql-ws keeps until the operation has ended: the text is that of all alike, and of the rest only what it needs.
     Object.assign(params, { query: document.loc?.source.body ?? query });
     const rest = { schema, document, operationName, contextValue: null };
-    if (getOperationAST(document, operationName)?.operation !== 'subscription') {
+    const operation = getOperationAST(document, operationName);
+    if (!operation) return [noSuchOperation(operationName)];
+    if (operation.operation !== 'subscription') {
       const contextValue = graphql.direct.contextOf(connection);
       const args = { document, operationName, variableValues, contextValue };
       return { ...rest, rootValue: { connection, args } satisfies Single };
@@ -136,6 +138,12 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
 interface Single {
   readonly connection: Connection;
   readonly args: Omit<ExecutionArgs, 'schema'>;
+}
+
+function noSuchOperation(name: string | null | undefined): GraphQLError {
+  const message =
+    name == null ? 'Several operations need an operationName.' : `There is no operation named "${name}".`;
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode } });
 }
 
 function tooManyOperations(): GraphQLError {

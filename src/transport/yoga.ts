@@ -7,7 +7,8 @@ import {
   GraphQLError,
   NoSchemaIntrospectionCustomRule,
 } from 'graphql';
-import { createLRUCache, createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import type { Tokens } from '../auth/tokens.js';
 import type { Config } from '../config.js';
 import type { Log } from '../domain/ports.js';
@@ -49,8 +50,12 @@ export interface YogaServices {
 
 export const GRAPHQL_PATH = '/graphql';
 
-/** Documents that are kept with what parsing and validation made of them, at most; those of one app are few. */
+/**
+ * Documents that are kept with what parsing and validation made of them, at most, and the length of their texts in all.
+ * Those of one app are few. Parsed, a text takes up to fifty times its length.
+ */
 const MOST_DOCUMENTS = 1024;
+const MOST_DOCUMENT_TEXT = 1024 * 1024;
 
 /** The pipeline in its parts, for queries and mutations: nothing is done for each that can be done once for its document. */
 export interface Direct {
@@ -88,6 +93,8 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
     // By us, for what does not come here too.
     cors: false,
+    // By us too, bounded by size: see `known`.
+    parserAndValidationCache: false,
     context: async (context) => contextOf('client' in context ? context.client : await clientOf(context.req)),
     plugins: [
       onlyJsonBodies,
@@ -99,7 +106,11 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
     ],
   });
 
-  const known = createLRUCache<DocumentNode>({ max: MOST_DOCUMENTS, ttl: 0 });
+  const known = new LRUCache<string, DocumentNode>({
+    max: MOST_DOCUMENTS,
+    maxSize: MOST_DOCUMENT_TEXT,
+    sizeCalculation: (_document, query) => query.length,
+  });
   const direct: Direct = {
     prepare(query) {
       const found = known.get(query);

@@ -291,3 +291,35 @@ test('who joins while something is still executed gets neither that, if they hav
   expect(told(early).slice(length).map(textOf)).toEqual(['slow', 'next']);
   expect(told(late).map(textOf)).toEqual(['next']);
 });
+
+test('those who come back with different cursors are served together', async () => {
+  const cursors = [(await page(alice, roomId)).liveCursor];
+  for (const text of ['one', 'two']) cursors.push((await send(alice, roomId, text)).cursor);
+  const sockets = await Promise.all(
+    cursors.map((after) => subscribed(alice, MESSAGE_ADDED, 'back', { roomId, after })),
+  );
+  // Each of them is told the rest first.
+  const all = (sent: number) => Promise.all(sockets.map((socket, index) => until(socket, sent + 2 - index)));
+  for (const sent of [1, 2]) {
+    await send(alice, roomId, 'to be live');
+    await all(sent);
+  }
+  const shared = vi.spyOn(subscribing, 'executeShared');
+  onTestFinished(() => void shared.mockRestore());
+  await send(alice, roomId, 'once');
+  await all(3);
+  expect(shared).toHaveBeenCalledTimes(1);
+});
+
+test('an event that can not be told ends the operations of all of a group, each told once', async () => {
+  const sockets = await atHead(MESSAGE_ADDED, [alice, bob]);
+  resolving('text', (resolve) => (source, args, context, info) => {
+    if (source.text === 'untold') throw new Error('It has no text.');
+    return resolve(source, args, context, info);
+  });
+  await stored(alice, 'untold');
+  for (const socket of sockets) {
+    const [error] = await socket.received('error', 'live');
+    expect(error?.payload[0]?.extensions?.code).toBe('SERVICE_UNAVAILABLE');
+  }
+});

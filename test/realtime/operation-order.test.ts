@@ -78,3 +78,13 @@ test('of three subscriptions to a room two are completed at once, and the third 
   expect(new Set(typesOf(socket))).toEqual(new Set(['connection_ack', 'next']));
   socket.destroy();
 }, 60_000);
+
+test('an id that is longer than may be is refused: it would stand in each frame', async () => {
+  const socket = await openSocketOf(alice, parley.webSocketUrl);
+  const longest = 'i'.repeat(256);
+  socket.send(begin(longest));
+  await send(alice, roomId, 'first');
+  await socket.received('next', longest);
+  socket.send(begin(`${longest}i`));
+  expect(await socket.closed).toMatchObject({ code: 4400 });
+});

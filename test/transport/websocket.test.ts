@@ -87,6 +87,20 @@ describe('an operation over WebSocket', () => {
     });
   });
 
+  test.each([
+    ['B', 'There is no operation named "B".'],
+    [undefined, 'Several operations need an operationName.'],
+  ])(
+    'that does not exist, or is not named among several, is told so with a code',
+    async (operationName, message) => {
+      const socket = await openSocketOf(alice, parley.webSocketUrl);
+      const query = 'query A { __typename } query C { __typename }';
+      socket.send({ type: 'subscribe', id: 'x', payload: { query, operationName } });
+      const [error] = await socket.received('error', 'x');
+      expect(error?.payload).toMatchObject([{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
+    },
+  );
+
   test('is carried out in the order of its socket', async () => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     const roomId = await createRoom(alice);

@@ -155,3 +155,12 @@ test('where more waits than may the socket is closed; nothing of it is sent, and
   outbox.flush();
   expect(writes).toHaveLength(length);
 });
+
+test('much in one turn does not make a client slow that keeps up', () => {
+  const { outbox, texts } = line();
+  for (let count = 0; count < 5000; count += 1)
+    expect(outbox.write(frame(`delivery ${count}`.padEnd(100)))).toBe(true);
+  outbox.flush();
+  expect(texts()).toHaveLength(5000);
+  expect(texts()[4999]).toMatch(/^delivery 4999/);
+});

@@ -1,0 +1,35 @@
+import { parse } from 'graphql';
+import { expect, test } from 'vitest';
+import { schema } from '../../../src/graphql/schema.js';
+import { sharingOf } from '../../../src/graphql/sharing.js';
+
+const keyOf = (query: string, variables: Record<string, unknown>, viewerId = 'v') =>
+  sharingOf({ schema, document: parse(query), query, variables, viewerId }).key;
+
+const LIVE =
+  'subscription ($roomId: ID!, $after: String) { messageAdded(roomId: $roomId, after: $after) { cursor } }';
+
+test('where they begin does not tell subscribers apart', () => {
+  expect(keyOf(LIVE, { roomId: 'R', after: 'a' })).toBe(keyOf(LIVE, { roomId: 'R', after: 'b' }));
+  expect(keyOf(LIVE, { roomId: 'R', after: 'a' })).toBe(keyOf(LIVE, { roomId: 'R' }));
+  expect(keyOf(LIVE, { roomId: 'R', after: null })).toBe(keyOf(LIVE, { roomId: 'R' }));
+});
+
+test('a variable that is used for more than where to begin does', () => {
+  const query = `subscription ($roomId: ID!, $after: String) {
+    messageAdded(roomId: $roomId, after: $after) { node { room { messages(first: 1, after: $after) { nodes { seq } } } } }
+  }`;
+  expect(keyOf(query, { roomId: 'R', after: 'a' })).not.toBe(keyOf(query, { roomId: 'R', after: 'b' }));
+});
+
+test('an absent variable is not one that is null, and who asks counts only where the answer depends on them', () => {
+  const query = `subscription ($roomId: ID!, $full: Boolean = true) {
+    messageAdded(roomId: $roomId) { cursor @include(if: $full) node { id } }
+  }`;
+  expect(keyOf(query, { roomId: 'R' })).not.toBe(keyOf(query, { roomId: 'R', full: null }));
+  expect(keyOf(query, { roomId: 'R' })).not.toBe(keyOf(query, { roomId: 'R', full: false }));
+  expect(keyOf(query, { roomId: 'R' }, 'v')).toBe(keyOf(query, { roomId: 'R' }, 'w'));
+  const dependent =
+    'subscription ($roomId: ID!) { messageAdded(roomId: $roomId) { node { room { viewerTitle } } } }';
+  expect(keyOf(dependent, { roomId: 'R' }, 'v')).not.toBe(keyOf(dependent, { roomId: 'R' }, 'w'));
+});
