@@ -74,7 +74,7 @@ export function estimateSeconds(scenes: readonly Scene[], parts: ReadonlySet<Par
     const sends = [...parts].filter((part) => part.startsWith('sends-')).length;
     seconds += sends * (START + scale.sendsWarm + scale.sends);
   }
-  if (parts.has('idle')) seconds += 3 * START + scale.idle * PER_READER;
+  if (parts.has('idle')) seconds += 8 * START + scale.idle * PER_READER;
   if (parts.has('replay')) seconds += START + (2 * scale.replay.few + scale.replay.many) * PER_REPLAYED;
   return seconds;
 }
