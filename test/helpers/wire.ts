@@ -8,6 +8,7 @@ import { stopInTheEnd } from './stopping.js';
 /** A frame of the server's, as it stood on the wire: clients hide what comes after a close. */
 export interface WireFrame {
   readonly opcode: number;
+  /** Of a close: its bytes, as characters. */
   readonly text: string;
 }
 
@@ -25,7 +26,7 @@ export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: s
   const stop = stopInTheEnd(async () => void socket.destroy());
   const frames: WireFrame[] = [];
   const read = createFrameReader((opcode, bytes, from, to) => {
-    frames.push({ opcode, text: bytes.toString('utf8', from, to) });
+    frames.push({ opcode, text: bytes.toString(opcode === OPCODE.close ? 'latin1' : 'utf8', from, to) });
     if (opcode === OPCODE.close) socket.write(encodeFrame(opcode, bytes.subarray(from, to)));
   });
   const gone = once(socket, 'close').then(stop);

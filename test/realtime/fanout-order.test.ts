@@ -4,9 +4,9 @@ import { newId } from '../../src/domain/id.js';
 import { rowId } from '../../src/graphql/global-id.js';
 import { createRoom, joinRoom, MESSAGE_ADDED, type Person, page, send, signUp } from '../helpers/client.js';
 import { openStores } from '../helpers/database.js';
-import { startParley, type TestParley } from '../helpers/parley.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 import { type Frame, openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
-import { openWire } from '../helpers/wire.js';
+import { openWire, type Wire } from '../helpers/wire.js';
 
 /*
  * Frames of live subscribers are written past graphql-ws, at the end of a turn. They must not come after what graphql-ws
@@ -105,7 +105,15 @@ test('an id that is used again at once in the middle of a burst: the old operati
   }
 });
 
-test('after a close nothing is written, whatever is sent at that moment', async () => {
+/** The close is the last frame, and there were deliveries before it. */
+function expectSilenceAfterClose({ frames }: Wire, code: number): void {
+  const closes = frames.filter(({ opcode }) => opcode === OPCODE_CLOSE);
+  expect(closes.map(({ text }) => Buffer.from(text, 'latin1').readUInt16BE())).toEqual([code]);
+  expect(frames.at(-1)?.opcode).toBe(OPCODE_CLOSE);
+  expect(frames.filter(({ text }) => text.includes('"type":"next"')).length).toBeGreaterThan(20);
+}
+
+test('after the close of an expired token nothing is written, whatever is sent at that moment', async () => {
   const tokens = createTokens(parley.config.jwtSecret ?? '', 2);
   const known = await tokens.authenticate(alice.token);
   if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
@@ -118,8 +126,19 @@ test('after a close nothing is written, whatever is sent at that moment', async 
   while (open) await burst(5);
   await ended;
 
-  const closes = wire.frames.filter(({ opcode }) => opcode === OPCODE_CLOSE);
-  expect(closes).toHaveLength(1);
-  expect(wire.frames.at(-1)?.opcode).toBe(OPCODE_CLOSE);
-  expect(wire.frames.filter(({ text }) => text.includes('"type":"next"')).length).toBeGreaterThan(20);
+  expectSilenceAfterClose(wire, 4403);
+});
+
+test('after the close of a restart nothing is written, and no operation is complete', async () => {
+  const other = await startSibling(parley);
+  const wire = await openWire(alice, other.webSocketUrl);
+  wire.send(...Array.from({ length: 20 }, (_, index) => begin(`${index}`)));
+  await burst(5);
+  await expect.poll(() => wire.frames.length, { timeout: 10_000 }).toBeGreaterThan(60);
+  const sent = burst(30);
+  const stopped = other.stop();
+  await Promise.all([sent, stopped, wire.ended()]);
+
+  expectSilenceAfterClose(wire, 1012);
+  expect(wire.frames.filter(({ text }) => text.includes('"type":"complete"'))).toEqual([]);
 });

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { defaultFieldResolver, type GraphQLFieldResolver, isObjectType } from 'graphql';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ForbiddenError } from '../../src/domain/errors.js';
+import { type Context, viewerOf } from '../../src/graphql/context.js';
+import { rowId } from '../../src/graphql/global-id.js';
 import { schema } from '../../src/graphql/schema.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
@@ -322,4 +324,17 @@ test('an event that can not be told ends the operations of all of a group, each 
     const [error] = await socket.received('error', 'live');
     expect(error?.payload[0]?.extensions?.code).toBe('SERVICE_UNAVAILABLE');
   }
+});
+
+test('a field that asks for the viewer without being marked fails in a group, and each viewer is told their own', async () => {
+  const sockets = await atHead(MESSAGE_ADDED, [alice, bob]);
+  const { length } = told(sockets[0] as RawSocket);
+  resolving('text', (resolve) => (source, args, context, info) => {
+    const text = resolve(source, args, context, info);
+    return text === 'whose?' ? viewerOf(context as Context).userId : text;
+  });
+  await stored(alice, 'whose?');
+  await Promise.all(sockets.map((socket) => until(socket, length + 1)));
+  const texts = sockets.map((socket) => textOf(told(socket).at(-1) ?? ''));
+  expect(texts).toEqual([rowId('User', alice.userId), rowId('User', bob.userId)]);
 });
