@@ -53,7 +53,7 @@ export const PEERS: readonly Contestant[] = [
   },
   {
     name: 'apollo',
-    title: 'Apollo Server + graphql-redis-subscriptions',
+    title: 'Apollo + graphql-redis-subscriptions',
     script: 'bench/peers/apollo/server.mjs',
     protocol: 'graphqlTransportWs',
   },
