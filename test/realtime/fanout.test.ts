@@ -7,6 +7,7 @@ import { rowId } from '../../src/graphql/global-id.js';
 import { schema } from '../../src/graphql/schema.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
+import { SocketSubscription } from '../../src/transport/socket-subscription.js';
 import {
   createRoom,
   joinRoom,
@@ -283,10 +284,12 @@ test('who joins while something is still executed gets neither that, if they hav
   await stored(alice, 'slow');
   await expect.poll(() => ends.length).toBe(1);
   const after = (await page(alice, roomId, { last: 1 })).liveCursor;
+  const followed = vi.spyOn(SocketSubscription.prototype, 'follow');
+  onTestFinished(() => void followed.mockRestore());
   const late = await subscribed(bob, MESSAGE_ADDED, 'late', { roomId, after });
+  // From here on it is in the group, which still has to tell what they have.
+  await expect.poll(() => followed.mock.calls.length).toBe(1);
   await stored(alice, 'next');
-  // It is in the group by now, or on its way there: in both cases it must wait for nothing and miss nothing.
-  await new Promise((resolve) => setTimeout(resolve, 100));
   expect(told(early)).toHaveLength(length);
   ends[0]?.();
   await Promise.all([until(early, length + 2), until(late, 1)]);
