@@ -3,7 +3,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { printSchema } from 'graphql';
-import { schema } from '../src/graphql/schema.js';
+import { schema } from '../src/graphql/schema/index.js';
 
 const file = new URL('../schema/schema.graphql', import.meta.url);
 const sdl = `${printSchema(schema)}\n`;

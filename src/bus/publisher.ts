@@ -1,6 +1,6 @@
 import { type Redis, ReplyError } from 'ioredis';
 import type { BusCounters, Log } from '../domain/ports.js';
-import { rarely } from './rarely.js';
+import { rarely } from '../lib/rarely.js';
 
 /**
  * Of how many publishes the answer may be outstanding; an envelope has at most 64 KiB, so these are at most 64 MiB.

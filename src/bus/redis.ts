@@ -2,12 +2,12 @@ import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import type { Redis } from 'ioredis';
 import type { RoomChanged } from '../domain/events.js';
 import type { Bus, Log } from '../domain/ports.js';
+import { rarely } from '../lib/rarely.js';
+import { createRedisClient } from '../redis/client.js';
 import { createCounters } from './counters.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
 import { type BusTarget, overEventTarget } from './event-target-bus.js';
 import { createPublisher } from './publisher.js';
-import { rarely } from './rarely.js';
-import { createRedisClient } from './redis-client.js';
 import { createSubscriptions } from './subscriptions.js';
 
 export interface RedisBusOptions {

@@ -1,5 +1,5 @@
 import { assertWithinHistory, encodeMessageCursor } from './cursor.js';
-import type { Deliver } from './delivery.js';
+import type { Deliver } from './deliver.js';
 import {
   BadUserInputError,
   ForbiddenError,

@@ -1,4 +1,4 @@
-import { type Deliver, safeDelivery } from './delivery.js';
+import { type Deliver, safeDelivery } from './deliver.js';
 import { NotFoundError } from './errors.js';
 import { bytesToUuid, newId } from './id.js';
 import type { ListRange } from './page.js';

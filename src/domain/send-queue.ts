@@ -1,4 +1,4 @@
-import { type Deliver, safeDelivery } from './delivery.js';
+import { type Deliver, safeDelivery } from './deliver.js';
 import { ServiceUnavailableError } from './errors.js';
 import type { MessageDraft } from './message.js';
 import type { Log, MessageStore, SendOutcome } from './ports.js';

@@ -1,8 +1,8 @@
-import type { Live } from '../domain/live.js';
+import type { Live } from '../delivery/live.js';
+import type { Subscriptions } from '../delivery/subscription.js';
 import type { History, Messages } from '../domain/message.js';
 import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
 import type { Rooms } from '../domain/room.js';
-import type { Subscriptions } from '../domain/subscription.js';
 import {
   type Authentication,
   requireViewer,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import { ServiceUnavailableError } from '../domain/errors.js';
-import { createTurns } from '../domain/turns.js';
+import { createTurns } from '../lib/semaphore.js';
 import { isConnectionLost } from './errors.js';
 
 /** Drizzle's, with the driver's client that it is made of. */

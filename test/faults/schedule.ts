@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../../src/domain/id.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import { at as asAt, createRoom, joinRoom, type Person, send } from '../helpers/client.js';
 import { random } from '../helpers/model-room.js';
 import type { Stores } from '../helpers/stores.js';

@@ -1,5 +1,5 @@
 import { decodeMessageCursor } from '../../src/domain/cursor.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import type { GraphQLError } from '../helpers/client.js';
 import type { Placed } from './check.js';
 import type { Operations } from './operations.js';

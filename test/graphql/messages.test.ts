@@ -4,8 +4,8 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeMessageCursor, encodeMessageCursor, encodeRoomCursor } from '../../src/domain/cursor.js';
 import { newId } from '../../src/domain/id.js';
-import { rowId } from '../../src/graphql/global-id.js';
-import { schema } from '../../src/graphql/schema.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
+import { schema } from '../../src/graphql/schema/index.js';
 import {
   connect,
   createRoom,

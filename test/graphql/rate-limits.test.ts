@@ -1,5 +1,5 @@
 import { beforeAll, expect, inject, test } from 'vitest';
-import { LIMITS } from '../../src/bus/rate-limiter.js';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
 import { at, type Person, request, signUp } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 

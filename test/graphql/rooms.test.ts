@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeRoomCursor } from '../../src/domain/cursor.js';
 import { newId } from '../../src/domain/id.js';
-import { encodeGlobalId, rowId } from '../../src/graphql/global-id.js';
+import { encodeGlobalId, rowId } from '../../src/graphql/schema/global-id.js';
 import {
   createRoom,
   joinRoom,

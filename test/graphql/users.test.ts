@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import postgres from 'postgres';
 import { beforeAll, expect, test } from 'vitest';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import { LOBBY, type Person, type Result, request, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 

@@ -1,6 +1,6 @@
 import { getNamedType, isCompositeType, isLeafType, isObjectType } from 'graphql';
 import { expect, test } from 'vitest';
-import { schema } from '../../src/graphql/schema.js';
+import { schema } from '../../src/graphql/schema/index.js';
 import { createRoom, joinRoom, type Person, page, send, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { onNpmGone } from '../../src/npm.js';
+import { onNpmGone } from '../../src/bin/process.js';
 import { compile } from './compile.js';
 import { startPostgres } from './postgres-server.js';
 import { startRedis } from './redis-server.js';

@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
+import type { Deliveries } from '../../src/delivery/deliveries.js';
+import { createFeeds } from '../../src/delivery/feeds.js';
+import { createSubscriptions, type RoomEvent } from '../../src/delivery/subscription.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
-import type { Deliveries } from '../../src/domain/deliveries.js';
-import { createFeeds } from '../../src/domain/feeds.js';
 import type { EpochStore, Log, MessageStore } from '../../src/domain/ports.js';
-import { createSubscriptions, type RoomEvent } from '../../src/domain/subscription.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
 
 export const NEW_EPOCH = 'ffffffffffffffff';

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { newId } from '../../src/domain/id.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import { createRoom, joinRoom, MESSAGE_ADDED, type Person, page, send, signUp } from '../helpers/client.js';
 import { openStores } from '../helpers/database.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';

@@ -3,11 +3,11 @@ import { defaultFieldResolver, type GraphQLFieldResolver, isObjectType } from 'g
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ForbiddenError } from '../../src/domain/errors.js';
 import { type Context, viewerOf } from '../../src/graphql/context.js';
-import { rowId } from '../../src/graphql/global-id.js';
-import { schema } from '../../src/graphql/schema.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
+import { schema } from '../../src/graphql/schema/index.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
-import { SocketSubscription } from '../../src/transport/socket-subscription.js';
+import { SocketSubscription } from '../../src/transport/websocket/subscription.js';
 import {
   createRoom,
   joinRoom,

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import { createRoom, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';

@@ -7,7 +7,7 @@ import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import { newId } from '../../src/domain/id.js';
 import type { Bus } from '../../src/domain/ports.js';
-import { encodeGlobalId, rowId } from '../../src/graphql/global-id.js';
+import { encodeGlobalId, rowId } from '../../src/graphql/schema/global-id.js';
 import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
 import { openStores } from '../helpers/database.js';
 import { openEventStream } from '../helpers/event-stream.js';

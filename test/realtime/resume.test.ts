@@ -2,7 +2,7 @@ import { createClient } from 'graphql-ws';
 import { beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import {
   connect,
   createRoom,

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import { newId } from '../../src/domain/id.js';
-import { rowId } from '../../src/graphql/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import {
   connect,
   createRoom,

@@ -1,6 +1,6 @@
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { schema } from '../../../src/graphql/schema.js';
+import { schema } from '../../../src/graphql/schema/index.js';
 import { sharingOf } from '../../../src/graphql/sharing.js';
 
 const keyOf = (query: string, variables: Record<string, unknown>, viewerId = 'v') =>

@@ -1,0 +1,556 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Deliveries } from '../../../src/delivery/deliveries.js';
+import type { LiveReader } from '../../../src/delivery/live.js';
+import type { RoomEvent } from '../../../src/delivery/subscription.js';
+import { ServiceUnavailableError } from '../../../src/domain/errors.js';
+import type { RoomChanged } from '../../../src/domain/events.js';
+import { MODEL_ROOM_ID, type ModelRoom, numbers, random } from '../../helpers/model-room.js';
+import {
+  brief,
+  cursor,
+  subscribeToModel,
+  take,
+  takeBriefs,
+  takeSeqs,
+  VIEWER,
+} from '../../helpers/model-subscriptions.js';
+
+/*
+ * The moments between replay and live that a test over the network can't hit: here a read of the history stands
+ * still until the test lets it go on.
+ */
+
+const roomId = MODEL_ROOM_ID;
+
+/** A read that stands still after its snapshot was taken: `begun` when it does, until `release`. */
+function heldRead(room: ModelRoom, hold: 'hold' | 'holdHeads' = 'hold') {
+  let begin = (): void => {};
+  let release = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  room[hold] = async () => {
+    room[hold] = async () => {};
+    begin();
+    await released;
+  };
+  return { begun, release: () => release() };
+}
+
+test.each([
+  ['after a cursor', 3],
+  ['from now on', null],
+])(
+  'what is sent while the history is slow is delivered once, to a subscription %s (D4)',
+  async (_, after) => {
+    const { room, subscriptions, send } = subscribeToModel(5);
+    const { begun, release } = heldRead(room);
+    const subscribing = subscriptions.messages(VIEWER, roomId, after === null ? null : cursor(after));
+    await begun;
+    send();
+    send();
+    release();
+    const edges = await subscribing;
+    send();
+    const from = (after ?? 5) + 1;
+    expect(await takeSeqs(edges, 9 - from)).toEqual(numbers(from, 8));
+  },
+);
+
+test('what is sent while any page of a long replay is slow is delivered once', async () => {
+  const { room, subscriptions, send } = subscribeToModel(250);
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  expect(await takeSeqs(edges, 100)).toEqual(numbers(1, 100));
+  const { begun, release } = heldRead(room);
+  const rest = takeSeqs(edges, 153);
+  await begun;
+  send();
+  send({ lost: true });
+  send();
+  release();
+  expect(await rest).toEqual(numbers(101, 253));
+});
+
+test('a subscriber who lags behind the ring goes on from the database, and misses nothing', async () => {
+  const { subscriptions, send } = subscribeToModel(0);
+  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  send();
+  expect(await takeSeqs(edges, 1)).toEqual([1]);
+  for (let count = 0; count < 3000; count += 1) send();
+  expect(await takeSeqs(edges, 3000)).toEqual(numbers(2, 3001));
+});
+
+test('who comes back to what the ring holds costs the database one look at the head, no page', async () => {
+  const { room, subscriptions, send } = subscribeToModel(5);
+  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  for (let count = 0; count < 500; count += 1) send();
+  const before = room.reads;
+  for (const after of [cursor(5), cursor(5, 5), cursor(300), cursor(300, 300)]) {
+    const edges = await subscriptions.messages(VIEWER, roomId, after);
+    const from = after === cursor(5) || after === cursor(5, 5) ? 6 : 301;
+    expect(await takeSeqs(edges, 506 - from)).toEqual(numbers(from, 505));
+    await edges.return();
+  }
+  const events = await subscriptions.events(VIEWER, roomId, cursor(503, 503));
+  expect(await takeBriefs(events, 3)).toEqual(['added 504', 'added 505', 'caught-up']);
+  expect(room.reads - before).toBe(5);
+  await watching.return();
+});
+
+test('a database that goes away during a replay delays it and ends nothing', async () => {
+  const { room, subscriptions } = subscribeToModel(150);
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  await take(edges, 100);
+  room.hold = async () => {
+    room.hold = async () => {};
+    throw new ServiceUnavailableError();
+  };
+  expect(await takeSeqs(edges, 50)).toEqual(numbers(101, 150));
+});
+
+test('a subscription that begins while the database is away waits for it, and can be ended meanwhile', async () => {
+  const { room, feeds, subscriptions } = subscribeToModel(3);
+  const away = async () => {
+    throw new ServiceUnavailableError();
+  };
+  room.hold = away;
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(1));
+  const ended = await subscriptions.messages(VIEWER, roomId, cursor(1));
+  const waiting = ended.next();
+  await ended.return();
+  expect(await waiting).toEqual({ done: true, value: undefined });
+  room.hold = async () => {};
+  expect(await takeSeqs(edges, 2)).toEqual([2, 3]);
+  await edges.return();
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('access is checked again with every page of a replay', async () => {
+  const { room, subscriptions } = subscribeToModel(150);
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  await take(edges, 100);
+  room.isMember = false;
+  await expect(edges.next()).rejects.toThrow('Only members');
+  expect(await edges.next()).toEqual({ done: true, value: undefined });
+});
+
+test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
+  'a %s of the reader ends what they read before anything later, live and in a repair',
+  async (type) => {
+    for (const lost of [false, true]) {
+      const { room, feeds, subscriptions, send } = subscribeToModel(2);
+      const [edges, events] = [
+        await subscriptions.messages(VIEWER, roomId, null),
+        await subscriptions.events(VIEWER, roomId, null),
+      ];
+      expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
+      send({ lost });
+      const other = room.add({ type, subjectId: 'somebody else' });
+      const own = room.add({ type, subjectId: VIEWER.userId });
+      if (!lost) for (const change of [other, own]) feeds.deliver(change);
+      send();
+      expect(await takeSeqs(edges, 2)).toEqual([3, 4]);
+      await expect(edges.next()).rejects.toThrow('Only members');
+      expect(await takeBriefs(events, 2)).toEqual(['added 3', 'added 4']);
+      await expect(events.next()).rejects.toThrow('Only members');
+    }
+  },
+);
+
+test('an earlier membership that ended is history like any other, from the database and from the feed', async () => {
+  const { room, feeds, subscriptions } = subscribeToModel(2);
+  const left = { type: 'MEMBER_LEFT', subjectId: VIEWER.userId } as const;
+  const joined = { type: 'MEMBER_JOINED', subjectId: VIEWER.userId } as const;
+  room.add(left);
+  room.add(joined);
+  const watching = await subscriptions.messages({ ...VIEWER, userId: 'somebody else' }, roomId, null);
+  for (const message of [left, joined]) feeds.deliver(room.add(message));
+  for (const after of [cursor(1), cursor(4)]) {
+    const edges = await subscriptions.messages(VIEWER, roomId, after);
+    const from = after === cursor(1) ? 2 : 5;
+    expect(await takeSeqs(edges, 7 - from)).toEqual(numbers(from, 6));
+    await edges.return();
+  }
+  const events = await subscriptions.events(VIEWER, roomId, cursor(6, 6));
+  feeds.deliver(room.edit(3));
+  expect(await takeBriefs(events, 2)).toEqual(['caught-up', 'changed 3 to 2']);
+  await watching.return();
+});
+
+test('who comes back in the middle of a repair has the rest of its added messages, and only those', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { room, feeds, subscriptions } = subscribeToModel(3);
+  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  room.add();
+  room.edit(4);
+  room.add();
+  feeds.deliver(room.add());
+  await vi.advanceTimersByTimeAsync(100);
+  const before = room.reads;
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
+  expect(await takeSeqs(edges, 2)).toEqual([5, 6]);
+  // The look at the head, and no page.
+  expect(room.reads - before).toBe(1);
+  await Promise.all([edges.return(), watching.return()]);
+});
+
+test('a feed that has not heard of what a reader sees in the database is brought there without waiting for the tick', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { room, subscriptions, send } = subscribeToModel(3);
+  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  const first = watching.next();
+  send({ lost: true });
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
+  const fifth = edges.next();
+  await vi.advanceTimersByTimeAsync(100);
+  expect((await first).value?.node.seq).toBe(4);
+  room.add();
+  // From a place that the feed has not, the database tells; then the feed must be brought to where that ended.
+  const events = await subscriptions.events(VIEWER, roomId, cursor(2, 4));
+  const taken = take(events, 4);
+  await vi.advanceTimersByTimeAsync(100);
+  expect((await taken).map(brief)).toEqual(['added 3', 'added 4', 'added 5', 'caught-up']);
+  for (const next of [fifth, watching.next()]) expect((await next).value?.node.seq).toBe(5);
+  await Promise.all([edges.return(), events.return(), watching.return()]);
+});
+
+test('what is told while a feed opens is not lost on it', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { room, subscriptions, send } = subscribeToModel(3);
+  const { begun, release } = heldRead(room, 'holdHeads');
+  const subscribing = subscriptions.messages(VIEWER, roomId, null);
+  await begun;
+  send();
+  release();
+  const edges = await subscribing;
+  send();
+  // Neither a tick nor a repair was needed.
+  expect(await takeSeqs(edges, 2)).toEqual([4, 5]);
+  expect(room.reads).toBe(1);
+  await edges.return();
+});
+
+test('many large changes come all, however few of them a page may keep', async () => {
+  const { room, subscriptions } = subscribeToModel(90, 'x'.repeat(4000));
+  for (const seq of numbers(1, 90)) room.edit(seq);
+  const events = await subscriptions.events(VIEWER, roomId, cursor(90, 90));
+  expect(await takeBriefs(events, 91)).toEqual([
+    ...numbers(1, 90).map((seq) => `changed ${seq} to 2`),
+    'caught-up',
+  ]);
+});
+
+test('everything after a position: added messages, then changes of older ones as they stand now, then live', async () => {
+  const { room, feeds, subscriptions } = subscribeToModel(4);
+  room.edit(1);
+  room.edit(2);
+  room.add();
+  room.edit(1);
+  room.edit(5);
+  const events = await subscriptions.events(VIEWER, roomId, cursor(4, 4));
+  const taken = await take(events, 4);
+  expect(taken.map(brief)).toEqual(['added 5', 'changed 2 to 2', 'changed 1 to 3', 'caught-up']);
+  // Only the last of them is at the head; what came before goes on from where all changes come again.
+  expect(taken.map((event) => event.cursor)).toEqual([
+    cursor(5, 4),
+    cursor(5, 6),
+    cursor(5, 9),
+    cursor(5, 9),
+  ]);
+  const live = take(events, 2);
+  feeds.deliver(room.edit(3));
+  feeds.deliver(room.add());
+  expect((await live).map((event) => [brief(event), event.cursor])).toEqual([
+    ['changed 3 to 2', cursor(5, 10)],
+    ['added 6', cursor(6, 11)],
+  ]);
+});
+
+test('`messageAdded` tells nothing of changes, and an added message as it stands', async () => {
+  const { room, feeds, subscriptions, send } = subscribeToModel(2);
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  feeds.deliver(room.edit(1));
+  feeds.deliver(room.edit(2));
+  send();
+  const taken = await take(edges, 3);
+  expect(taken.map(({ node }) => node.seq)).toEqual([1, 2, 3]);
+});
+
+test('a message that a replay told as it became after the target is not told again for that', async () => {
+  const { room, feeds, subscriptions } = subscribeToModel(250);
+  const events = await subscriptions.events(VIEWER, roomId, cursor(0, 0));
+  await take(events, 90);
+  const change = room.edit(150);
+  feeds.deliver(change);
+  const rest = await take(events, 161);
+  expect(rest.map(brief)).toEqual([...numbers(91, 250).map((seq) => `added ${seq}`), 'caught-up']);
+  feeds.deliver(room.edit(150));
+  expect(await takeBriefs(events, 1)).toEqual(['changed 150 to 3']);
+});
+
+test('a page of a replay keeps no more in memory than a slow reader may cost', async () => {
+  const { room, subscriptions } = subscribeToModel(300, 'x'.repeat(4000));
+  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  await take(edges, 1);
+  expect(await takeSeqs(edges, 299)).toEqual(numbers(2, 300));
+  // 128 KiB hold 16 of these, a page by number would hold 100.
+  expect(room.reads).toBeGreaterThan(300 / 17);
+});
+
+test('a storm of reconnects reads four pages at a time, and everyone gets everything', async () => {
+  const { room, subscriptions } = subscribeToModel(300);
+  let reading = 0;
+  let most = 0;
+  room.hold = async () => {
+    reading += 1;
+    most = Math.max(most, reading);
+    await new Promise((resolve) => setImmediate(resolve));
+    reading -= 1;
+  };
+  const everyone = await Promise.all(
+    numbers(1, 50).map(async () => takeSeqs(await subscriptions.messages(VIEWER, roomId, cursor(0)), 300)),
+  );
+  for (const seqs of everyone) expect(seqs).toEqual(numbers(1, 300));
+  // And four looks at the head.
+  expect(most).toBe(8);
+});
+
+test('a subscription that waits in a silent room ends at once when told to', async () => {
+  const { subscriptions } = subscribeToModel(2);
+  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const waiting = edges.next();
+  expect(await edges.return()).toEqual({ done: true, value: undefined });
+  expect(await waiting).toEqual({ done: true, value: undefined });
+});
+
+test('a room is watched once however many subscribe, and no longer soon after the last one has left', async () => {
+  const { subscriptions, feeds } = subscribeToModel(0);
+  const subscribed = await Promise.all([1, 2, 3].map(() => subscriptions.messages(VIEWER, roomId, null)));
+  expect(feeds.size).toBe(1);
+  for (const edges of subscribed) await edges.return();
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('a subscription that is refused lets go of the room too', async () => {
+  const { room, subscriptions, feeds } = subscribeToModel(0);
+  room.isMember = false;
+  await expect(subscriptions.messages(VIEWER, roomId, null)).rejects.toThrow('Only members');
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('in a busy room whose events all come by repairs, readers of everything are served by the feed', async () => {
+  const { room, subscriptions } = subscribeToModel(10);
+  room.hold = () => sleep(1);
+  // Others write, 250 a second; no bell rings here: Redis is away, or the rows are too large for it.
+  const writing = setInterval(() => room.add(), 4);
+  const readers = await Promise.all(
+    numbers(1, 50).map(() => subscriptions.events(VIEWER, roomId, cursor(5, 5))),
+  );
+  const last = new Map<number, string>();
+  for (const [index, reader] of readers.entries())
+    void (async () => {
+      for await (const event of reader) last.set(index, event.cursor);
+    })();
+  await expect.poll(() => last.size, { timeout: 5000 }).toBe(50);
+  await sleep(500);
+  const before = room.reads;
+  await sleep(1000);
+  const reads = room.reads - before;
+  clearInterval(writing);
+  for (const reader of readers) await reader.return();
+  // Some repairs of the feed; with a page for each reader it would be hundreds.
+  expect(reads).toBeLessThan(40);
+}, 20_000);
+
+test('who leaves while others read is let go at once, and reads nothing any more', async () => {
+  const { room, subscriptions } = subscribeToModel(5);
+  const all = await Promise.all(numbers(1, 6).map(() => subscriptions.messages(VIEWER, roomId, cursor(0))));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  room.hold = () => held;
+  const before = room.reads;
+  const nexts = all.map((each) => each.next());
+  await expect.poll(() => room.reads - before).toBe(4);
+  for (const waiting of all.slice(4)) await waiting.return();
+  release();
+  for (const [index, next] of nexts.entries()) expect((await next).done ?? false).toBe(index >= 4);
+  expect(room.reads - before).toBe(4);
+  for (const each of all) await each.return();
+});
+
+test('what a removed reader is told in a repair is not newer than the removal', async () => {
+  const { room, subscriptions } = subscribeToModel(5);
+  const events = await subscriptions.events(VIEWER, roomId, null);
+  expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
+  room.add();
+  room.add();
+  room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId });
+  room.edit(7);
+  room.edit(1);
+  expect(await takeBriefs(events, 1)).toEqual(['added 6']);
+  await expect(events.next()).rejects.toThrow('Only members');
+});
+
+test('random schedules: a page and the events after it are the room as it stands, however often the reader is cut off', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const next = random(seed);
+    const below = (limit: number) => Math.floor(next() * limit);
+    const { room, feeds, subscriptions } = subscribeToModel(below(300));
+    for (let count = below(30); count > 0 && room.head.seq > 0; count -= 1)
+      room.edit(1 + below(room.head.seq));
+    room.hold = () => new Promise((resolve) => setTimeout(resolve, below(40)));
+
+    // What a client does: it holds a page, and applies the events that come after it.
+    const page = { start: Math.max(0, room.head.seq - 50), ...room.head };
+    const state = new Map(room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]));
+    let after = cursor(page.seq, page.rev);
+    let added = page.seq;
+    let isOpen = true;
+    let current: Deliveries<RoomEvent> | undefined;
+    const cut = () => current?.return();
+    const client = (async () => {
+      while (isOpen) {
+        const events = await subscriptions.events(VIEWER, roomId, after);
+        current = events;
+        if (!isOpen) await events.return();
+        const told = new Map<number, number>();
+        for await (const event of events) {
+          after = event.cursor;
+          if (event.kind === 'added') {
+            const { seq, revision } = event.edge.node;
+            expect(seq, `seed ${seed}`).toBe(added + 1);
+            added = seq;
+            state.set(seq, revision);
+            told.set(seq, revision);
+          } else if (event.kind === 'changed') {
+            const { seq, revision } = event.message;
+            // A change may come twice after a cut, never within one stream.
+            expect(revision, `seed ${seed}`).toBeGreaterThan(told.get(seq) ?? 0);
+            told.set(seq, revision);
+            if (seq > page.start) state.set(seq, Math.max(revision, state.get(seq) ?? 0));
+          } else expect(event.kind, `seed ${seed}`).toBe('caught-up');
+        }
+      }
+    })();
+
+    let late: RoomChanged[] = [];
+    for (let act = 40 + below(60); act > 0; act -= 1) {
+      const dice = next();
+      if (dice < 0.35) late.push(room.add());
+      else if (dice < 0.75 && room.head.seq > 0) late.push(room.edit(1 + below(room.head.seq)));
+      else if (dice < 0.8) late = late.filter(() => next() < 0.5);
+      else if (dice < 0.85) void cut();
+      else await vi.advanceTimersByTimeAsync(below(60));
+      if (next() < 0.6) for (const change of late.splice(0)) feeds.deliver(change);
+      if (next() < 0.1) late.reverse();
+    }
+    await vi.advanceTimersByTimeAsync(3000);
+    isOpen = false;
+    void cut();
+    await vi.advanceTimersByTimeAsync(100);
+    await client;
+    const fresh = room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]);
+    expect(
+      [...state].sort(([a], [b]) => a - b),
+      `seed ${seed}`,
+    ).toEqual(fresh);
+    feeds.close();
+  }
+});
+
+/** A transport that takes readers over: of a subscription that it serves, `taken` is the reader. */
+function transport() {
+  const live = {
+    taken: null as LiveReader | null,
+    follow(reader: LiveReader): void {
+      live.taken = reader;
+    },
+    takeBack(): LiveReader | null {
+      const { taken } = live;
+      live.taken = null;
+      return taken;
+    },
+  };
+  return live;
+}
+
+test('a reader who has everything is handed over with their feed, and goes on where they are given back', async () => {
+  const { feeds, subscriptions, send } = subscribeToModel(3);
+  const live = transport();
+  const events = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  expect(await takeBriefs(events, 9)).toEqual(['added 2', 'added 3', 'caught-up']);
+  expect(await events.next()).toEqual({ done: true, value: undefined });
+  // Which lets go of nothing any more.
+  await events.return();
+  const { taken } = live;
+  expect(taken).toMatchObject({ position: { seq: 3, rev: 3 }, checkedSeq: 3, userId: VIEWER.userId });
+
+  for (let count = 0; count < 3; count += 1) send();
+  if (taken) taken.position = { seq: 4, rev: 4 };
+  const again = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  expect(await takeBriefs(again, 9)).toEqual(['added 5', 'added 6']);
+  expect(live.taken).toMatchObject({ position: { seq: 6, rev: 6 } });
+
+  expect(feeds.size).toBe(1);
+  live.taken?.attachment.release();
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('a reader who has all of a feed that is behind the database is told of the rest, and then that it was all', async () => {
+  const { room, subscriptions } = subscribeToModel(3);
+  const other = await subscriptions.messages(VIEWER, roomId, null);
+  // Nobody rings the bell.
+  room.add();
+  const live = transport();
+  const events = await subscriptions.events(VIEWER, roomId, cursor(3, 3), live);
+  expect(await takeBriefs(events, 9)).toEqual(['added 4', 'caught-up']);
+  expect(live.taken).toMatchObject({ position: { seq: 4, rev: 4 } });
+  live.taken?.attachment.release();
+  await other.return();
+});
+
+test('a reader who is given back and leaves lets go of the feed, once', async () => {
+  const { feeds, subscriptions } = subscribeToModel(3);
+  const live = transport();
+  const [edges, others] = [
+    await subscriptions.messages(VIEWER, roomId, null, live),
+    await subscriptions.messages(VIEWER, roomId, null),
+  ];
+  expect(await takeSeqs(edges, 1)).toEqual([]);
+  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  await again.return();
+  await again.return();
+  const waiting = others.next();
+  // Longer than a feed outlives its last subscriber.
+  await sleep(700);
+  expect(feeds.size).toBe(1);
+  await others.return();
+  await waiting;
+  await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('a reader who is given back after they were removed is told nothing later', async () => {
+  const { room, feeds, subscriptions, send } = subscribeToModel(2);
+  const live = transport();
+  const edges = await subscriptions.messages(VIEWER, roomId, null, live);
+  expect(await takeSeqs(edges, 1)).toEqual([]);
+  send();
+  feeds.deliver(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
+  feeds.deliver(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
+  send();
+  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  expect(await takeSeqs(again, 1)).toEqual([3]);
+  await expect(again.next()).rejects.toThrow('Only members');
+  await expect.poll(() => feeds.size).toBe(0);
+});

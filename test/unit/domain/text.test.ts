@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { ValidationError } from '../../../src/domain/errors.js';
+import { assertValid, codePoints, textIssues } from '../../../src/domain/text.js';
+import { usernameKey } from '../../../src/domain/user.js';
+
+const TEXT = { least: 1, most: 5, form: 'text' } as const;
+const LINE = { least: 1, most: 5, form: 'line' } as const;
+const codes = (text: string, rule: typeof TEXT | typeof LINE) =>
+  textIssues('x', text, rule).map((issue) => issue.code);
+
+test('characters are counted as Unicode code points', () => {
+  expect(['', 'ab', 'é', 'e\u0301', '🎉', '👨‍👩‍👧'].map(codePoints)).toEqual([0, 2, 1, 2, 1, 5]);
+});
+
+test.each([
+  ['', ['TOO_SHORT']],
+  ['a', []],
+  ['🎉🎉🎉🎉🎉', []],
+  ['🎉🎉🎉🎉🎉🎉', ['TOO_LONG']],
+  ['a\0b', ['INVALID_CHARACTER']],
+  ['a\ud83c', ['INVALID_CHARACTER']],
+  ['\udf89a', ['INVALID_CHARACTER']],
+  ['a\n\tb', []],
+  ['123456\0', ['TOO_LONG', 'INVALID_CHARACTER']],
+])('of the text %j is told: %j', (text, expected) => {
+  expect(codes(text, TEXT)).toEqual(expected);
+});
+
+test.each(['a\nb', 'a\tb', 'a\0b', 'a\u007fb', 'a\u0085b'])(
+  'a line holds no control character: %j',
+  (text) => {
+    expect(codes(text, LINE)).toEqual(['INVALID_CHARACTER']);
+  },
+);
+
+test('all issues of all fields are told at once', () => {
+  const validate = () => assertValid(textIssues('a', '', TEXT), [], textIssues('b', '123456', TEXT));
+  expect(validate).toThrow(ValidationError);
+  expect(validate).toThrow(
+    expect.objectContaining({
+      issues: [
+        expect.objectContaining({ field: 'a', code: 'TOO_SHORT' }),
+        expect.objectContaining({ field: 'b', code: 'TOO_LONG' }),
+      ],
+    }),
+  );
+  expect(() => assertValid([], [])).not.toThrow();
+});
+
+test.each([
+  ['alice', 'ALICE'],
+  ['zoë', 'zoe\u0308'],
+  ['Zoë', 'ZOE\u0308'],
+  ['ﬁona', 'FIONA'],
+  ['straße', 'STRASSE'],
+  ['straße', 'STRAẞE'],
+  ['ΟΔΟΣ', 'οδος'],
+  ['οδοσ', 'οδος'],
+  ['ｆｕｌｌ', 'full'],
+  ['dž', 'ǆ'],
+  ['\u212aelvin', 'kelvin'],
+])('the usernames %s and %s are one', (one, other) => {
+  expect(usernameKey(one)).toBe(usernameKey(other));
+});
+
+test.each([
+  ['alice', 'alicé'],
+  ['o', '0'],
+  ['a.b', 'ab'],
+])('the usernames %s and %s are two', (one, other) => {
+  expect(usernameKey(one)).not.toBe(usernameKey(other));
+});
+
+test('the form in which usernames are compared is final: taking it again changes nothing', () => {
+  for (let code = 0x21; code <= 0x1ffff; code += 1) {
+    if (code >= 0xd800 && code <= 0xdfff) continue;
+    const key = usernameKey(String.fromCodePoint(code));
+    if (usernameKey(key) !== key) expect.fail(`U+${code.toString(16)}: ${key}, then ${usernameKey(key)}`);
+  }
+});
