@@ -31,4 +31,4 @@ STOPSIGNAL SIGTERM
 # Whether the process lives. Not /ready: Postgres or Redis away for a while must not get every instance replaced.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || 4000}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/main.js"]
+CMD ["node", "dist/bin/server.js"]

@@ -4,7 +4,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const require = createRequire(import.meta.url);
 
 /** What needs servers. Each of these files runs on both pairs and must give the same answers. */
-const ON_BOTH_PAIRS = 'test/{contract,storage,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
+const ON_BOTH_PAIRS = 'test/{contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
 
 /**
  * One of the two ways to run Parley (see test/helpers/provided.ts): the same files, other parts underneath.
@@ -39,10 +39,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/{unit,domain,repository}/**/*.test.ts'] },
+        test: { name: 'unit', include: ['test/{unit,repository}/**/*.test.ts'] },
       },
       pair('embedded', ['**/*.cluster.test.ts']),
-      pair('cluster', ['**/*.embedded.test.ts', 'test/storage/embedded-postgres.test.ts']),
+      pair('cluster', ['**/*.embedded.test.ts', 'test/embedded-postgres/**']),
     ],
   },
 });

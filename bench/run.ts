@@ -34,7 +34,7 @@ import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
 const CHART = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
 
 /** Of the full run: idle subscriptions, or a room. */
-const MOST_SOCKETS = 5000;
+const MAX_SOCKETS = 5000;
 
 interface Options {
   readonly quick: boolean;
@@ -52,8 +52,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const flags = process.argv.slice(2);
 const options = readOptions();
 if (process.platform !== 'linux') fail('The bench reads /proc, so it runs on Linux only.');
-else if (openFilesLimit() < MOST_SOCKETS * 1.2)
-  fail(`The bench opens ${MOST_SOCKETS} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
+else if (openFilesLimit() < MAX_SOCKETS * 1.2)
+  fail(`The bench opens ${MAX_SOCKETS} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
 else if (options) await run(options);
 
 /** Null where they make no sense, which is then said. */

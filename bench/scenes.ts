@@ -12,7 +12,7 @@ export const FLOOD = 200;
 /** Messages that not everybody in a room has got yet, where the server is saturated. */
 const OUTSTANDING = 4;
 /** Messages that may be on their way to be stored, where the sender is slow for a moment. */
-const MOST_UNDER_WAY = 400;
+const MAX_IN_FLIGHT = 400;
 
 /** Windows by scene, load and server. */
 export interface Results {
@@ -100,7 +100,7 @@ export function playScene(
       rooms: stage.rooms.slice(0, rooms),
       readersPerRoom,
       sender: stage.sender,
-      concurrency: MOST_UNDER_WAY,
+      concurrency: MAX_IN_FLIGHT,
     });
     const warmUp = await load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.shake, 0) });
     await measureInTurn(kinds, warmUp, measure, {

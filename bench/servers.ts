@@ -27,7 +27,7 @@ export interface Contestant {
 export const PARLEY: Contestant = {
   name: 'parley',
   title: 'Parley',
-  script: 'dist/main.js',
+  script: 'dist/bin/server.js',
   readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
@@ -75,7 +75,7 @@ export interface Server {
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const START_PATIENCE_MS = 20_000;
+const START_TIMEOUT_MS = 20_000;
 const LAST_WORDS = 2000;
 
 /**
@@ -98,7 +98,7 @@ export async function startServer(
   const stopped = stopInTheEnd(stop);
   const start = performance.now();
   while (!(readyPath === undefined ? await listens(port) : await isReady(port, readyPath))) {
-    if (server.exited() || performance.now() - start > START_PATIENCE_MS) {
+    if (server.exited() || performance.now() - start > START_TIMEOUT_MS) {
       await stop();
       throw new Error(`${script} did not start:\n${server.lastWords()}`);
     }

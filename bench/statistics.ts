@@ -8,11 +8,11 @@ export function median(values: readonly number[]): number {
 }
 
 const STEPS_PER_MS = 20;
-const LONGEST_MS = 10_000;
+const MAX_DURATION_MS = 10_000;
 
 /** Counts times in ms, in steps of 50 µs; what takes longer than 10 s counts as 10 s. */
 export function createHistogram() {
-  const counts = new Uint32Array(STEPS_PER_MS * LONGEST_MS + 1);
+  const counts = new Uint32Array(STEPS_PER_MS * MAX_DURATION_MS + 1);
   let total = 0;
   return {
     add(ms: number): void {

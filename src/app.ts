@@ -12,11 +12,13 @@ import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import { startEmbeddedPostgres } from './embedded-postgres/index.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
+import { createResources, type Resources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { createRateLimiter, noRateLimits } from './redis/rate-limiter.js';
 import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
+import type { Pool } from './storage/pool.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createByteBudget, UNSENT_BYTES } from './transport/budget.js';
@@ -24,7 +26,7 @@ import { createGraphiQL } from './transport/graphiql/index.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { createHttpServer, type Readiness } from './transport/http/server.js';
 import { createGraphQL, GRAPHQL_PATH } from './transport/http/yoga.js';
-import { STALL_MS } from './transport/stalls.js';
+import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 
 export interface App {
@@ -43,7 +45,7 @@ export interface Overrides {
   readonly database?: DatabaseAddress;
   readonly bus?: Bus;
   /** How long a client may read nothing of what waits for it, in ms. */
-  readonly stallMs?: number;
+  readonly stallTimeoutMs?: number;
   /** What all clients together may leave unread before some are cut off. */
   readonly unsentBytes?: number;
 }
@@ -54,17 +56,16 @@ export interface Overrides {
  * @throws StartupError where the port can't be had.
  */
 export async function createApp(config: Config, log: Logger, overrides: Overrides = {}): Promise<App> {
-  /** What is started, each with how to stop it; stopped in reverse order. */
-  const started: (() => unknown)[] = [];
+  const resources = createResources();
   const stopping = new AbortController();
   let serving: Serving | null = null;
-  const { stallMs = STALL_MS, unsentBytes = UNSENT_BYTES } = overrides;
+  const { stallTimeoutMs = STALL_TIMEOUT_MS, unsentBytes = UNSENT_BYTES } = overrides;
   const budget = createByteBudget(unsentBytes, log);
 
   const http = createHttpServer({
     config,
     log,
-    stallMs,
+    stallTimeoutMs,
     budget,
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
@@ -76,15 +77,12 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const port = await http.listen(config);
 
   async function start(): Promise<void> {
-    const address = overrides.database ?? (await databaseAddress(config, log, started));
-    await prepareDatabase(address, log, stopping.signal);
-    const database = openDatabase(address);
-    started.push(() => database.close());
+    const database = await openDatabaseOf(config, log, resources, stopping.signal, overrides.database);
 
     const bus = overrides.bus ?? createBus(config, log);
-    started.push(() => bus.close());
+    resources.add(() => bus.close());
     const limits = config.rateLimits ? createRateLimiter(redisOf(config), log) : null;
-    started.push(() => limits?.close());
+    resources.add(() => limits?.close());
 
     const history: History = { epoch: await database.run(readEpoch) };
     const stores = {
@@ -99,7 +97,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       history,
       log,
     });
-    started.push(() => feeds.close());
+    resources.add(() => feeds.close());
     const { deliver } = feeds;
     const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
@@ -131,8 +129,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       stores,
     };
     const graphql = createGraphQL({ config, services, tokens, log });
-    const webSockets = createWebSockets({ config, graphql, tokens, log, stallMs, budget });
-    started.push(() => webSockets.close(0));
+    const webSockets = createWebSockets({ config, graphql, tokens, log, stallTimeoutMs, budget });
+    resources.add(() => webSockets.close(0));
     serving = { graphql: createGraphQLOverHttp(graphql), webSockets, bus, ping: database.ping };
   }
 
@@ -146,13 +144,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     // Whoever is in the middle of starting has by then either failed or told what it started.
     await ready.catch(() => {});
     serving = null;
-    for (const close of started.reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        log.warn({ error }, 'A part did not stop cleanly');
-      }
-    }
+    await resources.close((error) => log.warn({ error }, 'A part did not stop cleanly'));
   }
 
   const ready = start();
@@ -168,30 +160,6 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       return stopped;
     },
   };
-}
-
-/** How long a command waits for a database that does not answer, in ms. */
-const COMMAND_PATIENCE_MS = 15_000;
-
-/**
- * Gives the database a new epoch: clients learn that it holds another history than they have seen. Instances that run
- * on it notice within a second.
- *
- * @throws StartupError where the database can't be had; an embedded one only while no server runs on it.
- */
-export async function renewEpoch(config: Config, log: Logger): Promise<void> {
-  const started: (() => unknown)[] = [];
-  try {
-    const address = await databaseAddress(config, log, started);
-    await prepareDatabase(address, log, AbortSignal.timeout(COMMAND_PATIENCE_MS));
-    const database = openDatabase(address);
-    started.push(() => database.close());
-    await createEpochStore(database).renew(await database.run(readEpoch));
-    const epoch = await database.run(readEpoch);
-    log.info({ epoch }, 'The database has a new epoch: clients are told to start again');
-  } finally {
-    for (const close of started.reverse()) await close();
-  }
 }
 
 interface Serving {
@@ -218,18 +186,39 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
   };
 }
 
-async function databaseAddress(
+/**
+ * Opens the database of the settings once it answers and its tables are up to date.
+ *
+ * @param address used in place of what the settings say.
+ * @throws StartupError if the database refuses, or does not answer before the signal aborts.
+ */
+export async function openDatabaseOf(
   config: Config,
   log: Logger,
-  started: (() => unknown)[],
+  resources: Resources,
+  signal: AbortSignal,
+  address?: DatabaseAddress,
+): Promise<Pool> {
+  const where = address ?? (await databaseAddress(config, log, resources));
+  await prepareDatabase(where, log, signal);
+  const database = openDatabase(where);
+  resources.add(() => database.close());
+  return database;
+}
+
+/** The address of the settings' Postgres, or of the embedded one, which is started for it. */
+async function databaseAddress(
+  { databaseUrl, dataDir }: Config,
+  log: Logger,
+  resources: Resources,
 ): Promise<DatabaseAddress> {
-  if (config.databaseUrl !== null) return { url: config.databaseUrl };
+  if (databaseUrl !== null) return { url: databaseUrl };
   const embedded = await startEmbeddedPostgres({
-    dataDir: config.dataDir,
+    dataDir,
     log: (message) => log.info(message),
     onLost: () => log.error('The embedded Postgres is gone: restart Parley, which starts it again'),
   });
-  started.push(() => embedded.stop());
+  resources.add(() => embedded.stop());
   return { connection: embedded.connection };
 }
 

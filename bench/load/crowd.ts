@@ -37,7 +37,7 @@ export interface Crowd {
    * Resolves with true when everybody has got everything; with false when the patience is over, and what has not come is a
    * fault: late where the server still delivers, else lost.
    */
-  settle(patienceMs: number): Promise<boolean>;
+  settle(timeoutMs: number): Promise<boolean>;
   close(): void;
 }
 
@@ -53,7 +53,7 @@ interface Room {
 
 /** So many sockets are opened at once. */
 const OPENING = 50;
-const MOST_FAULTS = 10;
+const MAX_FAULTS = 10;
 /** How long subscriptions may take to stand, and how often it is asked whether they do, in ms. */
 const STAND_MS = 60_000;
 const PROBE_MS = 1000;
@@ -73,7 +73,7 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   let deliveries = 0;
 
   const onFault = (fault: string): void => {
-    if (faults.length < MOST_FAULTS) faults.push(fault);
+    if (faults.length < MAX_FAULTS) faults.push(fault);
   };
 
   const rooms = options.rooms.map(
@@ -144,8 +144,8 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
         room.seq = Math.max(room.seq, seq);
       });
     },
-    async settle(patienceMs) {
-      const end = performance.now() + patienceMs;
+    async settle(timeoutMs) {
+      const end = performance.now() + timeoutMs;
       let before = deliveries;
       let movedAt = performance.now();
       while (rooms.some((room) => !isSettled(room))) {

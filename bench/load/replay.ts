@@ -26,7 +26,7 @@ export interface Replay {
 }
 
 const SAMPLE_MS = 20;
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /** One subscriber takes up a history that it was away from. */
 export async function replay(options: ReplayOptions): Promise<Replay> {
@@ -67,7 +67,7 @@ export async function replay(options: ReplayOptions): Promise<Replay> {
   const hello = graphqlTransportWs.hello(wish);
   if (hello !== null) line.send(hello);
   while (!over && seq < afterSeq + count) {
-    if (performance.now() - start > PATIENCE_MS) faults.push(`Only ${seq - afterSeq} messages came`);
+    if (performance.now() - start > TIMEOUT_MS) faults.push(`Only ${seq - afterSeq} messages came`);
     if (faults.length > 0) break;
     await sleep(SAMPLE_MS);
     peakBytes = Math.max(peakBytes, residentBytes(pid));

@@ -41,9 +41,9 @@ export interface Timing {
 }
 
 /** How long stragglers are waited for, in ms. */
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** How far messages at a fixed rate may be from their time, in ms. */
-const TICK_MS = 1;
+const TICK_INTERVAL_MS = 1;
 
 /** Opens a window after the warm-up, of what `count` tells; the load goes on meanwhile. */
 export async function openWindow(
@@ -84,7 +84,7 @@ export async function atRate(
   const timer = setInterval(() => {
     const due = ((performance.now() - start) / 1000) * perSecond;
     for (; sent < due; sent++) crowd.send(sent % rooms);
-  }, TICK_MS);
+  }, TICK_INTERVAL_MS);
   const window = await openWindow(timing, () => crowd.deliveries, crowd.latency.reset);
   clearInterval(timer);
   return finish(crowd, window);
@@ -106,6 +106,6 @@ export async function saturated(
 
 async function finish(crowd: Crowd, window: Readings): Promise<Window> {
   const [p50, p99] = [crowd.latency.quantile(0.5), crowd.latency.quantile(0.99)];
-  const isSettled = await crowd.settle(PATIENCE_MS);
+  const isSettled = await crowd.settle(TIMEOUT_MS);
   return { ...window, p50, p99, faults: crowd.takeFaults(), isSettled };
 }

@@ -15,9 +15,9 @@ const ISSUER = 'parley';
 const AUDIENCE = 'parley-api';
 /** The only algorithm ever accepted: a token that names another one is not ours, whatever it is signed with. */
 const ALGORITHM = 'HS256';
-const LEAST_SECRET_BYTES = 32;
+const MIN_SECRET_BYTES = 32;
 /** Good tokens that are remembered, so that a request costs no other check of the one before it: some 5 MB. */
-const MOST_REMEMBERED = 10_000;
+const MAX_CACHED_TOKENS = 10_000;
 
 const claims = z.object({ sub: z.guid(), sid: z.guid(), exp: z.number(), jti: z.string().min(1) });
 
@@ -28,8 +28,8 @@ const claims = z.object({ sub: z.guid(), sid: z.guid(), exp: z.number(), jti: z.
  */
 export function createTokens(secret: string, ttlSeconds: number): Tokens {
   const bytes = new TextEncoder().encode(secret);
-  if (bytes.length < LEAST_SECRET_BYTES)
-    throw new Error(`The secret of access tokens needs ${LEAST_SECRET_BYTES} bytes.`);
+  if (bytes.length < MIN_SECRET_BYTES)
+    throw new Error(`The secret of access tokens needs ${MIN_SECRET_BYTES} bytes.`);
   const imported = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
     'sign',
     'verify',
@@ -39,7 +39,7 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
 
   function remember(token: string, authentication: GoodAuthentication): void {
     const [oldest] = remembered.keys();
-    if (remembered.size >= MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    if (remembered.size >= MAX_CACHED_TOKENS && oldest !== undefined) remembered.delete(oldest);
     remembered.set(token, authentication);
   }
 

@@ -1,17 +1,28 @@
-import { renewEpoch } from '../app.js';
+import { openDatabaseOf } from '../app.js';
 import { loadConfig } from '../config.js';
+import { createResources } from '../lib/resources.js';
 import { createLog } from '../log.js';
-import { StartupError } from '../startup-error.js';
+import { createEpochStore, readEpoch } from '../storage/epoch.js';
+import { runProgram } from './process.js';
+
+/** How long the command waits for a database that does not answer, in ms. */
+const DATABASE_TIMEOUT_MS = 15_000;
 
 /*
- * `npm run new-epoch`, to be run where files of a database were put in the place of newer ones: every client is told
- * that its history was reset, and fetches it again.
+ * `npm run new-epoch` gives the database a new epoch, after files of a database were replaced by older ones: every
+ * client learns that its history was reset, and fetches it again. Running instances notice within a second. With the
+ * embedded database, it fails while a server runs on it.
  */
-try {
+await runProgram(async () => {
   const config = loadConfig();
-  await renewEpoch(config, createLog(config));
-} catch (error) {
-  if (!(error instanceof StartupError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+  const log = createLog(config);
+  const resources = createResources();
+  try {
+    const database = await openDatabaseOf(config, log, resources, AbortSignal.timeout(DATABASE_TIMEOUT_MS));
+    await createEpochStore(database).renew(await database.run(readEpoch));
+    const epoch = await database.run(readEpoch);
+    log.info({ epoch }, 'The database has a new epoch: clients start again from it');
+  } finally {
+    await resources.close();
+  }
+});

@@ -1,13 +1,43 @@
 import { isRunByNpm } from '../config.js';
+import { StartupError } from '../startup-error.js';
 
-/** How often a process that npm runs looks whether its parent is still there, in ms. */
-const PARENT_CHECK_MS = 200;
+/** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal counts only after this, in ms. */
+const SIGNAL_ECHO_MS = 500;
+/** How often a process that npm runs checks that its parent is still alive, in ms. */
+const PARENT_CHECK_INTERVAL_MS = 200;
+
+/** Runs a program. A StartupError is printed as it is, without a stack, and sets exit status 1. */
+export async function runProgram(program: () => Promise<void>): Promise<void> {
+  try {
+    await program();
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+/** Resolves with the first SIGINT or SIGTERM; the end of npm counts as a SIGTERM. A second signal exits at once. */
+export function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let first: number | undefined;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (first !== undefined && Date.now() - first > SIGNAL_ECHO_MS) process.exit(1);
+      first ??= Date.now();
+      stopWatching();
+      resolve(signal);
+    };
+    const stopWatching = onNpmGone(() => onSignal('SIGTERM'));
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
 
 /**
- * Calls back once where npm, which runs this process, has gone: the shell between them dies of a SIGTERM without
- * passing it on, and we would hold port and data as nobody's child. Does nothing where npm does not run us.
+ * Calls back once when npm, which runs this process, is gone: the shell between them dies of a SIGTERM without passing
+ * it on, and the orphaned process would keep its port and data. Does nothing if npm does not run this process.
  *
- * @returns a function that stops looking.
+ * @returns a function that stops watching.
  */
 export function onNpmGone(listener: () => void): () => void {
   if (!isRunByNpm()) return () => {};
@@ -16,6 +46,6 @@ export function onNpmGone(listener: () => void): () => void {
     if (process.ppid === parent) return;
     clearInterval(watch);
     listener();
-  }, PARENT_CHECK_MS).unref();
+  }, PARENT_CHECK_INTERVAL_MS).unref();
   return () => clearInterval(watch);
 }

@@ -4,7 +4,7 @@ import { MESSAGE_TYPES, type Message } from '../domain/message.js';
 import type { User } from '../domain/user.js';
 
 /** Above this many bytes an envelope carries no rows: who gets it reads them from the database. */
-const LARGEST_ENVELOPE = 64 * 1024;
+const MAX_ENVELOPE_BYTES = 64 * 1024;
 
 const counter = z.int().nonnegative();
 const messageForm = z.object({
@@ -53,7 +53,7 @@ export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): 
       authors: kept.length > 0 ? [...authors.values()].map(authorRowOf) : [],
     });
   const whole = encode(messages);
-  return Buffer.byteLength(whole) <= LARGEST_ENVELOPE ? whole : encode([]);
+  return Buffer.byteLength(whole) <= MAX_ENVELOPE_BYTES ? whole : encode([]);
 }
 
 /** @throws Error where the text is not an envelope of ours. */

@@ -6,7 +6,7 @@ import { rarely } from '../lib/rarely.js';
  * Of how many publishes the answer may be outstanding; an envelope has at most 64 KiB, so these are at most 64 MiB.
  * A connection that swallows packets reaches it, and it takes some seconds until that is noticed.
  */
-export const MOST_OUTSTANDING = 1000;
+export const MAX_OUTSTANDING_PUBLISHES = 1000;
 
 /** Publishes without waiting, throwing or keeping: what can't go out at once is found by the tick of the others. */
 export function createPublisher(client: Redis, counters: BusCounters, log: Log) {
@@ -23,7 +23,7 @@ export function createPublisher(client: Redis, counters: BusCounters, log: Log) 
 
   return {
     publish(topic: string, message: string): void {
-      if (outstanding >= MOST_OUTSTANDING) {
+      if (outstanding >= MAX_OUTSTANDING_PUBLISHES) {
         counters.unpublished += 1;
         warnRarely({ topic, outstanding }, 'Redis is too slow for what is published');
         return;

@@ -16,17 +16,17 @@ export interface RedisBusOptions {
   readonly prefix: string;
   readonly log: Log;
   /** How often each connection is asked whether it still stands, in ms; for tests. */
-  readonly pingMs?: number;
+  readonly pingIntervalMs?: number;
 }
 
 /**
  * The bus between instances: `@graphql-yoga/redis-event-target`, which neither awaits nor catches what it asks of its
  * clients, over clients that are guarded for it.
  */
-export function createRedisBus({ url, prefix, log, pingMs }: RedisBusOptions): Bus {
+export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOptions): Bus {
   const counters = createCounters();
   const watched = {
-    pingMs,
+    pingIntervalMs,
     onTimeout: () => {
       counters.timeouts += 1;
     },

@@ -6,7 +6,7 @@ import { rarely } from '../lib/rarely.js';
 const CHANNELS_AT_ONCE = 500;
 /** How long after a refusal Redis is asked again, in ms: at first, then twice as long each time, and at most. */
 const RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 10_000;
+const MAX_RETRY_DELAY_MS = 10_000;
 
 interface Channel {
   readonly topic: string;
@@ -87,7 +87,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
       retry = undefined;
       void askForAll([...refused]);
     }, retryMs);
-    retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+    retryMs = Math.min(retryMs * 2, MAX_RETRY_DELAY_MS);
   }
 
   async function askForAll(all: readonly Channel[]): Promise<void> {

@@ -1,20 +1,21 @@
 import { HistoryGapError } from '../domain/errors.js';
 import type { Head, RoomChanged } from '../domain/events.js';
-import { type History, noSuchRoom } from '../domain/message.js';
+import { type History, roomNotFound } from '../domain/message.js';
 import type { Bus, EpochStore, Log, MessageStore } from '../domain/ports.js';
+import { settledWithin } from '../lib/timeout.js';
 import { createFeed, type Feed } from './feed.js';
 
 /** How long attaching waits for the bus before it lives on the tick, in ms. */
-const SUBSCRIBE_WAIT_MS = 500;
+const SUBSCRIBE_TIMEOUT_MS = 500;
 /** How long a feed outlives its last subscriber, in ms: a reconnect finds it warm. */
 const LINGER_MS = 500;
 /** How often all heads are compared with the database, in ms: the longest that a lost event stays lost. */
-const TICK_MS = 1000;
+const TICK_INTERVAL_MS = 1000;
 /** How long nothing of another history was heard, in ms, before the log tells of it again. */
 const FOREIGN_LOG_MS = 60_000;
 
 /** Events that a feed which is still opening keeps for later. */
-const MOST_EARLY_EVENTS = 100;
+const MAX_EARLY_EVENTS = 100;
 
 interface Entry {
   readonly opening: Promise<Feed | null>;
@@ -59,7 +60,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
   let databaseAway = false;
   /** When the last event of another history made us look, by `performance.now()`. */
   let foreignAt = Number.NEGATIVE_INFINITY;
-  const timer = setInterval(tick, TICK_MS);
+  const timer = setInterval(tick, TICK_INTERVAL_MS);
   bus.onRecovered(() => void tick());
 
   /**
@@ -97,7 +98,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     for (const { roomId, feed, head } of asked) {
       feed.forgetOld();
       const found = heads.get(roomId);
-      if (found === null) reset(roomId, noSuchRoom());
+      if (found === null) reset(roomId, roomNotFound());
       else if (found && isBehind(found, head)) return onContradiction(roomId);
       else if (found) feed.reach(found);
     }
@@ -130,13 +131,13 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     const entry = entries.get(change.roomId);
     if (change.epoch !== history.epoch) hearForeign();
     else if (entry?.feed) entry.feed.apply(change);
-    else if (entry && entry.heard.length < MOST_EARLY_EVENTS) entry.heard.push(change);
+    else if (entry && entry.heard.length < MAX_EARLY_EVENTS) entry.heard.push(change);
   }
 
   /** Somebody knows of another history already, or is of another deployment, whose traffic must cost us little. */
   function hearForeign(): void {
     bus.counters.foreignEvents += 1;
-    if (performance.now() - foreignAt < TICK_MS) return;
+    if (performance.now() - foreignAt < TICK_INTERVAL_MS) return;
     if (performance.now() - foreignAt > FOREIGN_LOG_MS)
       log.warn(
         {},
@@ -165,7 +166,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     return entry;
 
     async function start(): Promise<Feed | null> {
-      await settledWithin(subscription.confirmed, SUBSCRIBE_WAIT_MS);
+      await settledWithin(subscription.confirmed, SUBSCRIBE_TIMEOUT_MS);
       // Read after the subscription stands: what is published from here on is heard, what came before is in the head.
       const head = await readHead(roomId);
       if (!head) return null;
@@ -240,13 +241,4 @@ export type Feeds = ReturnType<typeof createFeeds>;
 /** Whether the database has lost what a feed has seen in it. */
 function isBehind(found: Head, seen: Head): boolean {
   return found.rev < seen.rev || found.seq < seen.seq || (found.rev === seen.rev && found.seq !== seen.seq);
-}
-
-async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([promise.catch(() => {}), timeout]);
-  clearTimeout(timer);
 }

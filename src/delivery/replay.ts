@@ -1,16 +1,16 @@
 import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
 import type { Head, MessageEvent, Position } from '../domain/events.js';
-import { type Message, noSuchRoom, notAReader } from '../domain/message.js';
-import { LARGEST_PAGE_SIZE } from '../domain/page.js';
+import { type Message, notAReader, roomNotFound } from '../domain/message.js';
+import { MAX_PAGE_SIZE } from '../domain/page.js';
 import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/ports.js';
-import { createTurns, type Turns } from '../lib/semaphore.js';
+import { createSemaphore, type Semaphore } from '../lib/semaphore.js';
 
 /** How many pages are read at the same time at most: a storm of reconnects leaves connections for everything else. */
-const MOST_READS = 4;
+const MAX_CONCURRENT_PAGE_READS = 4;
 /** The same of looks at a room's head, with which subscriptions begin. */
-const MOST_LOOKS = 4;
+const MAX_CONCURRENT_HEAD_READS = 4;
 /** How long a subscription waits for its look at most before it counts the database as away, in ms. */
-const LOOK_PATIENCE_MS = 5000;
+const HEAD_READ_TIMEOUT_MS = 5000;
 /** How long a reader who needs the database waits between tries while it is away, in ms. */
 const RETRY_MS = 1000;
 /** About how many bytes of text a page keeps in memory while its reader is slow. At least one message. */
@@ -27,16 +27,19 @@ export interface Reader {
 
 /** Reads a room's history from the database for subscribers, with the reader's access checked in every snapshot. */
 export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges'>) {
-  const pages = createTurns(MOST_READS, null);
-  const looks = createTurns(MOST_LOOKS, LOOK_PATIENCE_MS);
+  const pages = createSemaphore(MAX_CONCURRENT_PAGE_READS, null);
+  const looks = createSemaphore(MAX_CONCURRENT_HEAD_READS, {
+    ms: HEAD_READ_TIMEOUT_MS,
+    error: () => new ServiceUnavailableError(),
+  });
 
   async function readOnce(
-    turns: Turns,
+    semaphore: Semaphore,
     reader: Reader,
     read: () => Promise<MessageSnapshot | null>,
   ): Promise<MessageSnapshot> {
-    const snapshot = await turns.run(read, reader.signal);
-    if (!snapshot) throw noSuchRoom();
+    const snapshot = await semaphore.run(read, reader.signal);
+    if (!snapshot) throw roomNotFound();
     if (!snapshot.isMember) throw notAReader();
     reader.checkedSeq = snapshot.head.seq;
     return snapshot;
@@ -52,15 +55,13 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
     return {
       head,
       messages: kept,
-      isLast: kept.length < LARGEST_PAGE_SIZE && kept.length === messages.length,
+      isLast: kept.length < MAX_PAGE_SIZE && kept.length === messages.length,
     };
   }
 
   function readChanged(reader: Reader, range: Omit<ChangeRange, 'size'>) {
     const { roomId, userId } = reader;
-    return readPage(reader, () =>
-      messages.readChanges(roomId, userId, { ...range, size: LARGEST_PAGE_SIZE }),
-    );
+    return readPage(reader, () => messages.readChanges(roomId, userId, { ...range, size: MAX_PAGE_SIZE }));
   }
 
   /** Messages after `seq`, up to a target that the first page sets. */
@@ -68,7 +69,7 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
     return readPage(reader, () =>
       messages.read(reader.roomId, reader.userId, {
         from: 'start',
-        size: LARGEST_PAGE_SIZE,
+        size: MAX_PAGE_SIZE,
         after: seq,
         before: target && target.seq + 1,
       }),

@@ -13,8 +13,8 @@ import {
   type Message,
   type MessageEdge,
   messageEdge,
-  noSuchRoom,
   notAReader,
+  roomNotFound,
 } from '../domain/message.js';
 import type { MessageStore } from '../domain/ports.js';
 import type { Viewer } from '../domain/user.js';
@@ -101,7 +101,7 @@ export function createSubscriptions({ messages, feeds, history }: SubscriptionSe
       const gap = after && gapBefore(after, epoch, head);
       if (gap && only === 'added') throw new HistoryGapError(gap);
       const attachment = await feeds.attach(roomId);
-      if (!attachment) throw noSuchRoom();
+      if (!attachment) throw roomNotFound();
       const { seq, rev } = gap ? head : (after ?? head);
       const start = { seq, rev: only === 'added' ? null : rev };
       if (!signal.aborted && history.epoch === epoch)

@@ -30,9 +30,9 @@ const NUMBER_BYTES = 6;
 const EPOCH_BYTES = 8;
 const SEQ_AT = 1 + 16 + EPOCH_BYTES;
 /** `seq` is an Int in GraphQL and in Postgres: no message has a larger one, and SQL takes none. */
-const LARGEST_SEQ = 2 ** 31 - 1;
+const MAX_SEQ = 2 ** 31 - 1;
 /** The last instant with a year of four digits: no room's activity is later, and no later one has a place in SQL. */
-const LATEST_ACTIVITY = Date.parse('9999-12-31T23:59:59.999Z');
+const MAX_ACTIVITY_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Opaque to clients, URL-safe: kind, room, epoch, `seq` and, in a position, `rev`. */
 export function encodeMessageCursor({ roomId, epoch, seq, rev }: MessageCursor): string {
@@ -61,7 +61,7 @@ export function decodeMessageCursor(text: string, roomId: string, argument: stri
     seq: bytes.readUIntBE(SEQ_AT, NUMBER_BYTES),
     rev: bytes[0] === POSITION ? bytes.readUIntBE(SEQ_AT + NUMBER_BYTES, NUMBER_BYTES) : null,
   };
-  if (cursor.seq > LARGEST_SEQ)
+  if (cursor.seq > MAX_SEQ)
     throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a room's messages.`);
   if (cursor.roomId !== roomId)
     throw new BadUserInputError(argument, `\`${argument}\` is a cursor of another room.`);
@@ -108,7 +108,7 @@ export function encodeRoomCursor({ lastActivityAt, roomId }: RoomCursor): string
 export function decodeRoomCursor(text: string, argument: string): RoomCursor {
   const bytes = decode(text, argument);
   const lastActivityAt = bytes.length === 1 + NUMBER_BYTES + 16 ? bytes.readUIntBE(1, NUMBER_BYTES) : null;
-  if (bytes[0] !== ROOM || lastActivityAt === null || lastActivityAt > LATEST_ACTIVITY)
+  if (bytes[0] !== ROOM || lastActivityAt === null || lastActivityAt > MAX_ACTIVITY_TIME)
     throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a list of rooms.`);
   return { lastActivityAt, roomId: bytesToUuid(bytes.subarray(1 + NUMBER_BYTES)) };
 }

@@ -79,8 +79,8 @@ export interface MessageServices {
 }
 
 /** `text` is stored as given: no Unicode normalisation, no trimming. */
-const TEXT = { least: 1, most: 4000, form: 'text' } as const;
-const CLIENT_MESSAGE_ID = { least: 1, most: 64, form: 'text' } as const;
+const TEXT = { min: 1, max: 4000, form: 'text' } as const;
+const CLIENT_MESSAGE_ID = { min: 1, max: 64, form: 'text' } as const;
 
 export function messageEdge(history: History, message: Message): MessageEdge {
   const { roomId, seq } = message;
@@ -163,13 +163,13 @@ export function notAReader(): ForbiddenError {
   return new ForbiddenError('Only members of this room may read it: join it first.');
 }
 
-export function noSuchRoom(): BadUserInputError {
+export function roomNotFound(): BadUserInputError {
   return new BadUserInputError('roomId', 'There is no such room.');
 }
 
 /** Where a page without messages ends: at the cursor it was read from, else at that end of the room. */
 function emptyPageEnd({ from, after, before }: MessageRange, lastSeq: number): number {
-  const least = after?.seq ?? 0;
-  if (from === 'start') return least;
-  return Math.max(least, before ? before.seq - 1 : lastSeq);
+  const start = after?.seq ?? 0;
+  if (from === 'start') return start;
+  return Math.max(start, before ? before.seq - 1 : lastSeq);
 }

@@ -29,7 +29,7 @@ export interface Page<Item> {
 }
 
 export const DEFAULT_PAGE_SIZE = 50;
-export const LARGEST_PAGE_SIZE = 100;
+export const MAX_PAGE_SIZE = 100;
 
 /** Of messages, the newest where neither end is asked for. */
 export function messageRange(args: ConnectionArguments, roomId: string): MessageRange {
@@ -68,10 +68,10 @@ function range<Cursor>(
 }
 
 function size(value: number, argument: string): number {
-  if (value < 0 || value > LARGEST_PAGE_SIZE)
+  if (value < 0 || value > MAX_PAGE_SIZE)
     throw new BadUserInputError(
       argument,
-      `\`${argument}\` must lie between 0 and ${LARGEST_PAGE_SIZE}; it is ${value}.`,
+      `\`${argument}\` must lie between 0 and ${MAX_PAGE_SIZE}; it is ${value}.`,
     );
   return value;
 }

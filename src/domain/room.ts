@@ -23,8 +23,8 @@ export interface Room {
 /** The lobby's row id: fixed, so that its global id (`Rlobby0000000000000000A`) can be documented. */
 export const LOBBY_ID = bytesToUuid(Buffer.from('lobby0000000000000000A', 'base64url'));
 
-const NAME = { least: 1, most: 80, form: 'line' } as const;
-const TOPIC = { least: 0, most: 280, form: 'line' } as const;
+const NAME = { min: 1, max: 80, form: 'line' } as const;
+const TOPIC = { min: 0, max: 280, form: 'line' } as const;
 
 export interface RoomServices {
   readonly rooms: RoomStore;

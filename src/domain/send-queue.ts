@@ -4,7 +4,7 @@ import type { MessageDraft } from './message.js';
 import type { Log, MessageStore, SendOutcome } from './ports.js';
 
 /** Drafts that go to the database in one call, at most. Keeps the room's lock short. */
-const LARGEST_BATCH = 100;
+const MAX_BATCH_SIZE = 100;
 
 /** How many drafts may be on their way to the database, those of the calls under way included. */
 export interface SendBounds {
@@ -91,7 +91,7 @@ export function createSendQueue(messages: MessageStore, deliver: Deliver, log: L
 
   async function drain(room: Room): Promise<void> {
     for (;;) {
-      const batch = room.parts.shift() ?? room.waiting.splice(0, LARGEST_BATCH);
+      const batch = room.parts.shift() ?? room.waiting.splice(0, MAX_BATCH_SIZE);
       if (batch.length === 0) break;
       await write(room, batch);
     }

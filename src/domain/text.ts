@@ -2,8 +2,8 @@ import { ValidationError, type ValidationIssue } from './errors.js';
 
 /** What a text of an input may be. Lengths are in characters as people count them: Unicode code points. */
 export interface TextRule {
-  readonly least: number;
-  readonly most: number;
+  readonly min: number;
+  readonly max: number;
   /** `text`: anything that can be stored. `line`: no control characters. */
   readonly form: 'text' | 'line';
 }
@@ -18,17 +18,17 @@ const FORBIDDEN = {
 export function textIssues(field: string, text: string, rule: TextRule): ValidationIssue[] {
   const issues: ValidationIssue[] = [];
   const length = codePoints(text);
-  if (length < rule.least)
+  if (length < rule.min)
     issues.push({
       field,
       code: 'TOO_SHORT',
-      message: `\`${field}\` must have at least ${rule.least} character${rule.least === 1 ? '' : 's'}.`,
+      message: `\`${field}\` must have at least ${rule.min} character${rule.min === 1 ? '' : 's'}.`,
     });
-  if (length > rule.most)
+  if (length > rule.max)
     issues.push({
       field,
       code: 'TOO_LONG',
-      message: `\`${field}\` must have at most ${rule.most} characters; it has ${length}.`,
+      message: `\`${field}\` must have at most ${rule.max} characters; it has ${length}.`,
     });
   if (!text.isWellFormed())
     issues.push({

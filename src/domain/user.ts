@@ -66,10 +66,10 @@ export interface UserServices {
   readonly onSignUp: (user: User) => Promise<void>;
 }
 
-const PASSWORD = { least: 8, most: 128, form: 'text' } as const;
-const DISPLAY_NAME = { least: 1, most: 64, form: 'line' } as const;
-const AVATAR_URL = { least: 1, most: 2048, form: 'line' } as const;
-const USERNAME_LENGTH = { least: 3, most: 32, form: 'line' } as const;
+const PASSWORD = { min: 8, max: 128, form: 'text' } as const;
+const DISPLAY_NAME = { min: 1, max: 64, form: 'line' } as const;
+const AVATAR_URL = { min: 1, max: 2048, form: 'line' } as const;
+const USERNAME_LENGTH = { min: 3, max: 32, form: 'line' } as const;
 const USERNAME_CHARACTERS = /^[\p{L}\p{M}\p{N}_.-]*$/u;
 
 /**
@@ -147,7 +147,7 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
      * @throws RateLimitedError, BadUserInputError where it holds what no text of ours can
      */
     async findByUsername(viewer: Viewer, username: string): Promise<User | null> {
-      const [unusable] = textIssues('username', username, { least: 0, most: Infinity, form: 'line' });
+      const [unusable] = textIssues('username', username, { min: 0, max: Infinity, form: 'line' });
       if (unusable) throw new BadUserInputError('username', unusable.message);
       await limits.consume('findUser', viewer.userId);
       if (usernameIssues(username.normalize('NFC')).length > 0) return null;

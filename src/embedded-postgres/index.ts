@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { once } from '../lib/once.js';
 import { StartupError } from '../startup-error.js';
 import { choosePlacement, type Placement } from './account.js';
 import { type Binaries, findBinaryPackage, prepareBinaries } from './binaries.js';
@@ -61,10 +62,10 @@ interface Owned {
 }
 
 /** Crash recovery may take a while. */
-const startTimeoutMs = 60_000;
+const START_TIMEOUT_MS = 60_000;
 /** What a killed server leaves behind (backends, shared memory) is gone within moments. */
-const remainsTimeoutMs = 5_000;
-const pollMs = 20;
+const REMAINS_TIMEOUT_MS = 5_000;
+const POLL_INTERVAL_MS = 20;
 
 /**
  * Starts the private Postgres of this data folder, or adopts the one that a crash of its owner left running.
@@ -130,7 +131,7 @@ async function takeServer(begin: Start): Promise<Owned> {
 async function tryToTakeServer(begin: Start, launched: { launch?: Launch | undefined }): Promise<Owned> {
   const { cluster, options, placement } = begin;
   const startedAt = Date.now();
-  for (; Date.now() < startedAt + startTimeoutMs; await delay(pollMs)) {
+  for (; Date.now() < startedAt + START_TIMEOUT_MS; await delay(POLL_INTERVAL_MS)) {
     const postmaster = await readPostmaster(cluster);
     if (postmaster?.status === 'ready') {
       const owned = await tryToOwn(begin, postmaster);
@@ -145,7 +146,7 @@ async function tryToTakeServer(begin: Start, launched: { launch?: Launch | undef
     }
     if (launched.launch?.running) continue;
     if (launched.launch !== undefined) {
-      await discardOrRefuse(begin, launched.launch, Date.now() < startedAt + remainsTimeoutMs);
+      await discardOrRefuse(begin, launched.launch, Date.now() < startedAt + REMAINS_TIMEOUT_MS);
       launched.launch = undefined;
     }
     if (postmaster !== undefined && (await isServing(postmaster.pid, cluster))) continue;
@@ -153,7 +154,7 @@ async function tryToTakeServer(begin: Start, launched: { launch?: Launch | undef
   }
   // A server that we started is left alone: it may be recovering, and the next start adopts it.
   throw new StartupError(
-    `Postgres is not ready after ${startTimeoutMs / 1000} seconds; try again, or see ${logFile(placement)}`,
+    `Postgres is not ready after ${START_TIMEOUT_MS / 1000} seconds; try again, or see ${logFile(placement)}`,
   );
 }
 
@@ -232,12 +233,4 @@ function logFile(placement: Placement): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function once(run: () => Promise<void>): () => Promise<void> {
-  let result: Promise<void> | undefined;
-  return () => {
-    result ??= run();
-    return result;
-  };
 }

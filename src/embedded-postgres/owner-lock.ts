@@ -22,10 +22,10 @@ export interface OwnerLock {
 }
 
 /** Any number will do: nothing else takes advisory locks in the database `postgres`. This one spells Parley. */
-const lockKey = '0x5061726c6579';
+const LOCK_KEY = '0x5061726c6579';
 
 /** The backend of an owner that was killed needs a moment to notice and to let go. */
-const lockTimeoutMs = 2_000;
+const LOCK_TIMEOUT_MS = 2_000;
 
 /**
  * Takes the session lock of the owner, on a connection of its own.
@@ -50,7 +50,7 @@ export async function takeOwnerLock(connection: Connection): Promise<OwnerLock> 
     prepare: false,
     fetch_types: false,
     onnotice: () => undefined,
-    connection: { application_name: 'parley owner', lock_timeout: lockTimeoutMs, idle_session_timeout: 0 },
+    connection: { application_name: 'parley owner', lock_timeout: LOCK_TIMEOUT_MS, idle_session_timeout: 0 },
     onclose: () => {
       if (held) lose();
     },
@@ -60,7 +60,7 @@ export async function takeOwnerLock(connection: Connection): Promise<OwnerLock> 
     return sql.end({ timeout: 0 });
   };
   try {
-    await sql`select pg_advisory_lock(${sql.unsafe(`${lockKey}::bigint`)})`;
+    await sql`select pg_advisory_lock(${sql.unsafe(`${LOCK_KEY}::bigint`)})`;
     held = true;
   } catch (error) {
     await release();

@@ -39,8 +39,8 @@ const socketPort = 5432;
 /** The least of all systems (macOS: 104 bytes with the final NUL). */
 const longestSocketPath = 103;
 const logLimitBytes = 10 * 1024 * 1024;
-const patienceMs = 10_000;
-const discardTimeoutMs = 2_000;
+const timeoutMs = 10_000;
+const DISCARD_TIMEOUT_MS = 2_000;
 
 /** Reads `postmaster.pid`; undefined when there is none, or it is just being written. */
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
@@ -123,7 +123,7 @@ export async function launchServer(options: {
       },
       reason: () => lastError(logFile, log.end, pid),
       async discard() {
-        await Promise.race([ended, delay(discardTimeoutMs)]);
+        await Promise.race([ended, delay(DISCARD_TIMEOUT_MS)]);
         if (!running) await removeSocketFolder(folder ?? '');
       },
     };
@@ -140,12 +140,12 @@ export async function stopServer(pid: number, cluster: string, pgCtl: string): P
   for (const [signal, mode] of [['SIGINT', 'fast'] as const, ['SIGQUIT', 'immediate'] as const]) {
     if (!(await isServing(pid, cluster))) return;
     if (windows) {
-      const args = ['stop', '-D', cluster, '-m', mode, '-w', '-t', String(patienceMs / 1000)];
+      const args = ['stop', '-D', cluster, '-m', mode, '-w', '-t', String(timeoutMs / 1000)];
       await promisify(execFile)(pgCtl, args, { windowsHide: true }).catch(() => undefined);
     } else {
       sendSignal(pid, signal);
     }
-    for (const until = Date.now() + patienceMs; Date.now() < until; await delay(20)) {
+    for (const until = Date.now() + timeoutMs; Date.now() < until; await delay(20)) {
       if (!(await isServing(pid, cluster))) return;
     }
   }

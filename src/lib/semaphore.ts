@@ -1,31 +1,36 @@
-import { ServiceUnavailableError } from '../domain/errors.js';
-
-/** Lets a limited number of tasks run at once; the others wait for their turn, first come, first served. */
-export interface Turns {
+/** Runs a limited number of tasks at once; the others wait their turn, first in, first out. */
+export interface Semaphore {
   /**
-   * Runs the task as soon as it has a turn, and gives that back when the task settles, however it does.
+   * Runs the task as soon as a permit is free, and returns the permit when the task settles, however it does.
    *
-   * @param signal ends the wait for a turn.
-   * @throws ServiceUnavailableError where no turn came in time, and the signal's reason; the task was not begun then.
+   * @param signal aborts the wait for a permit.
+   * @throws the timeout's error, or the signal's reason; the task has not begun then.
    */
   run<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
-  /** Resolves as soon as nothing runs and nobody waits. */
+  /** Resolves as soon as no task runs or waits. */
   idle(): Promise<void>;
 }
 
+/** How long a task waits for a permit. */
+export interface AcquireTimeout {
+  readonly ms: number;
+  /** Makes the error that the caller gets then. */
+  readonly error: () => Error;
+}
+
 /**
- * @param limit how many tasks may run at once
- * @param patienceMs how long one waits for a turn at most; null: for ever
+ * @param permits how many tasks run at once
+ * @param timeout null: tasks wait without a limit
  */
-export function createTurns(limit: number, patienceMs: number | null): Turns {
-  /** What lets each one in who waits, by arrival. A Set forgets whoever gives up, and its first costs 3 µs in 10,000. */
+export function createSemaphore(permits: number, timeout: AcquireTimeout | null): Semaphore {
+  /** One callback per waiting task, by arrival. A Set removes one that gives up in constant time. */
   const waiting = new Set<() => void>();
   const onIdle: (() => void)[] = [];
   let running = 0;
 
-  function turn(signal?: AbortSignal): Promise<void> {
+  function acquire(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if (running < limit) {
+    if (running < permits) {
       running += 1;
       return Promise.resolve();
     }
@@ -41,13 +46,12 @@ export function createTurns(limit: number, patienceMs: number | null): Turns {
       const onAbort = (): void => settle(() => reject(signal?.reason));
       waiting.add(enter);
       signal?.addEventListener('abort', onAbort);
-      if (patienceMs !== null)
-        timer = setTimeout(() => settle(() => reject(new ServiceUnavailableError())), patienceMs);
+      if (timeout) timer = setTimeout(() => settle(() => reject(timeout.error())), timeout.ms);
     });
   }
 
-  function leave(): void {
-    // Handed on, not given back: nobody who comes now gets in before those who wait.
+  function release(): void {
+    // The permit is handed on, not given back: a newcomer never overtakes a waiting task.
     for (const enter of waiting) {
       enter();
       return;
@@ -58,11 +62,11 @@ export function createTurns(limit: number, patienceMs: number | null): Turns {
 
   return {
     async run(task, signal) {
-      await turn(signal);
+      await acquire(signal);
       try {
         return await task();
       } finally {
-        leave();
+        release();
       }
     },
     idle: () => (running === 0 ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),

@@ -2,14 +2,14 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../domain/ports.js';
 import { watchConnection } from './heartbeat.js';
 
-const RECONNECT_STEP_MS = 50;
-const LONGEST_RECONNECT_MS = 1000;
+const RECONNECT_DELAY_STEP_MS = 50;
+const MAX_RECONNECT_DELAY_MS = 1000;
 /** How often a connection is asked whether it still stands, in ms; a dead one is noticed after twice that at most. */
-const PING_MS = 3000;
+const PING_INTERVAL_MS = 3000;
 
 export interface RedisClientOptions extends RedisOptions {
-  /** In ms; tests have less patience than `PING_MS`. */
-  pingMs?: number | undefined;
+  /** In ms; tests have less patience than `PING_INTERVAL_MS`. */
+  pingIntervalMs?: number | undefined;
   /** A connection was torn down since nothing came over it. */
   onTimeout?: () => void;
   /** A connection stands that is not the first. */
@@ -21,19 +21,19 @@ export interface RedisClientOptions extends RedisOptions {
  * later: a command fails as soon as its connection is gone, or at once where there is none.
  */
 export function createRedisClient(url: string, name: string, options: RedisClientOptions, log: Log): Redis {
-  const { pingMs = PING_MS, onTimeout = () => {}, onReconnect = () => {}, ...own } = options;
+  const { pingIntervalMs = PING_INTERVAL_MS, onTimeout = () => {}, onReconnect = () => {}, ...own } = options;
   const client = new Redis(url, {
     connectionName: `parley-${name}`,
     connectTimeout: 5_000,
-    retryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, LONGEST_RECONNECT_MS),
+    retryStrategy: (attempt) => Math.min(attempt * RECONNECT_DELAY_STEP_MS, MAX_RECONNECT_DELAY_MS),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // A Redis that loads its data is asked so often whether it is ready; longer, and it would seem to be silent.
-    maxLoadingRetryTime: pingMs / 2,
+    maxLoadingRetryTime: pingIntervalMs / 2,
     ...own,
   });
-  watchConnection(client, pingMs, onTimeout);
+  watchConnection(client, pingIntervalMs, onTimeout);
   let away = false;
   let said = false;
   let stoodBefore = false;

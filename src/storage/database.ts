@@ -26,7 +26,7 @@ const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url));
 const MIGRATION_LOCK = 7_265_391;
 
 /** After a connection was refused or lost, before the next one on its place, in seconds: for as long as Postgres is away. */
-const RECONNECT_PAUSE_S = 0.05;
+const RECONNECT_DELAY_S = 0.05;
 
 /**
  * Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. A lock costs up
@@ -73,7 +73,7 @@ function connect(address: DatabaseAddress, max: number, limits: Record<string, n
     max,
     connect_timeout: 5,
     // By default postgres.js pauses up to 20 s before it connects again, and callers wait that long for it.
-    backoff: () => RECONNECT_PAUSE_S,
+    backoff: () => RECONNECT_DELAY_S,
     // A connection that a proxy or a firewall forgot is replaced before it fails somebody's query.
     max_lifetime: 60 * 30,
     connection: { application_name: 'parley', ...limits },

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import { ServiceUnavailableError } from '../domain/errors.js';
-import { createTurns } from '../lib/semaphore.js';
+import { createSemaphore } from '../lib/semaphore.js';
+import { withTimeout } from '../lib/timeout.js';
 import { isConnectionLost } from './errors.js';
 
 /** Drizzle's, with the driver's client that it is made of. */
@@ -25,13 +26,13 @@ export interface Pool {
 /** The connections of one instance. */
 export const POOL_SIZE = 10;
 /** How long a call waits for its turn, in ms. */
-const TURN_PATIENCE_MS = 5_000;
+const ACQUIRE_TIMEOUT_MS = 5_000;
 /**
  * How long a call may take, in ms. The server ends a statement by itself before that (`statement_timeout`), so whoever
  * gets here talks to a server or a network that went silent.
  */
-const CALL_LIMIT_MS = 20_000;
-const CLOSE_PATIENCE_MS = 1_000;
+const CALL_TIMEOUT_MS = 20_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 /** How long connections that are idle may take to say goodbye, in seconds. */
 const GOODBYE_S = 0.5;
 
@@ -48,8 +49,8 @@ interface Generation {
  * connections: one that breaks during a query tells its next query of it, or never writes again. So after a loss the
  * client is replaced as a whole, and ended when its other calls are done.
  */
-export function createPool(connect: () => postgres.Sql, callLimitMs = CALL_LIMIT_MS): Pool {
-  const turns = createTurns(POOL_SIZE, TURN_PATIENCE_MS);
+export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIMEOUT_MS): Pool {
+  const semaphore = createSemaphore(POOL_SIZE, { ms: ACQUIRE_TIMEOUT_MS, error: unavailable });
   const generations = new Set<Generation>();
   let closing = false;
   let current = open();
@@ -74,7 +75,10 @@ export function createPool(connect: () => postgres.Sql, callLimitMs = CALL_LIMIT
     const generation = current;
     generation.calls += 1;
     try {
-      return await within(callLimitMs, task(generation.db), () => replace(generation));
+      return await withTimeout(task(generation.db), callTimeoutMs, () => {
+        replace(generation);
+        return unavailable();
+      });
     } catch (error) {
       if (isConnectionLost(error)) replace(generation);
       throw error;
@@ -84,7 +88,7 @@ export function createPool(connect: () => postgres.Sql, callLimitMs = CALL_LIMIT
     }
   }
 
-  const run: Pool['run'] = (task) => turns.run(() => call(task));
+  const run: Pool['run'] = (task) => semaphore.run(() => call(task));
   return {
     run,
     ping: async () => {
@@ -92,28 +96,12 @@ export function createPool(connect: () => postgres.Sql, callLimitMs = CALL_LIMIT
     },
     async close() {
       closing = true;
-      await within(CLOSE_PATIENCE_MS, turns.idle()).catch(() => {});
+      await withTimeout(semaphore.idle(), CLOSE_TIMEOUT_MS, unavailable).catch(() => {});
       await Promise.all([...generations].map(end));
     },
   };
 }
 
-/** @throws ServiceUnavailableError where the promise takes longer; nobody hears of it then. */
-async function within<Result>(
-  milliseconds: number,
-  promise: Promise<Result>,
-  onLate?: () => void,
-): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      onLate?.();
-      reject(new ServiceUnavailableError());
-    }, milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function unavailable(): ServiceUnavailableError {
+  return new ServiceUnavailableError();
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** How long a connection may take nothing of what waits for it before it is given up, in ms. */
-export const STALL_MS = 10_000;
+export const STALL_TIMEOUT_MS = 10_000;
 
 /**
  * Tells connections whose clients read nothing from those that are only slow.

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { MOST_OUTSTANDING } from '../../src/bus/publisher.js';
+import { MAX_OUTSTANDING_PUBLISHES } from '../../src/bus/publisher.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/ports.js';
 import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
@@ -13,7 +13,7 @@ import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js';
 
 /** Connections that look alive and over which nothing comes: `near` reaches Redis through a network that swallows. */
-const PING_MS = 200;
+const PING_INTERVAL_MS = 200;
 
 const prefix = `test-${randomBytes(6).toString('hex')}`;
 const log = pino({ level: 'silent' });
@@ -31,8 +31,13 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   network = await startTcpProxy(redis.port);
-  near = createRedisBus({ url: `redis://127.0.0.1:${network.port}`, prefix, log, pingMs: PING_MS });
-  far = createRedisBus({ url: redis.url, prefix, log, pingMs: PING_MS });
+  near = createRedisBus({
+    url: `redis://127.0.0.1:${network.port}`,
+    prefix,
+    log,
+    pingIntervalMs: PING_INTERVAL_MS,
+  });
+  far = createRedisBus({ url: redis.url, prefix, log, pingIntervalMs: PING_INTERVAL_MS });
   await expect.poll(() => near.isReady() && far.isReady()).toBe(true);
 });
 
@@ -77,7 +82,7 @@ test('a subscriber whose packets are swallowed notices it, listens anew and says
 test('a publisher whose packets are swallowed keeps few of them, notices it and publishes again', async () => {
   const roomId = randomUUID();
   const heard = await listen(far, roomId);
-  const many = MOST_OUTSTANDING + 500;
+  const many = MAX_OUTSTANDING_PUBLISHES + 500;
 
   network.swallow();
   for (let count = 0; count < many; count += 1) near.publish(change(roomId, 'swallowed'));
@@ -126,7 +131,7 @@ test('a connection that answers is left alone, subscribed or not, also where thi
   // Blocks the event loop again and again, so that pings come due while the answers to the last ones lie unread.
   // Only for the bus without the proxy, which itself pauses here.
   for (let pause = 0; pause < 10; pause += 1) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PING_MS + 20);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PING_INTERVAL_MS + 20);
     await nextTurn();
   }
   await pingsAnswered(10);

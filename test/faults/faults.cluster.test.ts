@@ -28,12 +28,12 @@ function assertFlawless(outcome: Outcome): void {
 const keeping = scenarios.filter(({ keepsInstances }) => keepsInstances);
 const breaking = scenarios.filter(({ keepsInstances }) => !keepsInstances);
 const NAME = '$title: every message once, in order, on every screen';
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 test.each(breaking)(
   NAME,
   async (scenario: Scenario) => assertFlawless(await runScenario(servers, scenario, 'short')),
-  PATIENCE_MS,
+  TIMEOUT_MS,
 );
 
 /** These leave the instances as they were: two serve all of them, since a start costs more than a short form. */
@@ -53,6 +53,6 @@ describe('two instances that outlive all of it', () => {
     NAME,
     async (scenario: Scenario) =>
       assertFlawless(await runIn(withInstances(lab, instances), scenario, 'short')),
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 });

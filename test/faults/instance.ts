@@ -17,7 +17,7 @@ export interface Instance {
   /** Whether it finds database and bus both there. */
   isReady(): Promise<boolean>;
   /** Resolves when it is ready; throws after the patience. */
-  ready(patienceMs: number): Promise<void>;
+  ready(timeoutMs: number): Promise<void>;
   /** Ends it, whatever state it is in. */
   discard(): Promise<void>;
 }
@@ -72,11 +72,10 @@ export async function startInstance(env: Record<string, string> & { PORT: string
       await launch();
     },
     isReady,
-    async ready(patienceMs) {
+    async ready(timeoutMs) {
       const start = performance.now();
       while (!(await isReady())) {
-        if (performance.now() - start > patienceMs)
-          throw new Error(`Not ready again after ${patienceMs} ms.`);
+        if (performance.now() - start > timeoutMs) throw new Error(`Not ready again after ${timeoutMs} ms.`);
         await sleep(POLL_MS);
       }
     },

@@ -57,9 +57,9 @@ const SEND = `mutation ($input: SendMessageInput!) {
 }`;
 
 /** Longer than any time-out of the server's, so that a wait that is too long is seen as long as it is. */
-const ATTEMPT_PATIENCE_MS = 40_000;
+const ATTEMPT_TIMEOUT_MS = 40_000;
 /** No fault here lasts longer than this; a message that takes longer is not going to arrive. */
-const MESSAGE_PATIENCE_MS = 90_000;
+const MESSAGE_TIMEOUT_MS = 90_000;
 const RETRY_MS = 50;
 
 let loads = 0;
@@ -82,7 +82,7 @@ export function startLoad(options: LoadOptions): Load {
   /** The acknowledgement, or null where it is to be tried again. */
   async function attempt(token: string, clientMessageId: string, to: string): Promise<Placed | null> {
     const start = performance.now();
-    const signal = AbortSignal.timeout(ATTEMPT_PATIENCE_MS);
+    const signal = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
     const input = { roomId, text, clientMessageId };
     const answer = await request<Answer>(to, SEND, { input }, token, signal).catch(() => null);
     longestAttemptMs = Math.max(longestAttemptMs, performance.now() - start);
@@ -108,8 +108,8 @@ export function startLoad(options: LoadOptions): Load {
           message.acked = { ...placed, at: performance.now() };
           break;
         }
-        if (performance.now() - message.sentAt > MESSAGE_PATIENCE_MS)
-          throw new Error(`A message was not taken in ${MESSAGE_PATIENCE_MS} ms.`);
+        if (performance.now() - message.sentAt > MESSAGE_TIMEOUT_MS)
+          throw new Error(`A message was not taken in ${MESSAGE_TIMEOUT_MS} ms.`);
         retries += 1;
         failures += 1;
         await sleep(RETRY_MS);

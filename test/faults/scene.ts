@@ -46,8 +46,8 @@ export interface Ending {
   readonly notes?: string;
 }
 
-const LIVE_PATIENCE_MS = 30_000;
-const ARRIVAL_PATIENCE_MS = 60_000;
+const LIVE_TIMEOUT_MS = 30_000;
+const ARRIVAL_TIMEOUT_MS = 60_000;
 
 export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> {
   const { instances, sendTo = instances } = options;
@@ -73,8 +73,8 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
     return started;
   }
 
-  async function arrived(seq: number, patienceMs: number): Promise<boolean> {
-    const arrivals = await Promise.all(screens.map((screen) => screen.reached(seq, patienceMs)));
+  async function arrived(seq: number, timeoutMs: number): Promise<boolean> {
+    const arrivals = await Promise.all(screens.map((screen) => screen.reached(seq, timeoutMs)));
     const failures = screens.flatMap(({ failure }) => failure ?? []);
     if (failures.length > 0)
       throw new Error(`${failures.length} screens gave up, the first one: ${failures[0]}.`);
@@ -89,15 +89,15 @@ export async function setScene(lab: Lab, options: SceneOptions): Promise<Scene> 
     screens,
     send,
     async live() {
-      if (!(await arrived(1, LIVE_PATIENCE_MS))) throw new Error('A screen never showed a message.');
+      if (!(await arrived(1, LIVE_TIMEOUT_MS))) throw new Error('A screen never showed a message.');
     },
     async conclude({ moments = [], lostSockets = false, logs = [], notes = '' } = {}) {
       await Promise.all(loads.map((load) => load.finish()));
-      await arrived((await lab.rows(roomName)).length, ARRIVAL_PATIENCE_MS);
+      await arrived((await lab.rows(roomName)).length, ARRIVAL_TIMEOUT_MS);
       // What came twice or late would have come before this one.
       await send({ count: 1 }).finish();
       const rows = await lab.rows(roomName);
-      await arrived(rows.length, ARRIVAL_PATIENCE_MS);
+      await arrived(rows.length, ARRIVAL_TIMEOUT_MS);
       for (const screen of screens) screen.stop();
 
       assertForwards(rows.map(({ createdAt }) => createdAt));

@@ -28,12 +28,12 @@ export interface Played {
 }
 
 const ACTS = 30;
-const MOST_PAUSE_MS = 20;
+const MAX_PAUSE_MS = 20;
 const READERS = 3;
 /** A reader is cut off after so many events, or so many ms, whichever is first. */
-const MOST_EVENTS = 15;
-const MOST_STAY_MS = 400;
-const ARRIVAL_PATIENCE_MS = 15_000;
+const MAX_EVENTS = 15;
+const MAX_STAY_MS = 400;
+const ARRIVAL_TIMEOUT_MS = 15_000;
 
 /**
  * Lets all act at random in a new room: writers send, and edit what they sent; somebody comes and is removed; readers are cut
@@ -103,7 +103,7 @@ async function write(
       });
       if (edited.kind !== 'edited') throw new Error(`An edit was refused: ${edited.kind}.`);
     }
-    await sleep(next() * MOST_PAUSE_MS);
+    await sleep(next() * MAX_PAUSE_MS);
   }
 }
 
@@ -115,7 +115,7 @@ async function comeAndGo(
 ): Promise<void> {
   for (let visit = 1; visit <= ACTS / 10; visit += 1) {
     await joinRoom(asAt(at(instances, Math.floor(next() * instances.length)).url, guest), roomId);
-    await sleep(next() * MOST_PAUSE_MS * 10);
+    await sleep(next() * MAX_PAUSE_MS * 10);
     const gone = await stores.rooms.removeMember({
       roomId: rowId('Room', roomId) ?? '',
       userId: rowId('User', guest.userId) ?? '',
@@ -139,9 +139,9 @@ async function read(
   const copy = await copyRoom(operations, roomId);
   let cuts = 0;
   for (; !over.aborted; cuts += 1) {
-    const most = Math.floor(next() * MOST_EVENTS);
+    const most = Math.floor(next() * MAX_EVENTS);
     let count = 0;
-    await follow(operations, roomId, copy, () => ++count > most, next() * MOST_STAY_MS);
+    await follow(operations, roomId, copy, () => ++count > most, next() * MAX_STAY_MS);
     operations.destroy();
     operations = await open();
   }
@@ -151,7 +151,7 @@ async function read(
     isCaughtUp ||= __typename === 'CaughtUpEvent';
     return isCaughtUp && copy.text() === fresh;
   };
-  await follow(operations, roomId, copy, isThere, ARRIVAL_PATIENCE_MS);
+  await follow(operations, roomId, copy, isThere, ARRIVAL_TIMEOUT_MS);
   operations.destroy();
   return { copy, fresh, cuts };
 }
@@ -162,7 +162,7 @@ function follow(
   roomId: string,
   copy: RoomCopy,
   isEnough: (event: CopiedEvent) => boolean,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {
@@ -170,7 +170,7 @@ function follow(
       complete();
       resolve();
     };
-    const timer = setTimeout(() => leave(), patienceMs);
+    const timer = setTimeout(() => leave(), timeoutMs);
     const complete = operations.start<{ roomEvents: CopiedEvent }>(
       EVENTS,
       { roomId, after: copy.cursor },

@@ -16,7 +16,7 @@ export interface Screen extends ScreenLog {
   /** Why it has given up, which no screen ever may: told `complete`, or an error that is not to be tried again. */
   readonly failure: string | null;
   /** Resolves with true as soon as it has seen this or a later message; with false after the patience, or a failure. */
-  reached(seq: number, patienceMs: number): Promise<boolean>;
+  reached(seq: number, timeoutMs: number): Promise<boolean>;
   stop(): void;
 }
 
@@ -122,7 +122,7 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
       return failure;
     },
     stop,
-    reached: (seq, patienceMs) =>
+    reached: (seq, timeoutMs) =>
       new Promise((resolve) => {
         const settle = (reached: boolean): void => {
           clearTimeout(timer);
@@ -133,7 +133,7 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
           if ((seen.at(-1)?.seq ?? after) >= seq) settle(true);
           else if (failure !== null) settle(false);
         };
-        const timer = setTimeout(() => settle(false), patienceMs);
+        const timer = setTimeout(() => settle(false), timeoutMs);
         waiting.add(check);
         check();
       }),

@@ -11,7 +11,7 @@ export interface Watcher {
   /** When it was told `RESET`, each time, by this process' monotonic clock, in ms. */
   readonly resets: readonly number[];
   /** Resolves as soon as the condition holds, with true; with false after the patience. Rejects where it was sent away. */
-  until(condition: () => boolean, patienceMs: number): Promise<boolean>;
+  until(condition: () => boolean, timeoutMs: number): Promise<boolean>;
 }
 
 export interface WatcherOptions {
@@ -121,7 +121,7 @@ function createState(after: number) {
       failure ??= reason instanceof Error ? reason : new Error(`Sent away: ${JSON.stringify(reason)}`);
       wake();
     },
-    until: (condition: () => boolean, patienceMs: number) =>
+    until: (condition: () => boolean, timeoutMs: number) =>
       new Promise<boolean>((resolve, reject) => {
         const settle = (act: () => void): void => {
           clearTimeout(timer);
@@ -132,7 +132,7 @@ function createState(after: number) {
           if (failure) settle(() => reject(failure));
           else if (condition()) settle(() => resolve(true));
         };
-        const timer = setTimeout(() => settle(() => resolve(false)), patienceMs);
+        const timer = setTimeout(() => settle(() => resolve(false)), timeoutMs);
         waiting.add(check);
         check();
       }),

@@ -10,9 +10,9 @@ import { temporaryFolder } from './temporary-folder.js';
 
 /** Compiled by global-setup.ts, once a run. */
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-const READY_PATIENCE_MS = 30_000;
-const STOP_PATIENCE_MS = 15_000;
-const OUTPUT_PATIENCE_MS = 1000;
+const READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 15_000;
+const OUTPUT_TIMEOUT_MS = 1000;
 
 export interface ParleyOptions {
   /**
@@ -20,8 +20,8 @@ export interface ParleyOptions {
    * is found; give two processes the same temporaryFolder() to have the second take over from the first.
    */
   cwd?: string;
-  /** Which of `dist/` is run; the server by default. A command of a moment never is `ready`: await `exited`. */
-  script?: 'main.js' | 'new-epoch.js';
+  /** Which program of `dist/bin/` is run; the server by default. A command of a moment never is `ready`: await `exited`. */
+  script?: 'server.js' | 'new-epoch.js';
 }
 
 export interface ParleyExit {
@@ -29,7 +29,7 @@ export interface ParleyExit {
   signal: NodeJS.Signals | null;
 }
 
-/** The real thing: `node dist/main.js` in a process of its own. */
+/** The real thing: `node dist/bin/server.js` in a process of its own. */
 export interface ParleyProcess extends AsyncDisposable {
   readonly pid: number;
   /** When it has said so itself. Rejects with all its output where it exits first, or after 30 s. */
@@ -72,7 +72,7 @@ async function untilReady(
   output: () => string,
 ): Promise<{ url: string }> {
   const patience = new AbortController();
-  const late = sleep(READY_PATIENCE_MS, `wasn't ready in ${READY_PATIENCE_MS} ms`, patience);
+  const late = sleep(READY_TIMEOUT_MS, `wasn't ready in ${READY_TIMEOUT_MS} ms`, patience);
   late.catch(() => {}); // Aborted, which is the good case.
   const early = exited.then(({ code, signal }) => `exited with ${signal ?? code} before it was ready`);
   const outcome = await Promise.race([announcement, early, late]);
@@ -87,7 +87,7 @@ async function untilExited(child: ChildProcess): Promise<ParleyExit> {
   const exit = await new Promise<ParleyExit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  await Promise.race([closed, sleep(OUTPUT_PATIENCE_MS, undefined, { ref: false })]);
+  await Promise.race([closed, sleep(OUTPUT_TIMEOUT_MS, undefined, { ref: false })]);
   return exit;
 }
 
@@ -101,7 +101,7 @@ export async function runParley(
   options: ParleyOptions = {},
 ): Promise<ParleyProcess> {
   const folder = temporaryFolder('process');
-  const child = spawn(process.execPath, [join(DIST, options.script ?? 'main.js')], {
+  const child = spawn(process.execPath, [join(DIST, 'bin', options.script ?? 'server.js')], {
     cwd: options.cwd ?? folder.path,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -125,7 +125,7 @@ export async function runParley(
     stopped();
     child.kill('SIGTERM');
     child.kill('SIGCONT'); // A test may have halted it.
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     const exit = await exited;
     clearTimeout(timer);
     await folder.clear();

@@ -23,7 +23,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 const LATECOMERS_MS = 500;
 /** `.data/postgres/postmaster.pid` below a folder in which Parley ran, and one more. */
 const SEARCH_DEPTH = 4;
@@ -75,7 +75,7 @@ function isPostmasterOf(dataFolder, pid) {
 
 async function end(pid, signal) {
   attempt(() => process.kill(pid, signal));
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   while (isAlive(pid) && Date.now() < deadline) await sleep(POLL_MS);
   if (isAlive(pid)) attempt(() => process.kill(pid, 'SIGKILL'));
 }

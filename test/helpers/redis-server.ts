@@ -4,7 +4,7 @@ import { ensureRedisServer } from './redis-binary.js';
 import { stopInTheEnd } from './stopping.js';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
-const START_PATIENCE_MS = 10_000;
+const START_TIMEOUT_MS = 10_000;
 const PORT_ATTEMPTS = 5;
 const DOES_NOT_END_IT = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT']);
 
@@ -62,7 +62,7 @@ async function launch(binary: string, args: string[], folder: TemporaryFolder): 
     child.stdout.on('data', read);
     child.stderr.on('data', read);
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_PATIENCE_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
   const outcome = await Promise.race([ready.then(() => 'ready'), exited.then(() => 'exited')]);
   clearTimeout(timer);
   if (outcome === 'exited' || pid === undefined) throw new Error(`redis-server did not start:\n${output}`);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { stopInTheEnd } from './stopping.js';
 
 const REAPER = fileURLToPath(new URL('./reaper.mjs', import.meta.url));
-const EXIT_PATIENCE_MS = 10_000;
+const EXIT_TIMEOUT_MS = 10_000;
 
 /**
  * Where everything lives that a test starts: it is cleared even if this process is interrupted or killed, by a
@@ -76,7 +76,7 @@ function startReaper(): Reaper {
 function clearBeforeExit(toReaper: Writable): void {
   if (held.size === 0) return;
   toReaper.destroy(); // Not by a signal: it may have been started a moment ago and not be ready for one.
-  const deadline = Date.now() + EXIT_PATIENCE_MS;
+  const deadline = Date.now() + EXIT_TIMEOUT_MS;
   const clock = new Int32Array(new SharedArrayBuffer(4));
   while ([...held].some((folder) => existsSync(folder)) && Date.now() < deadline)
     Atomics.wait(clock, 0, 0, 10);

@@ -10,7 +10,7 @@ import { runParley } from '../helpers/process.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
-/** The product as a stranger starts it: `node dist/main.js`, with nothing but a folder. */
+/** The product as a stranger starts it: `node dist/bin/server.js`, with nothing but a folder. */
 
 /**
  * The process id of the Postgres that serves the data of this working folder; null where none does. By its own file,

@@ -21,7 +21,7 @@ import { moreThan, resources } from '../helpers/resources.js';
  * listens for as long as anyone there follows the room, and half a second longer.
  */
 
-const PATIENCE_MS = 3000;
+const TIMEOUT_MS = 3000;
 
 /** How often each room was listened to, and how many listeners are left. */
 const watched = new EventTarget();
@@ -86,7 +86,7 @@ async function followed(): Promise<void> {
 }
 
 async function letGo(): Promise<void> {
-  await expect.poll(() => standing.get(row), { timeout: PATIENCE_MS }).toBe(0);
+  await expect.poll(() => standing.get(row), { timeout: TIMEOUT_MS }).toBe(0);
   expect(opened.get(row)).toBe(1);
 }
 
@@ -110,7 +110,7 @@ test('completing one of two lets go of nothing, completing the other of the room
   await expect.poll(() => standing.get(otherRow)).toBe(1);
   for (const id of ['1', 'other']) socket.send({ type: 'complete', id });
   // Completed later and let go already: what was to go with the first would have gone by now.
-  await expect.poll(() => standing.get(otherRow), { timeout: PATIENCE_MS }).toBe(0);
+  await expect.poll(() => standing.get(otherRow), { timeout: TIMEOUT_MS }).toBe(0);
   expect(standing.get(row)).toBe(1);
 
   socket.send({ type: 'complete', id: '2' });

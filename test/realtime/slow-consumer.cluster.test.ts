@@ -22,14 +22,14 @@ import { openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
  */
 const COUNT = 450;
 const LONG = '😀'.repeat(3990);
-const STALL_MS = 1000;
-const PATIENCE = { timeout: 15_000 };
+const STALL_TIMEOUT_MS = 1000;
+const TIMEOUTS = { timeout: 15_000 };
 
 let parley: TestParley;
 let alice: Person;
 
 beforeAll(async () => {
-  parley = await startParley({ overrides: { stallMs: STALL_MS } });
+  parley = await startParley({ overrides: { stallTimeoutMs: STALL_TIMEOUT_MS } });
   alice = await signUp(parley.url);
 });
 
@@ -46,7 +46,7 @@ test('a socket that reads nothing is closed alone, and a new one takes up where 
   await sendMany(roomId);
 
   expect(seqsOf(await reader.received(COUNT + 1))).toEqual(denseFrom(1, COUNT + 1));
-  await expect.poll(() => logged('WebSocket whose client reads nothing'), PATIENCE).toBe(1);
+  await expect.poll(() => logged('WebSocket whose client reads nothing'), TIMEOUTS).toBe(1);
   blocked.resume();
   expect([1006, 1013]).toContain((await blocked.closed).code);
   expect(new Set(blocked.frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
@@ -72,7 +72,7 @@ test('an event stream that is not read is cut without its complete, and a new on
 
   const all = (await reader.received(COUNT)).flatMap(({ result }) => result?.data?.messageAdded ?? []);
   expect(seqsOf(all)).toEqual(denseFrom(1, COUNT));
-  await expect.poll(() => logged('HTTP client that reads nothing'), PATIENCE).toBe(1);
+  await expect.poll(() => logged('HTTP client that reads nothing'), TIMEOUTS).toBe(1);
   let text = '';
   blocked.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
@@ -97,7 +97,7 @@ test('an event stream that is not read is cut without its complete, and a new on
   await expect
     .poll(
       () => pings.filter(({ value }) => !ended.mock.calls.some(([timer]) => timer === value)).length,
-      PATIENCE,
+      TIMEOUTS,
     )
     .toBe(0);
 }, 60_000);
@@ -111,7 +111,7 @@ test('a client that reads now and then is only behind', async () => {
   const pulse = setInterval(() => {
     slow.resume();
     setTimeout(() => slow.pause(), 5);
-  }, STALL_MS / 5);
+  }, STALL_TIMEOUT_MS / 5);
 
   await sendMany(roomId);
 
@@ -128,7 +128,7 @@ test('whoever asks and never reads is soon not read either, and then closed', as
   const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
   for (let index = 0; index < 600; index += 1) asking.send(ping);
 
-  await expect.poll(() => logged('WebSocket whose client reads nothing'), PATIENCE).toBe(closedBefore + 1);
+  await expect.poll(() => logged('WebSocket whose client reads nothing'), TIMEOUTS).toBe(closedBefore + 1);
 
   // Of 30 MB the two kernels' buffers hold a part; the server had to refuse the rest.
   expect(asking.unsentBytes()).toBeGreaterThan(5_000_000);
@@ -141,7 +141,7 @@ test("a flood of WebSocket's own pings, whose answers nobody reads, ends the soc
   pinging.pause();
   for (let index = 0; index < 100_000; index += 1) pinging.ping('x'.repeat(125));
   // Written by the kernel only where the server reads, and refused where it has closed.
-  await expect.poll(() => pinging.unsentBytes(), PATIENCE).toBe(0);
+  await expect.poll(() => pinging.unsentBytes(), TIMEOUTS).toBe(0);
   pinging.resume();
   expect((await pinging.closed).code).toBe(1006);
 }, 60_000);
@@ -166,7 +166,7 @@ test('of those that hold more than all may together some are cut off, no more th
     }),
   );
   const cuts = () => cutsOf(server).reduce((sum, { cut }) => sum + cut, 0);
-  await expect.poll(cuts, PATIENCE).toBe(2);
+  await expect.poll(cuts, TIMEOUTS).toBe(2);
   const { node } = await send(bob, roomId, 'now');
   expect(await reader.received('next', '1')).toMatchObject([
     { payload: { data: { messageAdded: { node } } } },
@@ -197,7 +197,7 @@ test('event streams count too, and are cut without their complete', async () => 
   await sendMany(roomId, bob);
 
   const blocked = await unreadEventStream(roomId, after, bob, server.url);
-  await expect.poll(() => cutsOf(server).length, PATIENCE).toBe(1);
+  await expect.poll(() => cutsOf(server).length, TIMEOUTS).toBe(1);
   let text = '';
   blocked.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
@@ -222,7 +222,7 @@ test('a socket on which more answers wait than may is closed', async () => {
       'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 100) { nodes { text } } }',
     );
 
-  await expect.poll(() => logged('too much waits'), PATIENCE).toBe(1);
+  await expect.poll(() => logged('too much waits'), TIMEOUTS).toBe(1);
   asking.resume();
   expect([1006, 1013]).toContain((await asking.closed).code);
 }, 60_000);

@@ -10,7 +10,7 @@ import {
   type MessageEdge as MessageEdgeRow,
   type MessagePage,
   type Message as MessageRow,
-  noSuchRoom,
+  roomNotFound,
 } from '../../domain/message.js';
 import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
@@ -40,7 +40,7 @@ export const Message = builder.objectRef<MessageRow>('Message').implement({
       description: 'The room that it belongs to.',
       async resolve({ roomId }, _args, { loaders }) {
         const found = await loaders.room.load(roomId);
-        if (!found) throw noSuchRoom();
+        if (!found) throw roomNotFound();
         return found.room;
       },
     }),
@@ -192,7 +192,7 @@ builder.subscriptionField('messageAdded', (t) =>
     async subscribe(_root, { roomId, after }, context) {
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
-      if (id === null) throw noSuchRoom();
+      if (id === null) throw roomNotFound();
       return context.services.subscriptions.messages(viewer, id, after ?? null, context.live);
     },
     resolve: (edge) => edge,

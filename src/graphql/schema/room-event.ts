@@ -1,5 +1,5 @@
 import type { RoomEvent as RoomEventRow } from '../../delivery/subscription.js';
-import { noSuchRoom } from '../../domain/message.js';
+import { roomNotFound } from '../../domain/message.js';
 import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
 import { encodeGlobalId, rowId } from './global-id.js';
@@ -91,7 +91,7 @@ builder.subscriptionField('roomEvents', (t) =>
     async subscribe(_root, { roomId, after }, context) {
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
-      if (id === null) throw noSuchRoom();
+      if (id === null) throw roomNotFound();
       return context.services.subscriptions.events(viewer, id, after ?? null, context.live);
     },
     resolve: (event) => event,

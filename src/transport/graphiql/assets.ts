@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { brotliDecompress, gzip } from 'node:zlib';
+import { once } from '../../lib/once.js';
 import { graphiqlPageScript } from './page.js';
 
 const types = {
@@ -112,17 +113,5 @@ function createAsset(name: string, brotli: Buffer): Asset {
   return {
     type: name.endsWith('.css') ? types.css : types.js,
     body: async (encoding) => (encoding === 'br' ? brotli : encoding === 'gzip' ? gzipped() : text()),
-  };
-}
-
-/** The promise of the first call for all calls, until it rejects: then the next one tries again. */
-export function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
   };
 }

@@ -1,7 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { once } from '../../lib/once.js';
 import { preferred } from '../http/negotiation.js';
-import { type GraphiQLAssets, loadGraphiQLAssets, once } from './assets.js';
+import { type GraphiQLAssets, loadGraphiQLAssets } from './assets.js';
 import { openingTabs } from './tabs.js';
 
 export interface GraphiQLOptions {

@@ -22,7 +22,7 @@ export interface HttpServices {
   readonly readiness: () => Promise<Readiness>;
   readonly graphql: () => GraphQLOverHttp | null;
   /** How long a client may take nothing of what waits for it, in ms. */
-  readonly stallMs: number;
+  readonly stallTimeoutMs: number;
   /** Counts what all connections have not taken yet; looked after here. */
   readonly budget: ByteBudget;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
@@ -57,13 +57,13 @@ export interface HttpServer {
 }
 
 /** How long answers that are under way may take when the server stops, in ms. */
-const ANSWER_MS = 5000;
+const ANSWER_TIMEOUT_MS = 5000;
 /** How often answers under way are looked after, in ms. */
-const ROUND_MS = 1000;
+const CHECK_INTERVAL_MS = 1000;
 
 /** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { config, log, graphiql, readiness, graphql, webSockets, stallMs, budget } = parts;
+  const { config, log, graphiql, readiness, graphql, webSockets, stallTimeoutMs, budget } = parts;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
@@ -111,12 +111,12 @@ export function createHttpServer(parts: HttpServices): HttpServer {
   });
   const timer = setInterval(() => {
     for (const response of underWay) {
-      if (!response.socket || stalledFor(response.socket) < stallMs) continue;
-      log.debug({ stallMs }, 'An HTTP client that reads nothing is cut off');
+      if (!response.socket || stalledFor(response.socket) < stallTimeoutMs) continue;
+      log.debug({ stallTimeoutMs }, 'An HTTP client that reads nothing is cut off');
       response.destroy();
     }
     budget.enforce();
-  }, ROUND_MS).unref();
+  }, CHECK_INTERVAL_MS).unref();
 
   const onSocketError = (error: Error): void => log.debug({ error: error.message }, 'An upgrade failed');
   server.on('upgrade', (request, socket, head) => {
@@ -149,7 +149,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
         if (eventStreams.has(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
-      const patience = setTimeout(() => server.closeAllConnections(), ANSWER_MS);
+      const patience = setTimeout(() => server.closeAllConnections(), ANSWER_TIMEOUT_MS);
       await Promise.all(answered);
       clearTimeout(patience);
       clearInterval(timer);

@@ -54,8 +54,8 @@ export const GRAPHQL_PATH = '/graphql';
  * Documents that are kept with what parsing and validation made of them, at most, and the length of their texts in all.
  * Those of one app are few. Parsed, a text takes up to fifty times its length.
  */
-const MOST_DOCUMENTS = 1024;
-const MOST_DOCUMENT_TEXT = 1024 * 1024;
+const MAX_CACHED_DOCUMENTS = 1024;
+const MAX_CACHED_DOCUMENT_CHARACTERS = 1024 * 1024;
 
 /** The pipeline in its parts, for queries and mutations: nothing is done for each that can be done once for its document. */
 export interface Direct {
@@ -107,8 +107,8 @@ export function createGraphQL({ config, services, tokens, log }: YogaServices) {
   });
 
   const known = new LRUCache<string, DocumentNode>({
-    max: MOST_DOCUMENTS,
-    maxSize: MOST_DOCUMENT_TEXT,
+    max: MAX_CACHED_DOCUMENTS,
+    maxSize: MAX_CACHED_DOCUMENT_CHARACTERS,
     sizeCalculation: (_document, query) => query.length,
   });
   const direct: Direct = {

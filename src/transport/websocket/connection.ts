@@ -9,7 +9,7 @@ import { OperationOrder, type OperationOwner } from './operation-order.js';
 import { Outbox, type OutboxOwner } from './outbox.js';
 
 /** How long a client may take to answer a close, in ms. */
-const CLOSE_WAIT_MS = 1000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 const NOBODY: Authentication = { kind: 'missing' };
 
@@ -108,7 +108,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   end({ code, reason }: CloseReason): Promise<void> {
     const { socket } = this;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => socket.terminate(), CLOSE_WAIT_MS);
+      const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);
       socket.once('close', () => {
         clearTimeout(timer);
         resolve();

@@ -119,7 +119,7 @@ export function createFanout(log: Log): Fanout {
 }
 
 /** Of one group, events that are executed before those before them are told. */
-const MOST_BEGUN = 256;
+const MAX_BEGUN_EVENTS = 256;
 
 /** A step of the feed that is being executed: of its events, those that the group is told. */
 interface BegunStep {
@@ -214,7 +214,7 @@ function createGroup(
   function begin(): void {
     for (
       let step = feed.next(begunTo);
-      typeof step !== 'string' && begunEvents < MOST_BEGUN;
+      typeof step !== 'string' && begunEvents < MAX_BEGUN_EVENTS;
       step = feed.next(begunTo)
     ) {
       // Also where those who are still here have it all: who left meanwhile was told of it in the same place.

@@ -1,5 +1,5 @@
 /** The longest pause between two flushes, in ms: what a delivery is late by at most. */
-const LONGEST_PAUSE_MS = 20;
+const MAX_FLUSH_PAUSE_MS = 20;
 
 /** Whoever has something to write. */
 interface Flushable {
@@ -17,7 +17,7 @@ let tookMs = 0;
  */
 export function flushSoon(outbox: Flushable): void {
   if (flushes.push(outbox) > 1) return;
-  const pauseMs = Math.min(2 * tookMs, LONGEST_PAUSE_MS) - (performance.now() - endedAt);
+  const pauseMs = Math.min(2 * tookMs, MAX_FLUSH_PAUSE_MS) - (performance.now() - endedAt);
   if (pauseMs >= 1) setTimeout(flushAll, pauseMs);
   else setImmediate(flushAll);
 }

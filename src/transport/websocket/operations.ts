@@ -32,7 +32,7 @@ type OperationHooks = Pick<
 >;
 
 /** How long queries and mutations may still take when their socket is to be closed, in ms. */
-const ANSWER_MS = 5000;
+const ANSWER_TIMEOUT_MS = 5000;
 
 export interface Operations {
   /** How graphql-ws runs one operation: through the same pipeline as HTTP. */
@@ -125,7 +125,7 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
       const patience = new AbortController();
       await Promise.race([
         Promise.allSettled(answers ?? []),
-        sleep(ANSWER_MS, undefined, { signal: patience.signal }).catch(() => {}),
+        sleep(ANSWER_TIMEOUT_MS, undefined, { signal: patience.signal }).catch(() => {}),
       ]);
       patience.abort();
       // graphql-ws sends what it was given in the steps that follow.

@@ -4,14 +4,14 @@ import { flushSoon, flushThisTurn } from './flush.js';
 import { frameHeader, toBytes } from './frames.js';
 
 /** Unsent bytes of one socket from which on frames wait, with the operations behind them. */
-const MOST_UNSENT_BYTES = 128 * 1024;
+const HIGH_WATER_MARK_BYTES = 128 * 1024;
 /** Unsent bytes at which waiting frames go on. */
-const FEW_UNSENT_BYTES = MOST_UNSENT_BYTES / 2;
+const LOW_WATER_MARK_BYTES = HIGH_WATER_MARK_BYTES / 2;
 /**
  * Of frames that wait, one for each operation. A hundred subscriptions to rooms full of the longest messages stay below
  * it; answers as large as pages of history may not, and are asked for again later.
  */
-const MOST_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 export interface OutboxOwner {
   /** Called in place of sending a frame once `expiresAt` is reached; closes the socket. */
@@ -64,7 +64,7 @@ export class Outbox {
     if (socket.readyState === socket.CLOSING) return this.wait('');
     const frame = frameOf(text);
     if (this.write(frame, flushThisTurn)) return Promise.resolve();
-    if (this.waitingBytes + frame.length > MOST_WAITING_BYTES) {
+    if (this.waitingBytes + frame.length > MAX_WAITING_BYTES) {
       this.owner.onTooMuch();
       return this.wait('');
     }
@@ -80,7 +80,7 @@ export class Outbox {
    * It is called for thousands of sockets in a row, so it touches nothing but this object.
    */
   write(frame: string, flushLater: (outbox: Outbox) => void = flushSoon): boolean {
-    if (this.waiting || (this.written.length + this.unsent >= MOST_UNSENT_BYTES && !this.makesRoom()))
+    if (this.waiting || (this.written.length + this.unsent >= HIGH_WATER_MARK_BYTES && !this.makesRoom()))
       return false;
     if (this.written === '' || flushLater !== flushSoon) flushLater(this);
     this.written += frame;
@@ -109,7 +109,7 @@ export class Outbox {
   private makesRoom(): boolean {
     this.flush();
     this.unsent = this.socket.bufferedAmount;
-    return this.unsent < MOST_UNSENT_BYTES;
+    return this.unsent < HIGH_WATER_MARK_BYTES;
   }
 
   private wait(frame: string): Promise<void> {
@@ -141,7 +141,7 @@ export class Outbox {
       this.written += next.frame;
       this.flush();
       next.sent();
-      if (this.unsent > FEW_UNSENT_BYTES) {
+      if (this.unsent > LOW_WATER_MARK_BYTES) {
         this.onceDrained();
         return;
       }

@@ -20,12 +20,12 @@ import { createFanout } from './fanout.js';
 import { createOperations, type Params } from './operations.js';
 
 /** How often sockets are looked after, in ms. */
-const ROUND_MS = 1000;
+const CHECK_INTERVAL_MS = 1000;
 /** A socket is pinged in every so many rounds, and given up where it has not answered by the next ping. */
-const PING_ROUNDS = 12;
+const CHECKS_PER_PING = 12;
 
 /** How long a client may take at least to say who it is, in ms; at most a round longer. */
-const INIT_WAIT_MS = 3000;
+const INIT_TIMEOUT_MS = 3000;
 
 export interface WebSocketServices {
   readonly config: Config;
@@ -33,13 +33,20 @@ export interface WebSocketServices {
   readonly tokens: Tokens;
   readonly log: Log;
   /** How long a socket may take nothing of what waits for it, in ms. */
-  readonly stallMs: number;
+  readonly stallTimeoutMs: number;
   /** Counts what all sockets have not taken yet. */
   readonly budget: ByteBudget;
 }
 
 /** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
-export function createWebSockets({ config, graphql, tokens, log, stallMs, budget }: WebSocketServices) {
+export function createWebSockets({
+  config,
+  graphql,
+  tokens,
+  log,
+  stallTimeoutMs,
+  budget,
+}: WebSocketServices) {
   const server = new WebSocketServer<typeof ClientSocket>({
     WebSocket: ClientSocket,
     noServer: true,
@@ -84,18 +91,18 @@ export function createWebSockets({ config, graphql, tokens, log, stallMs, budget
   const timer = setInterval(() => {
     round += 1;
     for (const connection of connections) {
-      if (stalledFor(connection.tcp) >= stallMs) {
+      if (stalledFor(connection.tcp) >= stallTimeoutMs) {
         // The socket before its iterators, which end with it: one that ended first would tell its client `complete`.
         if (!connection.isOpen) continue;
-        log.debug({ stallMs }, 'A WebSocket whose client reads nothing is closed');
+        log.debug({ stallTimeoutMs }, 'A WebSocket whose client reads nothing is closed');
         void connection.end(CLOSE.tooSlow);
       } else if (connection.isKnown) {
         connection.closeIfExpired();
-        if (round % PING_ROUNDS === 0) connection.ping();
-      } else if (performance.now() - connection.openedAt >= INIT_WAIT_MS)
+        if (round % CHECKS_PER_PING === 0) connection.ping();
+      } else if (performance.now() - connection.openedAt >= INIT_TIMEOUT_MS)
         connection.close(CLOSE.noInit.code, CLOSE.noInit.reason);
     }
-  }, ROUND_MS);
+  }, CHECK_INTERVAL_MS);
 
   budget.count(function* () {
     for (const connection of connections)

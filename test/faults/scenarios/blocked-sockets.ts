@@ -7,10 +7,10 @@ import { setScene } from '../scene.js';
 /** Three bytes a character, as long as a text may be: a few hundred fill what a network buffers for one socket. */
 const LONG_TEXT = '€'.repeat(4000);
 /** Kept for all blocked sockets together, in MB; each of them is sent several MB. */
-const MOST_GROWTH_MB = 512;
+const MAX_GROWTH_MB = 512;
 /** An instance gives a socket up that takes nothing for 10 s; it looks once a second, and may be busy. */
 const GIVEN_UP_AFTER_MS = 15_000;
-const CLOSE_PATIENCE_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 10_000;
 
 /** How many sockets stop reading, how many screens go on, and how many long messages they are sent. */
 type Size = readonly [blocked: number, screens: number, count: number];
@@ -40,7 +40,7 @@ function blockedSockets(name: string, title: string, full: Size, short: Size): S
       const moment = performance.now();
       await scene.send({ count, inFlight: 8, text: LONG_TEXT }).finish();
       const growth = (await residentMb(instance.pid)) - before;
-      if (growth > MOST_GROWTH_MB) throw new Error(`The instance grew by ${growth} MB.`);
+      if (growth > MAX_GROWTH_MB) throw new Error(`The instance grew by ${growth} MB.`);
       // In the short form they have not been blocked for long enough.
       if (scale === 'full') await closedByInstance(sockets);
       for (const socket of sockets) socket.destroy();
@@ -75,7 +75,7 @@ export const manyBlocked = blockedSockets(
 async function closedByInstance(sockets: readonly RawSocket[]): Promise<void> {
   await sleep(GIVEN_UP_AFTER_MS);
   for (const socket of sockets) socket.resume();
-  const late = sleep(CLOSE_PATIENCE_MS, null, { ref: false });
+  const late = sleep(CLOSE_TIMEOUT_MS, null, { ref: false });
   const ends = await Promise.all(sockets.map(({ closed }) => Promise.race([closed, late])));
   const alive = ends.filter((end) => end === null).length;
   if (alive > 0) throw new Error(`${alive} of ${sockets.length} blocked sockets were never given up.`);

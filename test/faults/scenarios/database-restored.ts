@@ -6,8 +6,8 @@ import { at, setScene } from '../scene.js';
 import { type Watcher, watchEvents, watchMessages } from '../watchers.js';
 
 /** A tick finds it out, and the next ones tell the other instance. */
-const TOLD_PATIENCE_MS = 15_000;
-const ARRIVAL_PATIENCE_MS = 30_000;
+const TOLD_TIMEOUT_MS = 15_000;
+const ARRIVAL_TIMEOUT_MS = 30_000;
 
 /**
  * One room is written to all the time, one until the older copy is put back, one not since the copy was made: the clients of
@@ -64,7 +64,7 @@ export const databaseRestored: Scenario = {
     const unheard = await allOf(
       watched.get(idle.written) ?? [],
       ({ log }) => log.seen.at(-1)?.seq === lastWritten.node.seq,
-      ARRIVAL_PATIENCE_MS,
+      ARRIVAL_TIMEOUT_MS,
     );
     if (unheard > 0) throw new Error(`${unheard} screens were not live before the fault.`);
     if (all.some(({ resets }) => resets.length > 0)) throw new Error('A restart alone was told as RESET.');
@@ -73,7 +73,7 @@ export const databaseRestored: Scenario = {
     await lab.postgres.restore();
     const restored = performance.now();
     await lab.postgres.resume();
-    const untold = await allOf(all, ({ resets }) => resets.length > 0, TOLD_PATIENCE_MS);
+    const untold = await allOf(all, ({ resets }) => resets.length > 0, TOLD_TIMEOUT_MS);
     if (untold > 0) throw new Error(`${untold} of ${all.length} clients were never told RESET.`);
 
     await load.acked(load.sent.length + between);
@@ -84,7 +84,7 @@ export const databaseRestored: Scenario = {
     for (const [name, watchers] of watched) {
       const rows = await lab.rows(name);
       const isThere = ({ log }: Watcher) => (log.seen.at(-1)?.seq ?? log.after) >= rows.length;
-      await allOf(watchers, isThere, ARRIVAL_PATIENCE_MS);
+      await allOf(watchers, isThere, ARRIVAL_TIMEOUT_MS);
       const acked = name === scene.roomName ? kept.flatMap((message) => message.acked ?? []) : [];
       const verdict = check(
         rows,

@@ -32,10 +32,10 @@ const JOIN = `subscription ($roomId: ID!, $after: String) {
 /** Longer than from one message to the next, in ms: so every moment around one is met. */
 const SPREAD_MS = 20;
 /** How many messages a joiner stays for, at most. */
-const MOST_MESSAGES = 5;
+const MAX_MESSAGES = 5;
 /** Cursors of so many messages are kept, for others to begin with. */
 const RECENT = 200;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** Few enough that messages keep coming at their pace. */
 const JOINERS_PER_SOCKET = 6;
 const NEWCOMERS_PAUSE_MS = 100;
@@ -99,7 +99,7 @@ async function joinOnce(
   const place = Math.random() < 0.5 ? await pageEnd(operations, roomId) : knownPlace(recent);
   if (Math.random() < 0.5) await sleep(Math.random() * SPREAD_MS);
   const after = place.seq;
-  const upTo = after + 1 + Math.floor(Math.random() * MOST_MESSAGES);
+  const upTo = after + 1 + Math.floor(Math.random() * MAX_MESSAGES);
   const seen: Placed[] = [];
   await new Promise<void>((resolve, reject) => {
     const leave = (): void => {
@@ -108,7 +108,7 @@ async function joinOnce(
       resolve();
     };
     // Who has not seen all by then is judged by what they saw.
-    const timer = setTimeout(() => leave(), PATIENCE_MS);
+    const timer = setTimeout(() => leave(), TIMEOUT_MS);
     const complete = operations.start<Delivery>(
       JOIN,
       { roomId, after: place.cursor },

@@ -7,8 +7,8 @@ import { setScene } from '../scene.js';
 /** Twice the `lock_timeout` of Parley's sessions: a wait behind other waiters, and one for the holder. */
 const LOCK_WAIT_MS = 5000;
 /** And some time for all else. */
-const LONGEST_WAIT_MS = LOCK_WAIT_MS + 2000;
-const OTHER_ROOM_PATIENCE_MS = 2000;
+const MAX_WAIT_MS = LOCK_WAIT_MS + 2000;
+const OTHER_ROOM_TIMEOUT_MS = 2000;
 
 /** The moments are the taking of the lock and its release. Another room must not notice. */
 export const rowLock: Scenario = {
@@ -48,9 +48,9 @@ export const rowLock: Scenario = {
       notes: `a sender waited ${Math.round(load.longestAttemptMs)} ms at most for an answer, in another room ${Math.round(otherMs)} ms`,
     });
     if (load.retries === 0) throw new Error('The lock held nobody up.');
-    if (load.longestAttemptMs > LONGEST_WAIT_MS)
+    if (load.longestAttemptMs > MAX_WAIT_MS)
       throw new Error(`A sender waited ${Math.round(load.longestAttemptMs)} ms for an answer.`);
-    if (otherMs > OTHER_ROOM_PATIENCE_MS)
+    if (otherMs > OTHER_ROOM_TIMEOUT_MS)
       throw new Error(`A message to another room took ${Math.round(otherMs)} ms.`);
     return outcome;
   },

@@ -19,10 +19,10 @@ const QUERY = `subscription ($roomId: ID!, $after: String) {
 /** Rooms that nobody else watches: their feeds begin and end with the pairs. */
 const QUIET_ROOMS = 20;
 const PAIRS_PER_SOCKET = 20;
-const MOST_MS = 5;
+const MAX_MS = 5;
 /** What is left of 100,000 pairs, in MB, once as many as a tenth of them have warmed the instance up. */
-const MOST_GROWTH_MB = 64;
-const PATIENCE_MS = 15_000;
+const MAX_GROWTH_MB = 64;
+const TIMEOUT_MS = 15_000;
 const POLL_MS = 100;
 
 /** Nothing breaks: what is tested is that nothing of a subscription stays, and that screens beside it notice nothing. */
@@ -64,7 +64,7 @@ export const subscribeComplete: Scenario = {
       await until('Open files are left', async () => extra(count(filesBefore), count(files())));
       const memory = await figures();
       const growth = memory.map((mb, index) => mb - at(memoryBefore, index));
-      if (growth.some((mb) => mb > MOST_GROWTH_MB))
+      if (growth.some((mb) => mb > MAX_GROWTH_MB))
         throw new Error(`The instances grew by ${growth.join(' and ')} MB.`);
       return await scene.conclude({
         notes: `the instances grew by ${growth.join(' and ')} MB, to ${memory.join(' and ')} MB`,
@@ -118,11 +118,11 @@ async function pair(operations: Operations, { roomId, after }: Place): Promise<v
     };
     const waits = kind >= 0.6 && after !== null;
     const late = (): void => (waits ? reject(new Error('Nothing was delivered.')) : leave());
-    const timer = setTimeout(late, waits ? PATIENCE_MS : Math.random() * MOST_MS);
+    const timer = setTimeout(late, waits ? TIMEOUT_MS : Math.random() * MAX_MS);
     if (kind < 0.3) leave();
   });
   // So that not all of a socket's go in one segment.
-  if (Math.random() < 0.5) await sleep(Math.random() * MOST_MS);
+  if (Math.random() < 0.5) await sleep(Math.random() * MAX_MS);
 }
 
 /** How many instances listen to each channel of the deployment. */
@@ -149,7 +149,7 @@ function extra(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, num
 async function until(complaint: string, left: () => Promise<readonly string[]>): Promise<void> {
   const start = performance.now();
   for (let found = await left(); found.length > 0; found = await left()) {
-    if (performance.now() - start > PATIENCE_MS) throw new Error(`${complaint}: ${found.join('; ')}.`);
+    if (performance.now() - start > TIMEOUT_MS) throw new Error(`${complaint}: ${found.join('; ')}.`);
     await sleep(POLL_MS);
   }
 }

@@ -3,8 +3,8 @@ import { ValidationError } from '../../../src/domain/errors.js';
 import { assertValid, codePoints, textIssues } from '../../../src/domain/text.js';
 import { usernameKey } from '../../../src/domain/user.js';
 
-const TEXT = { least: 1, most: 5, form: 'text' } as const;
-const LINE = { least: 1, most: 5, form: 'line' } as const;
+const TEXT = { min: 1, max: 5, form: 'text' } as const;
+const LINE = { min: 1, max: 5, form: 'line' } as const;
 const codes = (text: string, rule: typeof TEXT | typeof LINE) =>
   textIssues('x', text, rule).map((issue) => issue.code);
 

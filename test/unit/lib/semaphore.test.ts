@@ -1,14 +1,17 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ServiceUnavailableError } from '../../../src/domain/errors.js';
-import { createTurns, type Turns } from '../../../src/lib/semaphore.js';
+import { createSemaphore, type Semaphore } from '../../../src/lib/semaphore.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+/** As the pool has it. */
+const timeout = (ms: number) => ({ ms, error: () => new ServiceUnavailableError() });
+
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
 /** Tasks that the test ends by hand. */
-function setUp(turns: Turns) {
+function setUp(turns: Semaphore) {
   const begun: string[] = [];
   const told: string[] = [];
   const ends = new Map<string, (error?: Error) => void>();
@@ -39,7 +42,7 @@ function setUp(turns: Turns) {
 }
 
 test('as many tasks as allowed run at once; the others follow in the order in which they came', async () => {
-  const { begun, told, ask, end } = setUp(createTurns(2, null));
+  const { begun, told, ask, end } = setUp(createSemaphore(2, null));
   await ask('a', 'b', 'c', 'd');
   expect(begun).toEqual(['a', 'b']);
   await end('b');
@@ -52,7 +55,7 @@ test('as many tasks as allowed run at once; the others follow in the order in wh
 });
 
 test('a task that fails, or throws at once, gives its turn back, and its error is that of its caller alone', async () => {
-  const turns = createTurns(1, null);
+  const turns = createSemaphore(1, null);
   const { begun, told, ask, end } = setUp(turns);
   await ask('a', 'b');
   const thrown = turns.run(() => {
@@ -69,7 +72,7 @@ test('a task that fails, or throws at once, gives its turn back, and its error i
 });
 
 test('nobody who comes when a turn is free overtakes those who wait', async () => {
-  const { begun, ask, end } = setUp(createTurns(1, null));
+  const { begun, ask, end } = setUp(createSemaphore(1, null));
   await ask('a', 'b');
   const ended = end('a');
   const asked = ask('c');
@@ -80,7 +83,7 @@ test('nobody who comes when a turn is free overtakes those who wait', async () =
 });
 
 test('who waits longer than the patience is refused and never begun; those behind move up', async () => {
-  const { begun, told, ask, end } = setUp(createTurns(1, 5000));
+  const { begun, told, ask, end } = setUp(createSemaphore(1, timeout(5000)));
   await ask('a', 'b');
   await vi.advanceTimersByTimeAsync(3000);
   await ask('c');
@@ -93,7 +96,7 @@ test('who waits longer than the patience is refused and never begun; those behin
 });
 
 test('the patience is for the wait, not for the task, and leaves no timer behind', async () => {
-  const { told, ask, end } = setUp(createTurns(1, 5000));
+  const { told, ask, end } = setUp(createSemaphore(1, timeout(5000)));
   await ask('a', 'b');
   await end('a');
   expect(vi.getTimerCount()).toBe(0);
@@ -103,7 +106,7 @@ test('the patience is for the wait, not for the task, and leaves no timer behind
 });
 
 test('without a limit on patience one waits for ever, and without a timer', async () => {
-  const { told, ask, end } = setUp(createTurns(1, null));
+  const { told, ask, end } = setUp(createSemaphore(1, null));
   await ask('a', 'b');
   expect(vi.getTimerCount()).toBe(0);
   await vi.advanceTimersByTimeAsync(24 * 3600_000);
@@ -113,14 +116,14 @@ test('without a limit on patience one waits for ever, and without a timer', asyn
 });
 
 test('the refusal says that the same may succeed later', async () => {
-  const turns = createTurns(0, 1);
+  const turns = createSemaphore(0, timeout(1));
   const refused = expect(turns.run(async () => {})).rejects.toThrow(ServiceUnavailableError);
   await vi.advanceTimersByTimeAsync(1);
   await refused;
 });
 
 test('it is idle when nothing runs and nobody waits, not before', async () => {
-  const turns = createTurns(1, null);
+  const turns = createSemaphore(1, null);
   await turns.idle();
   const { ask, end } = setUp(turns);
   await ask('a', 'b');
@@ -134,7 +137,7 @@ test('it is idle when nothing runs and nobody waits, not before', async () => {
 
 test('a line of ten thousand is let in one by one, in order, in no time', async () => {
   vi.useRealTimers();
-  const turns = createTurns(10, 60_000);
+  const turns = createSemaphore(10, timeout(60_000));
   const begun: number[] = [];
   const numbers = Array.from({ length: 10_000 }, (_, index) => index);
   const start = performance.now();
