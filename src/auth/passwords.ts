@@ -1,5 +1,5 @@
 import { hash, verify } from '@node-rs/argon2';
-import type { PasswordHasher } from '../domain/ports.js';
+import type { PasswordHasher } from '../domain/user.js';
 
 /** OWASP's parameters: 19 MiB, 2 passes, 1 lane (Password Storage Cheat Sheet). Argon2id is the package's default. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
-import type { TokenIssuer } from '../domain/ports.js';
-import type { Authentication } from '../domain/user.js';
+import type { Authentication, TokenIssuer } from '../domain/user.js';
 
 export interface Tokens extends TokenIssuer {
   /** Never throws: a bad token is a kind of authentication too. */

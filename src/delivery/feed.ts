@@ -1,6 +1,8 @@
-import type { Head, MessageEvent, Position, RoomChanged } from '../domain/events.js';
+import type { MessageEvent, RoomChanged } from '../domain/events.js';
 import type { Message } from '../domain/message.js';
-import type { Log, MessageStore } from '../domain/ports.js';
+import type { MessageStore } from '../domain/message-store.js';
+import type { Log } from '../domain/ports.js';
+import type { Head, Position } from '../domain/position.js';
 import { block, createRing, RING_EVENTS, type Step } from './ring.js';
 
 /** How long an event that is ahead waits for its predecessors before the database is asked, in ms. */

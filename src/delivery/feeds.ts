@@ -1,7 +1,9 @@
-import { HistoryGapError } from '../domain/errors.js';
-import type { Head, RoomChanged } from '../domain/events.js';
-import { type History, roomNotFound } from '../domain/message.js';
-import type { Bus, EpochStore, Log, MessageStore } from '../domain/ports.js';
+import { HistoryGapError, roomNotFound } from '../domain/errors.js';
+import type { RoomChanged } from '../domain/events.js';
+import type { EpochStore, History } from '../domain/history.js';
+import type { MessageStore } from '../domain/message-store.js';
+import type { Bus, Log } from '../domain/ports.js';
+import type { Head } from '../domain/position.js';
 import { settledWithin } from '../lib/timeout.js';
 import { createFeed, type Feed } from './feed.js';
 

@@ -1,4 +1,5 @@
-import type { MessageEvent, Position } from '../domain/events.js';
+import type { MessageEvent } from '../domain/events.js';
+import type { Position } from '../domain/position.js';
 import type { Feed } from './feed.js';
 import type { Attachment } from './feeds.js';
 

@@ -1,8 +1,9 @@
-import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
-import type { Head, MessageEvent, Position } from '../domain/events.js';
-import { type Message, notAReader, roomNotFound } from '../domain/message.js';
+import { HistoryGapError, notAReader, roomNotFound, ServiceUnavailableError } from '../domain/errors.js';
+import type { MessageEvent } from '../domain/events.js';
+import type { Message } from '../domain/message.js';
+import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/message-store.js';
 import { MAX_PAGE_SIZE } from '../domain/page.js';
-import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/ports.js';
+import type { Head, Position } from '../domain/position.js';
 import { createSemaphore, type Semaphore } from '../lib/semaphore.js';
 
 /** How many pages are read at the same time at most: a storm of reconnects leaves connections for everything else. */

@@ -1,5 +1,6 @@
-import type { Head, MessageEvent, Position } from '../domain/events.js';
+import type { MessageEvent } from '../domain/events.js';
 import type { Message } from '../domain/message.js';
+import type { Head, Position } from '../domain/position.js';
 
 /** Latest events that a ring keeps for its readers; who is further behind reads the database. */
 export const RING_EVENTS = 1024;

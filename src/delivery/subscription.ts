@@ -5,18 +5,18 @@ import {
   gapBefore,
   type MessageCursor,
 } from '../domain/cursor.js';
-import { HistoryGapError, type HistoryGapReason, ServiceUnavailableError } from '../domain/errors.js';
-import type { Head, MessageEvent, Position } from '../domain/events.js';
 import {
-  endsMembershipOf,
-  type History,
-  type Message,
-  type MessageEdge,
-  messageEdge,
+  HistoryGapError,
+  type HistoryGapReason,
   notAReader,
   roomNotFound,
-} from '../domain/message.js';
-import type { MessageStore } from '../domain/ports.js';
+  ServiceUnavailableError,
+} from '../domain/errors.js';
+import type { MessageEvent } from '../domain/events.js';
+import type { History } from '../domain/history.js';
+import { endsMembershipOf, type Message, type MessageEdge, messageEdge } from '../domain/message.js';
+import type { MessageStore } from '../domain/message-store.js';
+import type { Head, Position } from '../domain/position.js';
 import type { Viewer } from '../domain/user.js';
 import { type Deliveries, endable } from './deliveries.js';
 import type { Attachment, Feeds } from './feeds.js';

@@ -1,6 +1,6 @@
 import { BadUserInputError, HistoryGapError, type HistoryGapReason } from './errors.js';
-import type { Head } from './events.js';
 import { bytesToUuid, uuidToBytes } from './id.js';
+import type { Head } from './position.js';
 
 /**
  * A place in a room's history, as clients hold it.

@@ -134,3 +134,11 @@ export class UndeliverableEventError extends ServiceUnavailableError {
 export class InvalidDataError extends Error {
   override name = 'InvalidDataError';
 }
+
+export function notAReader(): ForbiddenError {
+  return new ForbiddenError('Only members of this room may read it: join it first.');
+}
+
+export function roomNotFound(): BadUserInputError {
+  return new BadUserInputError('roomId', 'There is no such room.');
+}

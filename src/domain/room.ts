@@ -1,8 +1,9 @@
 import { type Deliver, safeDelivery } from './deliver.js';
 import { NotFoundError } from './errors.js';
+import type { RoomChanged } from './events.js';
 import { bytesToUuid, newId } from './id.js';
-import type { ListRange } from './page.js';
-import type { Log, RateLimiter, RoomStore } from './ports.js';
+import type { ListRange, Page } from './page.js';
+import type { Log, RateLimiter } from './ports.js';
 import { assertValid, textIssues } from './text.js';
 import type { User, Viewer } from './user.js';
 
@@ -18,6 +19,40 @@ export interface Room {
   readonly createdAt: Date;
   readonly lastActivityAt: Date;
   readonly memberCount: number;
+}
+
+export interface RoomStore {
+  /** Stores a room and its creator's membership. */
+  create(room: {
+    id: string;
+    kind: RoomKind;
+    name: string;
+    topic: string | null;
+    creatorId: string;
+  }): Promise<Room>;
+  /** Stores a public room without members, or renames it where it is there. */
+  ensurePublic(room: { id: string; name: string }): Promise<void>;
+  /** Null where there is no such room for the user; `change` where they were no member before. */
+  join(input: { roomId: string; userId: string; messageId: string }): Promise<{
+    room: Room;
+    change: RoomChanged | null;
+  } | null>;
+  /**
+   * Ends a membership, by the person themselves or by another. Null where they were no member.
+   * Who may remove whom is not decided here.
+   */
+  removeMember(input: {
+    roomId: string;
+    userId: string;
+    actorId: string;
+    messageId: string;
+  }): Promise<RoomChanged | null>;
+  /** Checks nobody's access. */
+  findByIds(ids: readonly string[]): Promise<Room[]>;
+  /** Those of the rooms that the user may see, with whether they are a member. */
+  findVisible(ids: readonly string[], userId: string): Promise<{ room: Room; isMember: boolean }[]>;
+  listPublic(range: ListRange): Promise<Page<Room>>;
+  listJoined(userId: string, range: ListRange): Promise<Page<Room>>;
 }
 
 /** The lobby's row id: fixed, so that its global id (`Rlobby0000000000000000A`) can be documented. */

@@ -1,7 +1,8 @@
 import { type Deliver, safeDelivery } from './deliver.js';
 import { ServiceUnavailableError } from './errors.js';
 import type { MessageDraft } from './message.js';
-import type { Log, MessageStore, SendOutcome } from './ports.js';
+import type { MessageStore, SendOutcome } from './message-store.js';
+import type { Log } from './ports.js';
 
 /** Drafts that go to the database in one call, at most. Keeps the room's lock short. */
 const MAX_BATCH_SIZE = 100;

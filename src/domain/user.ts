@@ -6,7 +6,7 @@ import {
   type ValidationIssue,
 } from './errors.js';
 import { newId } from './id.js';
-import type { PasswordHasher, RateLimiter, TokenIssuer, UserStore } from './ports.js';
+import type { RateLimiter } from './ports.js';
 import { assertValid, textIssues } from './text.js';
 
 export interface User {
@@ -49,6 +49,30 @@ export interface AccessToken {
 export interface SignedIn {
   readonly user: User;
   readonly accessToken: AccessToken;
+}
+
+export interface UserStore {
+  /** Null where the username is taken, in any letter case. */
+  create(user: {
+    id: string;
+    username: string;
+    displayName: string;
+    passwordHash: string;
+  }): Promise<User | null>;
+  findByUsername(username: string): Promise<{ user: User; passwordHash: string } | null>;
+  findByIds(ids: readonly string[]): Promise<User[]>;
+  update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<User>;
+}
+
+/** Hashes with Argon2id, off the event loop. */
+export interface PasswordHasher {
+  hash(password: string): Promise<string>;
+  /** False for a null hash too, after the same work: no one learns from the time whether a user exists. */
+  verify(hash: string | null, password: string): Promise<boolean>;
+}
+
+export interface TokenIssuer {
+  issue(viewer: Viewer): Promise<AccessToken>;
 }
 
 /** Absent keeps; null clears. */

@@ -1,8 +1,10 @@
 import type { Live } from '../delivery/live.js';
 import type { Subscriptions } from '../delivery/subscription.js';
-import type { History, Messages } from '../domain/message.js';
-import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
-import type { Rooms } from '../domain/room.js';
+import type { History } from '../domain/history.js';
+import type { MessageStore } from '../domain/message-store.js';
+import type { Messages } from '../domain/messages.js';
+import type { RoomStore, Rooms } from '../domain/room.js';
+import type { UserStore } from '../domain/user.js';
 import {
   type Authentication,
   requireViewer,

@@ -1,8 +1,8 @@
 import DataLoader from 'dataloader';
 import type { Message } from '../domain/message.js';
-import type { MessageStore, RoomStore, UserStore } from '../domain/ports.js';
-import type { Room } from '../domain/room.js';
-import type { User, Viewer } from '../domain/user.js';
+import type { MessageStore } from '../domain/message-store.js';
+import type { Room, RoomStore } from '../domain/room.js';
+import type { User, UserStore, Viewer } from '../domain/user.js';
 
 /** Rows by id, each read once per operation or event and together with the others that are asked for meanwhile. */
 export interface Loaders {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
-import type { EpochStore } from '../domain/ports.js';
+import type { EpochStore } from '../domain/history.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
 import { meta } from './tables.js';

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { MessageDraft } from '../domain/message.js';
-import type { MessageStore, SendOutcome } from '../domain/ports.js';
+import type { MessageStore, SendOutcome } from '../domain/message-store.js';
 import { EPOCH, isMoved } from './epoch.js';
 import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
 import type { Database, Pool } from './pool.js';

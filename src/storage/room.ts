@@ -2,8 +2,7 @@ import { and, asc, desc, eq, exists, inArray, or, type SQL, sql } from 'drizzle-
 import type { RoomCursor } from '../domain/cursor.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
-import type { RoomStore } from '../domain/ports.js';
-import type { Room } from '../domain/room.js';
+import type { Room, RoomStore } from '../domain/room.js';
 import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';

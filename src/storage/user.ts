@@ -1,6 +1,6 @@
 import { eq, inArray } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
-import type { UserStore } from '../domain/ports.js';
+import type { UserStore } from '../domain/user.js';
 import { type User, usernameKey } from '../domain/user.js';
 import type { Pool } from './pool.js';
 import { createStore } from './store.js';

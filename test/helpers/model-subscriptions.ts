@@ -4,7 +4,9 @@ import type { Deliveries } from '../../src/delivery/deliveries.js';
 import { createFeeds } from '../../src/delivery/feeds.js';
 import { createSubscriptions, type RoomEvent } from '../../src/delivery/subscription.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
-import type { EpochStore, Log, MessageStore } from '../../src/domain/ports.js';
+import type { EpochStore } from '../../src/domain/history.js';
+import type { MessageStore } from '../../src/domain/message-store.js';
+import type { Log } from '../../src/domain/ports.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
 
 export const NEW_EPOCH = 'ffffffffffffffff';

@@ -3,15 +3,15 @@ import {
   NotAMemberError,
   NotFoundError,
   RateLimitedError,
+  roomNotFound,
   ValidationError,
 } from '../../domain/errors.js';
-import {
-  type MESSAGE_TYPES,
-  type MessageEdge as MessageEdgeRow,
-  type MessagePage,
-  type Message as MessageRow,
-  roomNotFound,
+import type {
+  MESSAGE_TYPES,
+  MessageEdge as MessageEdgeRow,
+  Message as MessageRow,
 } from '../../domain/message.js';
+import type { MessagePage } from '../../domain/messages.js';
 import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
 import { builder } from './builder.js';

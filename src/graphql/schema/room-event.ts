@@ -1,5 +1,5 @@
 import type { RoomEvent as RoomEventRow } from '../../delivery/subscription.js';
-import { roomNotFound } from '../../domain/message.js';
+import { roomNotFound } from '../../domain/errors.js';
 import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
 import { encodeGlobalId, rowId } from './global-id.js';

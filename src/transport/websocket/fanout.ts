@@ -1,9 +1,10 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { Feed } from '../../delivery/feed.js';
 import type { LiveReader } from '../../delivery/live.js';
-import type { MessageEvent, Position } from '../../domain/events.js';
+import type { MessageEvent } from '../../domain/events.js';
 import { endsMembershipOf } from '../../domain/message.js';
 import type { Log } from '../../domain/ports.js';
+import type { Position } from '../../domain/position.js';
 import type { Context } from '../../graphql/context.js';
 import { createContext, createSharedContext } from '../../graphql/context.js';
 import { payloadOf } from '../../graphql/payload.js';

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createFeed, type Feed } from '../../../src/delivery/feed.js';
-import type { Head, MessageEvent, Position, RoomChanged } from '../../../src/domain/events.js';
+import type { MessageEvent, RoomChanged } from '../../../src/domain/events.js';
 import type { Log } from '../../../src/domain/ports.js';
+import type { Head, Position } from '../../../src/domain/position.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID, numbers, random } from '../../helpers/model-room.js';
 
 // The wait for early events' predecessors passes without anybody waiting.

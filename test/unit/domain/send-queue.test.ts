@@ -6,7 +6,8 @@ import {
 } from '../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
 import type { Message, MessageDraft } from '../../../src/domain/message.js';
-import type { Log, MessageStore, SendOutcome } from '../../../src/domain/ports.js';
+import type { MessageStore, SendOutcome } from '../../../src/domain/message-store.js';
+import type { Log } from '../../../src/domain/ports.js';
 import { createSendQueue, type SendBounds } from '../../../src/domain/send-queue.js';
 
 const draft = (text: string): MessageDraft => ({
