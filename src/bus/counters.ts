@@ -1,4 +1,4 @@
-import type { BusCounters } from '../domain/ports.js';
+import type { BusCounters } from '../domain/bus.js';
 
 export function createCounters(): BusCounters {
   return {

@@ -1,4 +1,5 @@
-import type { Bus, Log } from '../domain/ports.js';
+import type { Bus } from '../domain/bus.js';
+import type { Log } from '../domain/ports.js';
 import { createCounters } from './counters.js';
 import { type BusTarget, overEventTarget } from './event-target-bus.js';
 

@@ -1,5 +1,6 @@
 import { type Redis, ReplyError } from 'ioredis';
-import type { BusCounters, Log } from '../domain/ports.js';
+import type { BusCounters } from '../domain/bus.js';
+import type { Log } from '../domain/ports.js';
 import { rarely } from '../lib/rarely.js';
 
 /**

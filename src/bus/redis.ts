@@ -1,7 +1,8 @@
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import type { Redis } from 'ioredis';
+import type { Bus } from '../domain/bus.js';
 import type { RoomChanged } from '../domain/events.js';
-import type { Bus, Log } from '../domain/ports.js';
+import type { Log } from '../domain/ports.js';
 import { rarely } from '../lib/rarely.js';
 import { createRedisClient } from '../redis/client.js';
 import { createCounters } from './counters.js';

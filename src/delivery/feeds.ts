@@ -1,8 +1,9 @@
+import type { Bus } from '../domain/bus.js';
 import { HistoryGapError, roomNotFound } from '../domain/errors.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { EpochStore, History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message-store.js';
-import type { Bus, Log } from '../domain/ports.js';
+import type { Log } from '../domain/ports.js';
 import type { Head } from '../domain/position.js';
 import { settledWithin } from '../lib/timeout.js';
 import { createFeed, type Feed } from './feed.js';

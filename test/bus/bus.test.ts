@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { afterEach, expect, inject, test } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
+import type { Bus } from '../../src/domain/bus.js';
 import type { RoomChanged } from '../../src/domain/events.js';
-import type { Bus } from '../../src/domain/ports.js';
 
 /** One contract for both buses: which one is under test is the pair's choice. */
 const log = pino({ level: 'silent' });

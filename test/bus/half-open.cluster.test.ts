@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MAX_OUTSTANDING_PUBLISHES } from '../../src/bus/publisher.js';
 import { createRedisBus } from '../../src/bus/redis.js';
-import type { Bus } from '../../src/domain/ports.js';
+import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { startParley, startSibling } from '../helpers/parley.js';

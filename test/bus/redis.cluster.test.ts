@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRedisBus } from '../../src/bus/redis.js';
-import type { Bus } from '../../src/domain/ports.js';
+import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, unhandledRejections } from '../helpers/bus.js';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { freePort } from '../helpers/free-port.js';

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRedisBus } from '../../src/bus/redis.js';
-import type { Bus } from '../../src/domain/ports.js';
+import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll } from 'vitest';
+import type { Bus } from '../../src/domain/bus.js';
 import type { RoomChanged } from '../../src/domain/events.js';
-import type { Bus } from '../../src/domain/ports.js';
 
 /** A change of one message. */
 export function change(roomId: string, text = 'hello'): RoomChanged {

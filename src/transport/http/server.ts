@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../../config.js';
-import type { BusCounters, Log } from '../../domain/ports.js';
+import type { BusCounters } from '../../domain/bus.js';
+import type { Log } from '../../domain/ports.js';
 import { StartupError } from '../../startup-error.js';
 import type { ByteBudget, Holder } from '../budget.js';
 import { closeEvenly } from '../drain.js';
