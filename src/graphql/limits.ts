@@ -3,7 +3,7 @@ import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import type { GraphQLError, ValidationContext } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { ErrorCode } from './schema/errors.js';
+import type { ErrorCode } from './errors.js';
 
 /** What one request may ask for, alike over HTTP, WebSocket and SSE. The README names these numbers. */
 export const LIMITS = {

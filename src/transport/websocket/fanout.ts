@@ -7,7 +7,7 @@ import type { Log } from '../../domain/ports.js';
 import type { Position } from '../../domain/position.js';
 import type { Context } from '../../graphql/context.js';
 import { createContext, createSharedContext } from '../../graphql/context.js';
-import { payloadOf } from '../../graphql/payload.js';
+import { payloadOf } from '../../graphql/errors.js';
 import { executeShared } from '../../graphql/subscribe.js';
 import { frameHeader, toBytes } from './frames.js';
 import type { Outbox } from './outbox.js';

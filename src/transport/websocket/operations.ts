@@ -2,23 +2,16 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Log } from '../../domain/ports.js';
+import { type ErrorCode, formatError, toGraphQLError } from '../../graphql/errors.js';
 import { LIMITS } from '../../graphql/limits.js';
-import { formatError } from '../../graphql/payload.js';
-import { type ErrorCode, toGraphQLError } from '../../graphql/schema/errors.js';
 import { schema } from '../../graphql/schema/index.js';
 import type { GraphQLPipeline } from '../http/yoga.js';
 import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
-import { SocketSubscription } from './subscription.js';
+import { type Prepared, SocketSubscription } from './subscription.js';
 
 /** The payload of `connection_init`. */
 export type Params = Record<string, unknown>;
-
-/** An operation that the pipeline is ready to run. */
-export interface Prepared {
-  readonly args: ExecutionArgs;
-  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
-}
 
 export interface OperationServices {
   readonly graphql: GraphQLPipeline;

@@ -1,12 +1,17 @@
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import type { Live, LiveReader } from '../../delivery/live.js';
 import type { Context } from '../../graphql/context.js';
 import { sharingOf } from '../../graphql/sharing.js';
 import type { Connection } from './connection.js';
 import type { Fanout, Member, Subscriber } from './fanout.js';
-import type { Prepared } from './operations.js';
 import type { Outbox } from './outbox.js';
+
+/** An operation that the pipeline is ready to run. */
+export interface Prepared {
+  readonly args: ExecutionArgs;
+  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+}
 
 /** What all subscriptions over WebSocket have in common. */
 export interface SubscriptionServices {
