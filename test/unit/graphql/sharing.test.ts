@@ -33,3 +33,22 @@ test('an absent variable is not one that is null, and who asks counts only where
     'subscription ($roomId: ID!) { messageAdded(roomId: $roomId) { node { room { viewerTitle } } } }';
   expect(keyOf(dependent, { roomId: 'R' }, 'v')).not.toBe(keyOf(dependent, { roomId: 'R' }, 'w'));
 });
+
+test('each part of an operation that changes its answer has a key of its own', () => {
+  const query = `subscription Long($roomId: ID!) { messageAdded(roomId: $roomId) { cursor node { text } } }
+    subscription Short($roomId: ID!) { messageAdded(roomId: $roomId) { node { seq } } }`;
+  const operation = {
+    schema,
+    document: parse(query),
+    query,
+    operationName: 'Long',
+    variables: { roomId: 'R' },
+    viewerId: 'v',
+  };
+  const { key } = sharingOf(operation);
+  expect(sharingOf({ ...operation }).key).toBe(key);
+  expect(sharingOf({ ...operation, operationName: 'Short' }).key).not.toBe(key);
+  expect(sharingOf({ ...operation, variables: { roomId: 'S' } }).key).not.toBe(key);
+  const other = query.replace('cursor node', 'node');
+  expect(sharingOf({ ...operation, document: parse(other), query: other }).key).not.toBe(key);
+});
