@@ -63,24 +63,3 @@ test('what two members of a room are told differs only in fields that are named 
   }
   await parley.stop();
 });
-
-test('every field that is named after the viewer is marked, so that its operations are executed for each of them', () => {
-  const fields = Object.values(schema.getTypeMap())
-    .filter(isObjectType)
-    .filter(({ name }) => !['Query', 'Mutation', 'Subscription'].includes(name) && !name.endsWith('Payload'))
-    .flatMap((type) =>
-      Object.values(type.getFields()).map((field) => ({ path: `${type.name}.${field.name}`, field })),
-    );
-  const viewers = fields.filter(({ field }) => field.name.startsWith('viewer'));
-  expect(viewers.length).toBeGreaterThan(1);
-  for (const { path, field } of viewers)
-    expect(field.extensions, path).toMatchObject({ dependsOnViewer: true });
-});
-
-test('a field that asks for a viewer where there is none fails, and nothing else with it', async () => {
-  const { createSharedContext, viewerOf } = await import('../../src/graphql/context.js');
-  // Nothing is read from it here.
-  const context = createSharedContext({ stores: {} } as never);
-  expect(() => viewerOf(context)).toThrow('several viewers');
-  expect(() => context.address).toThrow('several viewers');
-});
