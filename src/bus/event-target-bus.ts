@@ -19,8 +19,8 @@ export function overEventTarget(target: BusTarget, topicOf: (roomId: string) => 
     listen(roomId: string, listener: (change: RoomChanged) => void): () => void {
       const topic = topicOf(roomId);
       const onEvent = ({ detail }: CustomEvent<RoomChanged | null>): void => {
-        // Null: the serializer could not read it, and has said so.
-        if (detail === null || detail.roomId !== roomId) return;
+        // Null: the serializer has dropped it, and has counted and logged that.
+        if (detail === null) return;
         try {
           listener(detail);
         } catch (error) {

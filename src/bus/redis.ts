@@ -49,9 +49,12 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     return null;
   }
 
+  /** Where the message came from that is parsed at the moment: the serializer is given only its text. */
+  let topic = '';
   const guardedSubscriber = {
     on: (event: 'message', listener: (channel: string, message: string) => void) =>
       subscriber.on(event, (channel: string, message: string) => {
+        topic = channel;
         // The event target would take it for an event without content.
         if (message === '') drop('It is empty', 0);
         else listener(channel, message);
@@ -68,7 +71,10 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
       stringify: (change) => encodeEnvelope(change as RoomChanged),
       parse(text: string): RoomChanged | null {
         try {
-          return decodeEnvelope(text);
+          const change = decodeEnvelope(text);
+          return topicOf(change.roomId) === topic
+            ? change
+            : drop('It is of another room than its channel', Buffer.byteLength(text));
         } catch (error) {
           return drop(error, Buffer.byteLength(text));
         }

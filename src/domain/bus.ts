@@ -27,7 +27,7 @@ export interface Bus {
 
 /** What the bus survived. Each costs at most the second until the tick, and no message. */
 export interface BusCounters {
-  /** Came over the bus and could not be read: not an envelope of ours. */
+  /** Texts on our channels that are not valid envelopes, or belong to another room than their channel. */
   droppedEnvelopes: number;
   /** Answers with which Redis refused channels; a channel counts again each time that it is tried again. */
   refusedSubscribes: number;

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { encodeEnvelope } from '../../src/bus/envelope.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, unhandledRejections } from '../helpers/bus.js';
@@ -54,6 +55,22 @@ test('what is no envelope of ours is dropped with a log line, and the next event
   await expect.poll(() => heard).toEqual([good]);
   expect(bus.counters.droppedEnvelopes).toBe(5);
   expect(logged.some((line) => line.includes('no envelope of ours'))).toBe(true);
+});
+
+test("an envelope of one room on another room's channel is dropped, counted once and logged", async () => {
+  const bus = await createBus();
+  const [here, there] = [randomUUID(), randomUUID()];
+  const heard = [await listen(bus, here), await listen(bus, here), await listen(bus, there)];
+  const channel = `${prefix}:0:room:${here}`;
+
+  expect(await publisher.publish(channel, encodeEnvelope(change(there)))).toBe(1);
+  const good = change(here);
+  // On the same connection, so it comes after the other.
+  expect(await publisher.publish(channel, encodeEnvelope(good))).toBe(1);
+
+  await expect.poll(() => heard).toEqual([[good], [good], []]);
+  expect(bus.counters.droppedEnvelopes).toBe(1);
+  expect(logged.some((line) => line.includes('of another room than its channel'))).toBe(true);
 });
 
 test('a flood of junk is counted piece by piece, and writes a line a second', async () => {
