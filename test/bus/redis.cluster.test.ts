@@ -158,13 +158,23 @@ test('who listens while Redis is away is confirmed only when it is back, and one
   await again;
 });
 
-test('closing the bus confirms what Redis never did', async () => {
+test('closing the bus confirms what Redis never did, and what is subscribed to later', async () => {
   const bus = createRedisBus({ url: `redis://127.0.0.1:${await freePort()}`, prefix, log });
-  const { confirmed } = bus.subscribe(randomUUID(), () => {});
+  const confirmed: string[] = [];
+  const subscribeTo = (name: string) =>
+    void bus.subscribe(randomUUID(), () => {}).confirmed.then(() => confirmed.push(name));
+  subscribeTo('first');
+  subscribeTo('second');
+  // Whatever was settled by now has said so after a turn of the event loop.
+  await nextTurn();
+  expect(confirmed).toEqual([]);
 
   await bus.close();
-
-  await confirmed;
+  await nextTurn();
+  expect(confirmed).toEqual(['first', 'second']);
+  subscribeTo('late');
+  await nextTurn();
+  expect(confirmed).toEqual(['first', 'second', 'late']);
 });
 
 test('a bus that starts before Redis becomes ready by itself', async () => {
