@@ -52,7 +52,7 @@ async function login(username: string, password = PASSWORD, token?: string): Pro
     { input: { username, password } },
     token,
   );
-  if (!data) throw new Error(JSON.stringify(errors));
+  if (!data || errors) throw new Error(JSON.stringify(errors));
   return data.login;
 }
 
