@@ -63,7 +63,7 @@ async function pingsAnswered(count: number): Promise<void> {
   await expect.poll(pings, { timeout: 5000 }).toBeGreaterThanOrEqual(before + count);
 }
 
-test('a subscriber whose packets are swallowed notices it, listens anew and says so (D11)', async () => {
+test('a subscriber whose packets are swallowed notices it, listens anew and says so', async () => {
   const roomId = randomUUID();
   const heard = await listen(near, roomId);
   const recovered = new Promise<void>((resolve) => near.onRecovered(resolve));

@@ -101,7 +101,7 @@ test('a change too large for the bus arrives as its head alone', async () => {
   await expect.poll(() => heard).toEqual([{ ...large, messages: [] }]);
 });
 
-test('deployments with other prefixes or database numbers hear nothing of each other (D12)', async () => {
+test('deployments with other prefixes or database numbers hear nothing of each other', async () => {
   const roomId = randomUUID();
   const [bus, otherPrefix, otherNumber] = [
     await createBus(),
@@ -197,7 +197,7 @@ test('a bus that starts before Redis becomes ready by itself', async () => {
   await late.stop();
 });
 
-test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself (D10)', async () => {
+test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself', async () => {
   const env = { REDIS_URL: redis.url };
   const here = await startParley({ env });
   const there = await startSibling(here, { env });

@@ -370,13 +370,13 @@ async function walk(room: string, { first, last }: { first?: number; last?: numb
   throw new Error('The room has no end.');
 }
 
-test('of 200 messages of one moment, every way through the room shows each once and ends (D7)', async () => {
+test('of 200 messages of one moment, every way through the room shows each once and ends', async () => {
   const room = await createMessages(200);
   for (const way of [{ first: 10 }, { last: 10 }, { first: 33 }, { last: 33 }])
     expect(await walk(room, way), JSON.stringify(way)).toEqual(numbers(1, 200));
 });
 
-test('one by one, all messages of a room are shown (D8)', async () => {
+test('one by one, all messages of a room are shown', async () => {
   const room = await createMessages(5);
   expect(await walk(room, { first: 1 })).toEqual(numbers(1, 5));
   expect(await walk(room, { last: 1 })).toEqual(numbers(1, 5));
@@ -567,7 +567,7 @@ test.each([
   expect(parley.log.filter((line) => line.includes('Unexpected error'))).toEqual([]);
 });
 
-test('a NUL in a subscription, in a document or in place of a number is bad input (D15)', async () => {
+test('a NUL in a subscription, in a document or in place of a number is bad input', async () => {
   const client = connect(parley.webSocketUrl, { token: alice.token });
   const badInput = (argument: string) => [
     expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT', argument } }),

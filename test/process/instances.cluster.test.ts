@@ -61,7 +61,7 @@ test('sockets are closed over the time that is set, and a second signal ends the
   expect(codes.sort()).toEqual([1006, 1006, 1012]);
 }, 60_000);
 
-test('a Postgres that comes later is waited for, alive but not ready (D16)', async () => {
+test('a Postgres that comes later is waited for, alive but not ready', async () => {
   const database = await createTestDatabase();
   const port = await freePort();
   const url = new URL(database.url);
@@ -112,7 +112,7 @@ test('a database that refuses ends it with one line', async () => {
   );
 });
 
-test('ten instances that start on an empty database make one set of tables, and all become ready (D16)', async () => {
+test('ten instances that start on an empty database make one set of tables, and all become ready', async () => {
   const database = await createTestDatabase();
   const ten = await Promise.all(Array.from({ length: 10 }, () => startParley({ database })));
 

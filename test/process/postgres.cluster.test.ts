@@ -111,7 +111,7 @@ async function holding(sql: postgres.Sql, lock: (transaction: postgres.Transacti
   };
 }
 
-test('D13: after a restart of Postgres while all is idle, sockets are still there and every next request works', async () => {
+test('after a restart of Postgres while all is idle, sockets are still there and every next request works', async () => {
   const { alice, roomId, subscription, raw } = await setUp('Idle');
 
   for (const round of ['first', 'second']) {
@@ -132,7 +132,7 @@ test('D13: after a restart of Postgres while all is idle, sockets are still ther
   expect(await raw.received('next', '1', 3)).toHaveLength(3);
 }, 60_000);
 
-test('D13: Postgres goes in the middle of transactions, and stays away: nothing is stored twice, and all goes on', async () => {
+test('Postgres goes in the middle of transactions, and stays away: nothing is stored twice, and all goes on', async () => {
   const { alice, roomId, subscription, raw } = await setUp('Busy');
 
   /** A client that tries until it is told that its message was sent. */

@@ -59,7 +59,7 @@ test('an id that is completed while its operation starts may be used again, once
   expect(await socket.closed).toMatchObject({ code: 4409 });
 });
 
-test('of three subscriptions to a room two are completed at once, and the third receives, 500 times (D2)', async () => {
+test('of three subscriptions to a room two are completed at once, and the third receives, 500 times', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   const triples = ['a', 'b', 'c', 'd', 'e'];
   for (let round = 1; round <= 100; round += 1) {

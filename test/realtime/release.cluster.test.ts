@@ -5,7 +5,7 @@ import { createRoom, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-test('Redis keeps no channel of a silent room that nobody follows any more (D3)', async () => {
+test('Redis keeps no channel of a silent room that nobody follows any more', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);

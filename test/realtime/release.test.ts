@@ -90,7 +90,7 @@ async function letGo(): Promise<void> {
   expect(opened.get(row)).toBe(1);
 }
 
-test('completing a subscription lets go of its room (D3)', async () => {
+test('completing a subscription lets go of its room', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   socket.subscribe('1', { roomId });
   await followed();

@@ -56,7 +56,7 @@ test('any cursor of the room resumes: of an edge, of a page, of a delivery', asy
   expect(await subscribe(client, roomId, delivered?.cursor).received(1)).toEqual([third]);
 });
 
-test('after a cut, the standard client resumes with what it missed, once, and goes on live (D5)', async () => {
+test('after a cut, the standard client resumes with what it missed, once, and goes on live', async () => {
   const roomId = await createRoom(alice);
   const sockets: WebSocket[] = [];
   class Watched extends WebSocket {
@@ -84,7 +84,7 @@ test('after a cut, the standard client resumes with what it missed, once, and go
   await client.dispose();
 });
 
-test('a rename shows in the next event (D14)', async () => {
+test('a rename shows in the next event', async () => {
   const roomId = await createRoom(alice);
   const subscription = subscribe(
     connect(parley.webSocketUrl, { token: alice.token }),
@@ -100,7 +100,7 @@ test('a rename shows in the next event (D14)', async () => {
   expect(names).toEqual([alice.username, 'Ada L.']);
 });
 
-test('a delivery is the same text as the result and the page, times too (D9)', async () => {
+test('a delivery is the same text as the result and the page, times too', async () => {
   const roomId = await createRoom(alice);
   const subscription = subscribe(
     connect(parley.webSocketUrl, { token: alice.token }),

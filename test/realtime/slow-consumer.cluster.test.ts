@@ -33,7 +33,7 @@ beforeAll(async () => {
   alice = await signUp(parley.url);
 });
 
-test('a socket that reads nothing is closed alone, and a new one takes up where it was (D1)', async () => {
+test('a socket that reads nothing is closed alone, and a new one takes up where it was', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await page(alice, roomId);
   const blocked = await openSocketOf(alice, parley.webSocketUrl);

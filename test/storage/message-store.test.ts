@@ -127,7 +127,7 @@ test('concurrent senders on several instances get one sequence without a hole, e
     expect(createdAt.getTime()).toBeGreaterThanOrEqual(messages[index - 1]?.createdAt.getTime() ?? 0);
 });
 
-test('a write that waits for another one is committed after it and counted after it: no reader overtakes (D6)', async () => {
+test('a write that waits for another one is committed after it and counted after it: no reader overtakes', async () => {
   const roomId = await createRoom();
   const send = (text: string) => store.send(roomId, [draft(text)]);
   await send('before');

@@ -43,22 +43,19 @@ function heldRead(room: ModelRoom, hold: 'hold' | 'holdHeads' = 'hold') {
 test.each([
   ['after a cursor', 3],
   ['from now on', null],
-])(
-  'what is sent while the history is slow is delivered once, to a subscription %s (D4)',
-  async (_, after) => {
-    const { room, subscriptions, send } = subscribeToModel(5);
-    const { begun, release } = heldRead(room);
-    const subscribing = subscriptions.messages(VIEWER, roomId, after === null ? null : cursor(after));
-    await begun;
-    send();
-    send();
-    release();
-    const edges = await subscribing;
-    send();
-    const from = (after ?? 5) + 1;
-    expect(await takeSeqs(edges, 9 - from)).toEqual(numbers(from, 8));
-  },
-);
+])('what is sent while the history is slow is delivered once, to a subscription %s', async (_, after) => {
+  const { room, subscriptions, send } = subscribeToModel(5);
+  const { begun, release } = heldRead(room);
+  const subscribing = subscriptions.messages(VIEWER, roomId, after === null ? null : cursor(after));
+  await begun;
+  send();
+  send();
+  release();
+  const edges = await subscribing;
+  send();
+  const from = (after ?? 5) + 1;
+  expect(await takeSeqs(edges, 9 - from)).toEqual(numbers(from, 8));
+});
 
 test('what is sent while any page of a long replay is slow is delivered once', async () => {
   const { room, subscriptions, send } = subscribeToModel(250);
