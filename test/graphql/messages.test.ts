@@ -398,7 +398,7 @@ async function refusal(args: object): Promise<unknown> {
   return errors?.[0]?.extensions;
 }
 
-test('arguments that make no sense are bad input by their name', async () => {
+test('arguments of a page of messages that make no sense are bad input by their name', async () => {
   const cases: [object, string][] = [
     [{ first: 1, last: 1 }, 'last'],
     [{ first: -1 }, 'first'],

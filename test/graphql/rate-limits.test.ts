@@ -37,7 +37,7 @@ test('a username takes so many logins and then waits, in any letter case; others
   expect(await login(parley.url, alice.username)).toEqual({ __typename: 'InvalidCredentialsError' });
 });
 
-test('a success starts anew', async () => {
+test('a successful login starts the count of a username anew', async () => {
   const carol = await signUp(parley.url);
   for (let round = 0; round < 2; round += 1) {
     for (let attempt = 1; attempt < LIMITS.loginByUsername.points; attempt += 1)

@@ -444,7 +444,7 @@ test('a cursor keeps its place though its room is gone or has moved', async () =
   await removeRooms(made);
 });
 
-test('arguments that make no sense are bad input by their name', async () => {
+test('arguments of a list of rooms that make no sense are bad input by their name', async () => {
   const { edges } = await page(alice, LOBBY);
   const cases: [Arguments, string][] = [
     [{ first: 1, last: 1 }, 'last'],

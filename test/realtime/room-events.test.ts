@@ -110,7 +110,7 @@ test('a page, and the events after its liveCursor: what was added and changed, t
   }
 });
 
-test('over server-sent events it is the same', async () => {
+test('room events over server-sent events are the same as over a socket', async () => {
   const roomId = await createRoom(alice);
   const one = await send(alice, roomId, 'one');
   const { liveCursor: after } = await page(alice, roomId);
@@ -123,7 +123,7 @@ test('over server-sent events it is the same', async () => {
   stream.abort();
 });
 
-test('without a cursor: from now on', async () => {
+test('room events without a cursor begin with the next event', async () => {
   const roomId = await createRoom(alice);
   await send(alice, roomId, 'before');
   const events = subscribeToEvents(connectAs(alice), roomId);

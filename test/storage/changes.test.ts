@@ -102,7 +102,7 @@ test("a change takes the room's next `rev`, and keeps the message's `seq` and cu
   expect(page?.messages.map(({ text }) => text)).toEqual(['and again', '2', '3']);
 });
 
-test('only the author may, and only while they are in the room', async () => {
+test('only its author may edit a message, and only while they are in the room', async () => {
   const { roomId, sent } = await roomWith(2);
   expect(await edit(sent[0], 'no', bob)).toEqual({ kind: 'not-author' });
   expect(await edit(sent[0], 'no', newId())).toEqual({ kind: 'not-found' });

@@ -43,7 +43,7 @@ const changeOf = (messages: readonly Message[]): RoomChanged => ({
   messages,
 });
 
-test('what is told arrives as it was, each author once', () => {
+test('an envelope arrives as it was sent, with each author once', () => {
   const [ada, bob] = [userOf('ada'), userOf('bob')];
   const change = changeOf([
     messageOf(1, ada),
@@ -67,7 +67,7 @@ test('an instance that does not tell of authors yet is understood, in a rolling 
   expect(message).toEqual({ ...change.messages[0], author: undefined });
 });
 
-test('what is too large goes without its rows, and without their authors', () => {
+test('an envelope that is too large goes without its rows, and without their authors', () => {
   const text = encodeEnvelope(changeOf([messageOf(1, userOf('ada'), { text: 'x'.repeat(70_000) })]));
 
   expect(Buffer.byteLength(text)).toBeLessThan(500);
@@ -79,7 +79,7 @@ test.each([
   ['another version', { v: 2 }],
   ['a room that is none', { roomId: 'lobby' }],
   ['a head below nothing', { seq: -1 }],
-])('%s is refused', (_, wrong) => {
+])('an envelope with %s is refused', (_, wrong) => {
   const whole = JSON.parse(encodeEnvelope(changeOf([messageOf(1, userOf('ada'))])));
   expect(() => decodeEnvelope(JSON.stringify({ ...whole, ...wrong }))).toThrow();
 });

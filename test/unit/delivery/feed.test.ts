@@ -67,7 +67,7 @@ test('events in order go out at once', () => {
   expect(room.reads).toBe(0);
 });
 
-test('what came before is dropped, wherever it comes from', () => {
+test('an event that came before is dropped, wherever it comes from', () => {
   const { feed, told, contradictions } = setUp(4, 2);
   feed.apply(told(1, 2));
   feed.apply(told(2, 3));
@@ -77,7 +77,7 @@ test('what came before is dropped, wherever it comes from', () => {
   expect(contradictions).toEqual([]);
 });
 
-test('what is early waits for its predecessors, and costs no read where they come', async () => {
+test('an early event waits for its predecessors, and costs no read where they come', async () => {
   const { room, feed, told } = setUp(3);
   feed.apply(told(3));
   feed.apply(told(2));

@@ -30,7 +30,7 @@ test('what the ring has forgotten is not kept in memory', () => {
   expect(ring.after({ seq: seq + 1, rev: seq + 1 })).toBeNull();
 });
 
-test('what is older than a time is forgotten', () => {
+test('the ring forgets what is older than a given time', () => {
   const ring = createRing();
   const room = createModelRoom(1);
   const push = (seq: number) =>

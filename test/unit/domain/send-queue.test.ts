@@ -121,7 +121,7 @@ test('rooms do not wait for each other', async () => {
   expect(calls.map(({ roomId }) => roomId)).toEqual(['one', 'other']);
 });
 
-test('no call is larger than a hundred messages', async () => {
+test('no call of the store has more than a hundred messages', async () => {
   const { send, call } = setUp();
   const sent = Array.from({ length: 151 }, (_, index) => send(`${index}`));
   for (const [number, size] of [1, 100, 50].entries()) {

@@ -21,7 +21,7 @@ test('a document is parsed and validated once', () => {
   expect(direct.prepare('{ __typename }')).toBe(first);
 });
 
-test('of documents only so many are kept: those that were asked for last', () => {
+test('only a bounded number of documents is kept: those that were asked for last', () => {
   const query = (name: number) => `query Q${name} { __typename }`;
   const [first, second] = [direct.prepare(query(1)), direct.prepare(query(2))];
   for (let name = 3; name <= 1100; name += 1) {
@@ -33,7 +33,7 @@ test('of documents only so many are kept: those that were asked for last', () =>
   expect(direct.prepare(query(1))).not.toBe(first);
 });
 
-test('few long ones are kept: parsed, they take many times their length', () => {
+test('few long documents are kept: parsed, they take many times their length', () => {
   const query = (name: number) => `query Q${name} { __typename } # ${'long '.repeat(4000)}`;
   const first = direct.prepare(query(1));
   for (let name = 2; name <= 60; name += 1) direct.prepare(query(name));

@@ -85,7 +85,7 @@ function reachableFrom(...names: string[]): GraphQLObjectType[] {
   const found = new Set<GraphQLObjectType>();
   const visit = (name: string): void => {
     const type = schema.getType(name);
-    if (isAbstractType(type)) for (const { name } of schema.getPossibleTypes(type)) visit(name);
+    if (isAbstractType(type)) for (const possible of schema.getPossibleTypes(type)) visit(possible.name);
     if (!isObjectType(type) || found.has(type)) return;
     found.add(type);
     for (const field of Object.values(type.getFields())) visit(getNamedType(field.type).name);
@@ -115,7 +115,7 @@ test('every type of an event, and of what it leads to, has a source to be resolv
   expect(types.map(({ name }) => name).sort()).toEqual(Object.keys(SOURCES).sort());
 });
 
-test('the fields that are marked as depending on the viewer are these', () => {
+test('only these fields are marked as depending on the viewer', () => {
   expect(fields.filter(({ field }) => isMarked(field)).map(({ path }) => path)).toEqual([
     'Room.messages',
     'Room.viewerIsMember',

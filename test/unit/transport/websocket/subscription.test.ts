@@ -38,7 +38,7 @@ function starting() {
 
 const FAILURE = { errors: [new GraphQLError('No.')] };
 
-test('what the pipeline tells is told, until it ends', async () => {
+test('a subscription passes on what the pipeline yields, until it ends', async () => {
   const { subscription, first, start, source, ends } = starting();
   start(source);
   expect(await first).toEqual({ done: false, value: { data: { a: 1 } } });
@@ -47,7 +47,7 @@ test('what the pipeline tells is told, until it ends', async () => {
   expect(ends).toEqual(['ended']);
 });
 
-test('one that can not start fails; one that was ended before tells nobody', async () => {
+test('a subscription that can not start fails; one that was ended before reports it to nobody', async () => {
   const { first, start } = starting();
   start(FAILURE);
   await expect(first).rejects.toThrow('No.');
@@ -58,7 +58,7 @@ test('one that can not start fails; one that was ended before tells nobody', asy
   expect(await ended.first).toEqual({ done: true, value: undefined });
 });
 
-test('one that is ended while it starts is over when it has started, and tells nothing', async () => {
+test('a subscription that is ended while it starts is over when it has started, and delivers nothing', async () => {
   const { subscription, first, start, source } = starting();
   let isOver = false;
   void first.then(() => {
@@ -73,7 +73,7 @@ test('one that is ended while it starts is over when it has started, and tells n
   expect(await source.next()).toEqual({ done: true, value: undefined });
 });
 
-test('one that is ended between two results ends what the pipeline has begun', async () => {
+test('a subscription that is ended between two results ends what the pipeline has begun', async () => {
   const { subscription, first, start, source, ends } = starting();
   start(source);
   await first;
