@@ -10,12 +10,12 @@ import {
   parse,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
+import type { RoomEvent } from '../../../src/delivery/subscription.js';
 import type { Message } from '../../../src/domain/message.js';
 import type { Room } from '../../../src/domain/room.js';
-import type { RoomEvent } from '../../../src/domain/subscription.js';
 import type { User } from '../../../src/domain/user.js';
 import { createSharedContext, type Services, viewerOf } from '../../../src/graphql/context.js';
-import { schema } from '../../../src/graphql/schema.js';
+import { schema } from '../../../src/graphql/schema/index.js';
 
 /*
  * An event is executed once for several viewers, in a context that has no viewer, unless it selects a field that is
