@@ -4,6 +4,7 @@ import { createTokens } from './auth/tokens.js';
 import { createLocalBus } from './bus/local.js';
 import { createRedisBus } from './bus/redis.js';
 import type { Config } from './config.js';
+import { openDatabaseOf } from './database.js';
 import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
@@ -11,22 +12,23 @@ import type { History } from './domain/history.js';
 import { createMessages } from './domain/messages.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
-import { startEmbeddedPostgres } from './embedded-postgres/index.js';
+import type { PipelineHooks } from './graphql/hooks.js';
+import { createPipeline } from './graphql/pipeline.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
-import { createResources, type Resources } from './lib/resources.js';
+import { createResources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { createRateLimiter, noRateLimits } from './redis/rate-limiter.js';
-import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
+import type { DatabaseAddress } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
-import type { Pool } from './storage/pool.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createByteBudget, UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
+import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { createHttpServer, type Readiness } from './transport/http/server.js';
-import { createGraphQL, GRAPHQL_PATH } from './transport/http/yoga.js';
+import { createYogaAdapter, GRAPHQL_PATH } from './transport/http/yoga.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 
@@ -49,6 +51,8 @@ export interface Overrides {
   readonly stallTimeoutMs?: number;
   /** What all clients together may leave unread before some are cut off. */
   readonly unsentBytes?: number;
+  /** What watches the operations. */
+  readonly hooks?: readonly PipelineHooks[];
 }
 
 /**
@@ -129,10 +133,18 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       history,
       stores,
     };
-    const graphql = createGraphQL({ config, services, tokens, log });
-    const webSockets = createWebSockets({ config, graphql, tokens, log, stallTimeoutMs, budget });
+    const pipeline = createPipeline({
+      services,
+      introspection: config.introspection,
+      log,
+      hooks: overrides.hooks,
+    });
+    const webSockets = createWebSockets({ config, pipeline, tokens, log, stallTimeoutMs, budget });
     resources.add(() => webSockets.close(0));
-    serving = { graphql: createGraphQLOverHttp(graphql), webSockets, bus, ping: database.ping };
+    const clientOf = createClientOf(tokens, config.trustedProxies);
+    const yoga = createYogaAdapter({ pipeline, clientOf, log });
+    const graphql = createGraphQLOverHttp({ pipeline, yoga, clientOf });
+    serving = { graphql, webSockets, bus, ping: database.ping };
   }
 
   async function stop(): Promise<void> {
@@ -185,42 +197,6 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
     checks,
     bus: serving?.bus.counters ?? null,
   };
-}
-
-/**
- * Opens the database of the settings once it answers and its tables are up to date.
- *
- * @param address used in place of what the settings say.
- * @throws StartupError if the database refuses, or does not answer before the signal aborts.
- */
-export async function openDatabaseOf(
-  config: Config,
-  log: Logger,
-  resources: Resources,
-  signal: AbortSignal,
-  address?: DatabaseAddress,
-): Promise<Pool> {
-  const where = address ?? (await databaseAddress(config, log, resources));
-  await prepareDatabase(where, log, signal);
-  const database = openDatabase(where);
-  resources.add(() => database.close());
-  return database;
-}
-
-/** The address of the settings' Postgres, or of the embedded one, which is started for it. */
-async function databaseAddress(
-  { databaseUrl, dataDir }: Config,
-  log: Logger,
-  resources: Resources,
-): Promise<DatabaseAddress> {
-  if (databaseUrl !== null) return { url: databaseUrl };
-  const embedded = await startEmbeddedPostgres({
-    dataDir,
-    log: (message) => log.info(message),
-    onLost: () => log.error('The embedded Postgres is gone: restart Parley, which starts it again'),
-  });
-  resources.add(() => embedded.stop());
-  return { connection: embedded.connection };
 }
 
 function createBus(config: Config, log: Logger): Bus {

@@ -1,5 +1,5 @@
-import { openDatabaseOf } from '../app.js';
 import { loadConfig } from '../config.js';
+import { openDatabaseOf } from '../database.js';
 import { createResources } from '../lib/resources.js';
 import { createLog } from '../log.js';
 import { createEpochStore, readEpoch } from '../storage/epoch.js';

@@ -3,7 +3,8 @@ import type { Message } from '../domain/message.js';
 import type { MessageStore } from '../domain/message-store.js';
 import type { Log } from '../domain/ports.js';
 import type { Head, Position } from '../domain/position.js';
-import { block, createRing, RING_EVENTS, type Step } from './ring.js';
+import { createRing, RING_EVENTS } from './ring.js';
+import { block, type Step } from './step.js';
 
 /** How long an event that is ahead waits for its predecessors before the database is asked, in ms. */
 const REORDER_WAIT_MS = 50;

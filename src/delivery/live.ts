@@ -1,49 +1,46 @@
 import type { MessageEvent } from '../domain/events.js';
 import type { Position } from '../domain/position.js';
+import type { Viewer } from '../domain/user.js';
 import type { Feed } from './feed.js';
 import type { Attachment } from './feeds.js';
+import type { ToEvent } from './room-event.js';
+import type { Access } from './step.js';
 
-/** An event as subscriptions of one kind tell it, of which room and history. */
-type ToEvent = (event: MessageEvent, roomId: string, epoch: string) => unknown;
+/** What a subscription asked for: all that stays the same until it ends. */
+export interface Request<Event = unknown> {
+  readonly viewer: Viewer;
+  readonly roomId: string;
+  /** Only added messages, or also changes of older ones. */
+  readonly only: 'added' | 'all';
+  /** Turns a delivery into the subscription's event. */
+  readonly toEvent: ToEvent<Event>;
+}
 
 /**
- * A reader who has everything up to the head of a room's feed: all that is left of a subscription while nothing comes.
- * A class, since most of many thousands are like that.
+ * A reader who has everything up to the head of a room's feed: all that is kept of a subscription while nothing happens.
+ * A class, since an instance holds many thousands of them.
  */
-export class LiveReader {
+export class LiveReader implements Access {
   constructor(
-    private readonly tell: ToEvent,
-    /** The history that they read. */
+    readonly request: Request,
+    /** The history that the reader follows. */
     readonly epoch: string,
     readonly attachment: Attachment,
-    readonly userId: string,
-    /** The `seq` up to which their membership is known: a later end of it is theirs. */
     readonly checkedSeq: number,
-    /** How far they are: to be moved on by whoever tells them what comes. */
+    /** Moved on by whatever delivers to the reader. */
     public position: Position,
   ) {}
+
+  get userId(): string {
+    return this.request.viewer.userId;
+  }
 
   get feed(): Feed {
     return this.attachment.feed;
   }
 
-  /** The event as their subscription tells it. It is the same for all subscriptions of one kind to one history. */
+  /** The subscription's event: equal for all subscriptions of one kind that follow the same history. */
   toEvent(event: MessageEvent): unknown {
-    return this.tell(event, event.message.roomId, this.epoch);
+    return this.request.toEvent(event, event.message.roomId, this.epoch);
   }
-}
-
-/** Serves many readers of the same at once, in place of their own iterators. */
-export interface Live {
-  /**
-   * Takes a reader over, with their attachment. The iterator that they had ends, and the subscription goes on: what is
-   * taken over is told what comes, until `takeBack` or its end.
-   */
-  follow(reader: LiveReader): void;
-  /**
-   * A reader who must be served one by one again, with how far they are: they read too slowly, an event is not for them or
-   * can't be told, the feed has ended. It is for a new iterator of theirs to find out which. Null where there is none,
-   * and the subscription begins.
-   */
-  takeBack(): LiveReader | null;
 }

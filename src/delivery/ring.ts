@@ -1,6 +1,5 @@
-import type { MessageEvent } from '../domain/events.js';
-import type { Message } from '../domain/message.js';
-import type { Head, Position } from '../domain/position.js';
+import type { Position } from '../domain/position.js';
+import { restOf, type Step } from './step.js';
 
 /** Latest events that a ring keeps for its readers; who is further behind reads the database. */
 export const RING_EVENTS = 1024;
@@ -8,16 +7,6 @@ export const RING_EVENTS = 1024;
 const RING_BYTES = 1024 * 1024;
 /** What a message takes beside its text, with its author, roughly. */
 const MESSAGE_BYTES = 800;
-
-/**
- * What brought a room from one head to the next: one event, or a block of them that a repair found together, where a
- * change that was overtaken by a later one has no place of its own any more.
- */
-export interface Step {
-  readonly from: Head;
-  readonly to: Head;
-  readonly events: readonly MessageEvent[];
-}
 
 /** The latest steps of a room, each beginning where the one before it ended. */
 export interface Ring {
@@ -93,7 +82,7 @@ export function createRing(): Ring {
       }
       const step = first(({ to }) => to.rev > rev);
       if (!step || step.from.rev > rev || step.from.seq > seq) return null;
-      return step.from.rev === rev && step.from.seq === seq ? step : rest(step, { seq, rev });
+      return step.from.rev === rev && step.from.seq === seq ? step : restOf(step, { seq, rev });
     },
     contradicts(seq, id) {
       const step = first(({ to }) => to.seq >= seq);
@@ -101,36 +90,4 @@ export function createRing(): Ring {
       return event !== undefined && event.message.id !== id;
     },
   };
-}
-
-/** What is left of a step for a reader who is in the middle of it. */
-function rest({ to, events }: Step, from: Head): Step {
-  const end = { seq: Math.max(to.seq, from.seq), rev: to.rev };
-  const messages = events.map(({ message }) => message);
-  return { from, to: end, events: block(from, end, messages) };
-}
-
-/**
- * What happened between two places, told by the messages as they stand now: first those that were added, by `seq`, then
- * the changes of older ones, by `rev`. Who has seen only a part of it goes on from the old `rev`: at worst a change
- * comes twice then. Who has seen all of it is at the end.
- *
- * @param messages among them all that were added or changed.
- */
-export function block(from: Head, to: Head, messages: readonly Message[]): MessageEvent[] {
-  const added = messages.filter(({ seq }) => seq > from.seq).sort((a, b) => a.seq - b.seq);
-  const changed = messages
-    .filter(({ seq, rev, revision }) => seq <= from.seq && rev > from.rev && revision > 1)
-    .sort((a, b) => a.rev - b.rev);
-  const events = [
-    ...added.map((message) => eventOf('added', message, { seq: message.seq, rev: from.rev })),
-    ...changed.map((message) => eventOf('changed', message, { seq: to.seq, rev: message.rev })),
-  ];
-  const last = events.pop();
-  if (last) events.push({ ...last, position: to });
-  return events;
-}
-
-function eventOf(kind: MessageEvent['kind'], message: Message, position: Position): MessageEvent {
-  return { kind, message, position };
 }

@@ -27,9 +27,14 @@ export interface Message {
   readonly changedAt: Date | null;
 }
 
-/** Whether this message tells that the person may no longer read the room. */
-export function endsMembershipOf(userId: string, { type, subjectId }: Message): boolean {
-  return (type === 'MEMBER_LEFT' || type === 'MEMBER_REMOVED') && subjectId === userId;
+/** Whether the message records the end of a membership, after which its subject may no longer read the room. */
+export function endsMembership({ type }: Message): boolean {
+  return type === 'MEMBER_LEFT' || type === 'MEMBER_REMOVED';
+}
+
+/** Whether the message records the end of this user's membership. */
+export function endsMembershipOf(userId: string, message: Message): boolean {
+  return endsMembership(message) && message.subjectId === userId;
 }
 
 /** A message that is not stored yet. The id is made here, so that an unknown outcome can be looked up. */

@@ -1,4 +1,3 @@
-import type { Live } from '../delivery/live.js';
 import type { Subscriptions } from '../delivery/subscription.js';
 import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message-store.js';
@@ -36,8 +35,6 @@ export interface Context {
   /** Where the request comes from, for rate limits. */
   readonly address: string;
   loaders: Loaders;
-  /** How the transport serves this operation's subscription together with others; where it does not, each for itself. */
-  live?: Live;
 }
 
 export function createContext(services: Services, authentication: Authentication, address: string): Context {

@@ -93,7 +93,7 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
   return { ...rest, extensions: kept };
 }
 
-/** The payload of a `next`, with the fields in the order that graphql-ws writes them in. */
-export function payloadOf({ data, errors }: ExecutionResult, log: Log): object {
-  return errors ? { data, errors: errors.map((error) => formatError(toGraphQLError(error, log))) } : { data };
+/** The payload of a result whose errors are masked, with the fields in the order in which graphql-ws writes them. */
+export function payloadOf({ data, errors }: ExecutionResult): object {
+  return errors ? { data, errors: errors.map(formatError) } : { data };
 }

@@ -1,18 +1,18 @@
-import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
-import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
-import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import type { GraphQLError, ValidationContext } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
+import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
+import type { DocumentNode, GraphQLError, Source, ValidationContext, ValidationRule } from 'graphql';
 import type { ErrorCode } from './errors.js';
 
-/** What one request may ask for, alike over HTTP, WebSocket and SSE. The README names these numbers. */
+/** Limits of one request, the same over HTTP, WebSocket and server-sent events. The README names these numbers. */
 export const LIMITS = {
   /** Bytes of an HTTP body or a WebSocket frame. */
   requestBytes: 64 * 1024,
+  /** Tokens, levels and aliases of a document. */
   tokens: 2_000,
   depth: 12,
   aliases: 50,
-  /** Operations under way on one socket, subscriptions among them. */
+  /** Operations in progress on one socket, subscriptions included. */
   operationsPerSocket: 100,
   /** Characters of an operation's id over WebSocket, which stands in each of its frames. */
   operationIdLength: 256,
@@ -22,13 +22,21 @@ const LIMIT_EXCEEDED: ErrorCode = 'LIMIT_EXCEEDED';
 
 function withCode(error: GraphQLError): void {
   error.extensions.code = LIMIT_EXCEEDED;
-  // As other documents that can't be executed, by GraphQL over HTTP.
+  // The status of any document that cannot be executed, by GraphQL over HTTP.
   error.extensions.http = { status: 400, spec: true };
 }
 
-/** The size of documents, checked before and with their validation. */
-export function documentLimits(): Plugin[] {
-  // Reported like any other fault of validation. The armor's own way is to throw, which graphql-ws takes for a crash.
+/** @throws GraphQLError for a syntax error, and for more tokens than allowed. */
+export function parseLimited(query: string | Source): DocumentNode {
+  return new MaxTokensParserWLexer(query, {
+    n: LIMITS.tokens,
+    onReject: [(_context, error) => withCode(error)],
+  }).parseDocument();
+}
+
+/** The rules that hold a document to its limits, checked with its validation. */
+export function limitedRules(): ValidationRule[] {
+  // Reported like any validation error. By default armor throws, which graphql-ws takes for a crash.
   const reported = {
     propagateOnRejection: false,
     onReject: [
@@ -38,10 +46,5 @@ export function documentLimits(): Plugin[] {
       },
     ],
   };
-  return [
-    // A parser can only throw; whoever calls it expects syntax errors anyway.
-    maxTokensPlugin({ n: LIMITS.tokens, onReject: [(_context, error) => withCode(error)] }),
-    maxDepthPlugin({ n: LIMITS.depth, ...reported }),
-    maxAliasesPlugin({ n: LIMITS.aliases, ...reported }),
-  ];
+  return [maxDepthRule({ n: LIMITS.depth, ...reported }), maxAliasesRule({ n: LIMITS.aliases, ...reported })];
 }

@@ -1,34 +1,23 @@
-import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
-import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import { UndeliverableEventError } from '../domain/errors.js';
 import { type Context, createContext, viewerOf } from './context.js';
 
+/** The results of a subscription, in the order of its events. */
+export type Results = AsyncIterableIterator<ExecutionResult, void, void>;
+
 /**
- * Executes subscriptions as graphql-js does, but each event with a context of its own: what was read for one event
- * (an author's name, a membership) is read again for the next.
+ * Executes an event for one subscriber, as graphql-js does but in a context of its own: what was read for one event (a
+ * name, a membership) is read again for the next.
  *
- * An event whose `data` would be null is never delivered: the operation ends with `SERVICE_UNAVAILABLE`, and the
- * client resumes from its last cursor. One failing nullable field spoils neither the event nor the stream.
+ * One failing nullable field spoils neither the event nor the stream.
+ *
+ * @throws UnauthenticatedError once the token has expired; UndeliverableEventError if `data` would be null, so that the
+ *   client resumes from its last cursor.
  */
-export function useSubscriptionEvents(): Plugin {
-  return {
-    onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn(subscribe);
-    },
-  };
-}
-
-async function subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-  const source = await createSourceEventStream(args);
-  if (!isAsyncIterable<unknown>(source)) return source;
-  return mapAsyncIterator(source, (event) => executeEvent(args, event));
-}
-
-async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
-  // The context is whatever `createContext` made for this operation; graphql-js passes it through untyped.
+export async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
+  // The pipeline's `contextOf` made it; graphql-js passes it through untyped.
   const { services, authentication, address } = args.contextValue as Context;
   const contextValue = createContext(services, authentication, address);
-  // A token may expire while the stream is open; what follows is then for nobody.
   viewerOf(contextValue);
   const result = await execute({ ...args, rootValue: event, contextValue });
   if (result.data == null) throw new UndeliverableEventError({ cause: result.errors?.[0] });
@@ -36,15 +25,44 @@ async function executeEvent(args: ExecutionArgs, event: unknown): Promise<Execut
 }
 
 /**
- * Executes an event once for all who are told it alike, by a context of `createSharedContext`, or of the only
- * viewer; see `sharingOf`.
+ * Executes an event once for all subscribers who get equal results, in a context of `createSharedContext` or of their
+ * common viewer; see `sharingOf`.
  *
- * @returns at once where nothing has to be waited for.
+ * @returns the result itself, not a promise, if nothing has to be waited for.
  */
 export function executeShared(
-  { schema, document, operationName, variableValues }: ExecutionArgs,
+  args: ExecutionArgs,
   event: unknown,
-  contextValue: Context,
 ): ExecutionResult | Promise<ExecutionResult> {
-  return execute({ schema, document, operationName, variableValues, rootValue: event, contextValue });
+  return execute({ ...args, rootValue: event });
+}
+
+/**
+ * Turns events into results, one at a time. A failure of either ends the stream, with the error that `toError` makes.
+ * Unlike a generator, it can be ended while it waits.
+ */
+export function mapEvents(
+  events: AsyncIterable<unknown>,
+  execute: (event: unknown) => Promise<ExecutionResult>,
+  toError: (error: unknown) => Error,
+): Results {
+  const source = events[Symbol.asyncIterator]();
+  const results: Results = {
+    async next() {
+      try {
+        const event = await source.next();
+        if (event.done) return { done: true, value: undefined };
+        return { done: false, value: await execute(event.value) };
+      } catch (error) {
+        await source.return?.();
+        throw toError(error);
+      }
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => results,
+  };
+  return results;
 }

@@ -1,8 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
-import type { Deliveries } from '../../src/delivery/deliveries.js';
 import { createFeeds } from '../../src/delivery/feeds.js';
-import { createSubscriptions, type RoomEvent } from '../../src/delivery/subscription.js';
+import type { RoomEvent } from '../../src/delivery/room-event.js';
+import type { EventStream } from '../../src/delivery/stream.js';
+import { createSubscriptions } from '../../src/delivery/subscription.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import type { EpochStore } from '../../src/domain/history.js';
 import type { MessageStore } from '../../src/domain/message-store.js';
@@ -49,10 +50,10 @@ export function subscribeToModel(stored: number, text?: string) {
 }
 
 /** The next so many; fewer where the stream ends. */
-export async function take<Event>(deliveries: Deliveries<Event>, count: number): Promise<Event[]> {
+export async function take<Event>(stream: EventStream<Event>, count: number): Promise<Event[]> {
   const taken: Event[] = [];
   while (taken.length < count) {
-    const { value, done } = await deliveries.next();
+    const { value, done } = await stream.next();
     if (done || !value) break;
     taken.push(value);
   }

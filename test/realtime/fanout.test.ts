@@ -7,7 +7,7 @@ import { rowId } from '../../src/graphql/schema/global-id.js';
 import { schema } from '../../src/graphql/schema/index.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
-import { SocketSubscription } from '../../src/transport/websocket/subscription.js';
+import { Member } from '../../src/transport/websocket/group.js';
 import {
   createRoom,
   joinRoom,
@@ -284,11 +284,11 @@ test('who joins while something is still executed gets neither that, if they hav
   await stored(alice, 'slow');
   await expect.poll(() => ends.length).toBe(1);
   const after = (await page(alice, roomId, { last: 1 })).liveCursor;
-  const followed = vi.spyOn(SocketSubscription.prototype, 'follow');
-  onTestFinished(() => void followed.mockRestore());
+  const joined = vi.spyOn(Member.prototype, 'join');
+  onTestFinished(() => void joined.mockRestore());
   const late = await subscribed(bob, MESSAGE_ADDED, 'late', { roomId, after });
   // From here on it is in the group, which still has to tell what they have.
-  await expect.poll(() => followed.mock.calls.length).toBe(1);
+  await expect.poll(() => joined.mock.calls.length).toBe(1);
   await stored(alice, 'next');
   expect(told(early)).toHaveLength(length);
   ends[0]?.();

@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ['graphql', 'delivery', 'domain', 'auth', 'lib', 'config', 'startup-error'],
 };
 /** These see everything: the wiring, and the programs that start it. */
-const SEES_ALL = ['app', 'bin'];
+const SEES_ALL = ['app', 'database', 'bin'];
 
 /** The packages that are one layer's trade, each with the layers that may import it. */
 const TRADE: readonly (readonly [RegExp, readonly string[]])[] = [

@@ -193,7 +193,7 @@ builder.subscriptionField('messageAdded', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw roomNotFound();
-      return context.services.subscriptions.messages(viewer, id, after ?? null, context.live);
+      return context.services.subscriptions.messages(viewer, id, after ?? null);
     },
     resolve: (edge) => edge,
   }),

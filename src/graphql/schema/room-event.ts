@@ -1,4 +1,4 @@
-import type { RoomEvent as RoomEventRow } from '../../delivery/subscription.js';
+import type { RoomEvent as RoomEventRow } from '../../delivery/room-event.js';
 import { roomNotFound } from '../../domain/errors.js';
 import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
@@ -92,7 +92,7 @@ builder.subscriptionField('roomEvents', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw roomNotFound();
-      return context.services.subscriptions.events(viewer, id, after ?? null, context.live);
+      return context.services.subscriptions.events(viewer, id, after ?? null);
     },
     resolve: (event) => event,
   }),

@@ -2,8 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ExecutionResult, getOperationAST } from 'graphql';
 import { processRegularResult } from 'graphql-yoga';
+import { isAccepted } from '../../graphql/documents.js';
 import { LIMITS } from '../../graphql/limits.js';
-import type { GraphQLPipeline } from './yoga.js';
+import type { Pipeline } from '../../graphql/pipeline.js';
+import type { ClientOf } from './client.js';
+import type { YogaAdapter } from './yoga.js';
 
 export interface GraphQLOverHttp {
   /**
@@ -29,12 +32,18 @@ interface Params {
   readonly operationName?: string | null;
 }
 
+export interface GraphQLOverHttpParts {
+  readonly pipeline: Pipeline;
+  readonly yoga: YogaAdapter;
+  readonly clientOf: ClientOf;
+}
+
 /**
  * GraphQL over HTTP. Most requests are queries and mutations that are fine, posted as JSON: these take the direct way, where
  * nothing is done but what differs from one to the next. All others are Yoga's, with all that it knows of what may be
  * wrong with a request, and of other ways to ask.
  */
-export function createGraphQLOverHttp({ yoga, direct }: GraphQLPipeline): GraphQLOverHttp {
+export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverHttpParts): GraphQLOverHttp {
   /** @returns false where the request is not for the direct way; nothing was done then. */
   async function answer(
     request: IncomingMessage,
@@ -46,12 +55,12 @@ export function createGraphQLOverHttp({ yoga, direct }: GraphQLPipeline): GraphQ
     const params = body.length > LIMITS.requestBytes ? null : paramsOf(body);
     if (!type || !params) return false;
     const { query, variables: variableValues, operationName } = params;
-    const document = direct.prepare(query);
-    if (!('definitions' in document)) return false;
+    const document = pipeline.prepare(query);
+    if (!isAccepted(document)) return false;
     const operation = getOperationAST(document, operationName);
     if (!operation || operation.operation === 'subscription') return false;
-    const contextValue = direct.contextOf(await direct.clientOf(request));
-    const result = await direct.execute({ document, variableValues, operationName, contextValue });
+    const contextValue = pipeline.contextOf(await clientOf(request));
+    const result = await pipeline.execute({ document, variableValues, operationName, contextValue });
     if (result.errors) await sendErrors(response, headers, type, result);
     else
       send(response, 200, { ...headers, 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));

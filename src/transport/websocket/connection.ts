@@ -3,7 +3,7 @@ import type { WebSocket as GraphQLWebSocket, Server } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Log } from '../../domain/ports.js';
 import type { Authentication } from '../../domain/user.js';
-import type { Client } from '../http/yoga.js';
+import type { Client } from '../../graphql/pipeline.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { OperationOrder, type OperationOwner } from './operation-order.js';
 import { Outbox, type OutboxOwner } from './outbox.js';

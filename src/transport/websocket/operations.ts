@@ -1,23 +1,15 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
-import type { Log } from '../../domain/ports.js';
-import { type ErrorCode, formatError, toGraphQLError } from '../../graphql/errors.js';
+import { isAccepted } from '../../graphql/documents.js';
+import { type ErrorCode, formatError } from '../../graphql/errors.js';
 import { LIMITS } from '../../graphql/limits.js';
-import { schema } from '../../graphql/schema/index.js';
-import type { GraphQLPipeline } from '../http/yoga.js';
+import type { OperationArgs } from '../../graphql/pipeline.js';
 import type { Connection } from './connection.js';
-import type { Fanout } from './fanout.js';
-import { type Prepared, SocketSubscription } from './subscription.js';
+import { SocketSubscription, type SubscriptionServices } from './subscription.js';
 
 /** The payload of `connection_init`. */
 export type Params = Record<string, unknown>;
-
-export interface OperationServices {
-  readonly graphql: GraphQLPipeline;
-  readonly fanout: Fanout;
-  readonly log: Log;
-}
 
 type OperationHooks = Pick<
   ServerOptions<Params, Connection>,
@@ -34,61 +26,39 @@ export interface Operations {
   answered(connection: Connection): Promise<void>;
 }
 
-export function createOperations({ graphql, fanout, log }: OperationServices): Operations {
-  /** For the pipeline's `subscribe`. All mistakes are returned, since what is thrown would close the socket. */
-  async function prepare(
-    client: Connection,
-    params: SubscribePayload,
-  ): Promise<Prepared | readonly GraphQLError[]> {
-    const { query, operationName, variables: variableValues } = params;
-    const document = graphql.direct.prepare(query);
-    if (!('definitions' in document)) return document;
-    try {
-      const { contextFactory, subscribe } = graphql.yoga.getEnveloped({ client, params });
-      const contextValue = await contextFactory();
-      return { args: { schema, document, operationName, variableValues, contextValue }, subscribe };
-    } catch (error) {
-      return [toGraphQLError(error, log)];
-    }
-  }
+export function createOperations(services: SubscriptionServices): Operations {
+  const { pipeline } = services;
 
-  const subscriptionServices = { fanout, prepare };
-
-  async function onSubscribe(
+  /** What graphql-ws runs, as `execute` and `subscribe` below take it; or the errors of an operation that is refused. */
+  function prepare(
     { extra: connection, subscriptions }: ConnectionContext<Params, Connection>,
     id: string,
     params: SubscribePayload,
-  ): Promise<ExecutionArgs | GraphQLError[]> {
-    // Those that the client has completed count no more, but their ends take a while: as many of them may be open.
+  ): ExecutionArgs | readonly GraphQLError[] {
+    // Operations that the client has completed no longer count, but take a while to end: as many of them may be open.
     if (
       Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
       connection.order.underWay > 2 * LIMITS.operationsPerSocket
     )
       return [tooManyOperations()];
     const { query, operationName, variables: variableValues } = params;
-    const document = graphql.direct.prepare(query);
-    if (!('definitions' in document)) return [...document];
-    // What graphql-ws keeps until the operation has ended: the text is that of all alike, and of the rest only what it needs.
-    Object.assign(params, { query: document.loc?.source.body ?? query });
-    const rest = { schema, document, operationName, contextValue: null };
+    const document = pipeline.prepare(query);
+    if (!isAccepted(document)) return document;
     const operation = getOperationAST(document, operationName);
     if (!operation) return [noSuchOperation(operationName)];
-    if (operation.operation !== 'subscription') {
-      const contextValue = graphql.direct.contextOf(connection);
-      const args = { document, operationName, variableValues, contextValue };
-      return { ...rest, rootValue: { connection, args } satisfies Single };
-    }
-    const prepared = await prepare(connection, params);
-    if (!('args' in prepared)) return [...prepared];
-    return {
-      ...rest,
-      rootValue: new SocketSubscription(subscriptionServices, connection, id, params, prepared),
-    };
+    // graphql-ws keeps this until the operation has ended: the text is shared by all operations with this document.
+    Object.assign(params, { query: document.loc?.source.body ?? query });
+    const args = { document, operationName, variableValues, contextValue: pipeline.contextOf(connection) };
+    const rootValue: Single | SocketSubscription =
+      operation.operation === 'subscription'
+        ? new SocketSubscription(services, connection, id, params, args)
+        : { connection, args };
+    return { schema: pipeline.schema, document, operationName, contextValue: null, rootValue };
   }
 
   /** Keeps in mind what a socket waits for. */
   async function answer({ connection, args }: Single): Promise<ExecutionResult> {
-    const result = graphql.direct.execute(args);
+    const result = pipeline.execute(args);
     connection.answers ??= new Set();
     connection.answers.add(result);
     try {
@@ -99,7 +69,13 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
   }
 
   const hooks: OperationHooks = {
-    onSubscribe,
+    onSubscribe(context, id, params) {
+      const prepared = prepare(context, id, params);
+      if ('rootValue' in prepared) return prepared;
+      const errors = prepared as readonly GraphQLError[];
+      pipeline.refused(params, errors);
+      return [...errors];
+    },
     // Both as `onSubscribe` has put them there: graphql-ws takes one function for all.
     execute: ({ rootValue }) => answer(rootValue as Single),
     subscribe: ({ rootValue }) => rootValue as SocketSubscription,
@@ -130,7 +106,7 @@ export function createOperations({ graphql, fanout, log }: OperationServices): O
 /** A query or a mutation. */
 interface Single {
   readonly connection: Connection;
-  readonly args: Omit<ExecutionArgs, 'schema'>;
+  readonly args: OperationArgs;
 }
 
 function noSuchOperation(name: string | null | undefined): GraphQLError {

@@ -6,13 +6,13 @@ import type { Tokens } from '../../auth/tokens.js';
 import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
 import { LIMITS } from '../../graphql/limits.js';
+import type { Pipeline } from '../../graphql/pipeline.js';
 import { authenticateConnection } from '../auth.js';
 import type { ByteBudget, Holder } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
 import { hasAllowedOrigin } from '../http/origins.js';
 import { refuseUpgrade } from '../http/refuse-upgrade.js';
-import type { GraphQLPipeline } from '../http/yoga.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { ClientSocket, Connection } from './connection.js';
@@ -29,7 +29,7 @@ const INIT_TIMEOUT_MS = 3000;
 
 export interface WebSocketServices {
   readonly config: Config;
-  readonly graphql: GraphQLPipeline;
+  readonly pipeline: Pipeline;
   readonly tokens: Tokens;
   readonly log: Log;
   /** How long a socket may take nothing of what waits for it, in ms. */
@@ -41,7 +41,7 @@ export interface WebSocketServices {
 /** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
 export function createWebSockets({
   config,
-  graphql,
+  pipeline,
   tokens,
   log,
   stallTimeoutMs,
@@ -71,7 +71,7 @@ export function createWebSockets({
     return true;
   }
 
-  const operations = createOperations({ graphql, fanout: createFanout(log), log });
+  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) });
   const protocol = makeServer<Params, Connection>({
     onConnect,
     // A timer for each socket; here one looks after all.

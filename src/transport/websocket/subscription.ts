@@ -1,43 +1,41 @@
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import type { Live, LiveReader } from '../../delivery/live.js';
-import type { Context } from '../../graphql/context.js';
+import type { LiveReader } from '../../delivery/live.js';
+import { isAccepted } from '../../graphql/documents.js';
+import type { OperationWatch } from '../../graphql/hooks.js';
+import type { OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import { sharingOf } from '../../graphql/sharing.js';
+import type { Results } from '../../graphql/subscribe.js';
 import type { Connection } from './connection.js';
-import type { Fanout, Member, Subscriber } from './fanout.js';
+import type { Fanout } from './fanout.js';
+import type { Member, Subscriber } from './group.js';
 import type { Outbox } from './outbox.js';
-
-/** An operation that the pipeline is ready to run. */
-export interface Prepared {
-  readonly args: ExecutionArgs;
-  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
-}
 
 /** What all subscriptions over WebSocket have in common. */
 export interface SubscriptionServices {
+  readonly pipeline: Pipeline;
   readonly fanout: Fanout;
-  prepare(connection: Connection, params: SubscribePayload): Promise<Prepared | readonly GraphQLError[]>;
 }
 
-type Result = IteratorResult<ExecutionResult, undefined>;
-type Source = AsyncIterator<ExecutionResult>;
+type Result = IteratorResult<ExecutionResult, void>;
 
 const DONE: Result = { done: true, value: undefined };
 
 /**
  * A subscription on a socket, as the iterator that graphql-ws waits for. The pipeline serves it, as over any transport,
- * until it has everything; then its group does, past graphql-ws, and of the pipeline nothing is left. Where it must be
- * served alone again, the pipeline subscribes again, and the domain goes on where the reader is.
+ * until it has everything; then its group does, past graphql-ws, and nothing of the pipeline is kept. When it must be
+ * served alone again, the pipeline resumes it from where its reader is.
  *
- * A class without closures of its own, since most of many thousands wait for something to happen.
+ * A class without closures of its own, since most of many thousands only wait.
  */
-export class SocketSubscription implements AsyncIterableIterator<ExecutionResult>, Live, Subscriber {
-  /** The pipeline's, while that serves it. */
-  private source: Source | null = null;
-  /** While a group serves it. */
+export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscriber {
+  /** The pipeline's results, while it serves the subscription. */
+  private source: Results | null = null;
+  /** The place in a group, while that serves it. */
   private member: Member | null = null;
-  /** On the way from one to the other. */
+  /** The reader, on the way from one to the other. */
   private reader: LiveReader | null = null;
+  private watch: OperationWatch | null;
   private isEnded = false;
   /** Answers `next()`. */
   private resolve: ((result: Result | Promise<Result>) => void) | null = null;
@@ -47,9 +45,11 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     private readonly connection: Connection,
     readonly id: string,
     private readonly params: SubscribePayload,
-    /** What the pipeline subscribes by; made again where it has to once more. */
-    private prepared: Prepared | null,
-  ) {}
+    /** Dropped while a group serves the subscription, and made again after it. */
+    private args: OperationArgs | null,
+  ) {
+    this.watch = args && services.pipeline.watch(args);
+  }
 
   get outbox(): Outbox {
     return this.connection.outbox;
@@ -59,7 +59,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     return this;
   }
 
-  /** Not to be called again before it has answered. */
+  /** Must not be called again before it has answered. */
   next(): Promise<Result> {
     return new Promise((resolve) => {
       this.resolve = resolve;
@@ -67,7 +67,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     });
   }
 
-  /** Where the pipeline is at work, `next()` tells when that has ended. */
+  /** While the pipeline serves it, `next()` answers once that has ended. */
   async return(): Promise<Result> {
     this.isEnded = true;
     const { member, source } = this;
@@ -78,80 +78,92 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     return DONE;
   }
 
-  follow(reader: LiveReader): void {
-    this.reader = reader;
-  }
-
-  takeBack(): LiveReader | null {
-    const { reader } = this;
-    this.reader = null;
-    return reader;
-  }
-
   onRelease(reader: LiveReader): void {
     this.member = null;
     this.reader = reader;
     void this.advance();
   }
 
-  /** Asks the pipeline for what comes next: an answer to `next()`, or that the reader is live. */
+  /** Waits for the pipeline's next result, which answers `next()`, or for the reader, which joins its group. */
   private async advance(): Promise<void> {
     try {
       this.source ??= await this.open();
       const result: Result = await this.source.next();
-      const reader = this.takeBack();
+      const reader = this.takeReader();
       if (reader && !this.isEnded) this.join(reader);
       else {
         reader?.attachment.release();
         this.settle(result);
       }
     } catch (error) {
-      // Where the pipeline failed before the domain could take them back.
-      this.takeBack()?.attachment.release();
-      // What fails after the end is nobody's any more.
-      this.settle(this.isEnded ? DONE : Promise.reject(error));
+      // The pipeline failed before it could resume the reader.
+      this.takeReader()?.attachment.release();
+      // A failure after the end concerns nobody.
+      if (this.isEnded) this.settle(DONE);
+      else this.fail(error);
     }
   }
 
-  private async open(): Promise<Source> {
-    this.prepared ??= await this.prepareAgain();
-    const { args, subscribe } = this.prepared;
-    // As `createContext` made it; Yoga's types know only what it was made of.
-    (args.contextValue as Context).live = this;
-    const result = await subscribe(args);
-    // One that could not start ends with the protocol's `error`, like one that could not go on.
-    if (!(Symbol.asyncIterator in result)) throw failureOf(result.errors);
-    const source = result[Symbol.asyncIterator]();
-    if (this.isEnded) await source.return?.();
-    return source;
+  private async open(): Promise<Results> {
+    const { pipeline } = this.services;
+    this.args ??= this.argsAgain();
+    const { args } = this;
+    const onLive = (live: LiveReader): void => {
+      this.reader = live;
+    };
+    const reader = this.takeReader();
+    const results = reader ? pipeline.resume(args, reader, onLive) : await pipeline.open(args, onLive);
+    // One that could not start ends with the protocol's `error`, like one that could not continue.
+    if (!(Symbol.asyncIterator in results)) throw failureOf(results.errors);
+    if (!reader) this.watch?.opened();
+    if (this.isEnded) await results.return?.();
+    return results;
   }
 
-  private async prepareAgain(): Promise<Prepared> {
-    const prepared = await this.services.prepare(this.connection, this.params);
-    if ('args' in prepared) return prepared;
-    throw failureOf(prepared);
+  private argsAgain(): OperationArgs {
+    const { pipeline } = this.services;
+    const { query, operationName, variables: variableValues } = this.params;
+    const document = pipeline.prepare(query);
+    if (!isAccepted(document)) throw failureOf(document);
+    return { document, operationName, variableValues, contextValue: pipeline.contextOf(this.connection) };
+  }
+
+  private takeReader(): LiveReader | null {
+    const { reader } = this;
+    this.reader = null;
+    return reader;
   }
 
   private join(reader: LiveReader): void {
-    const { prepared, params } = this;
-    if (!prepared) throw new Error('Only what the pipeline has served can be live.');
-    this.source = this.prepared = null;
-    const { args } = prepared;
-    const { schema, document } = args;
+    const { args, params, services } = this;
+    if (!args) throw new Error('Only a subscription that the pipeline has served can join a group.');
+    this.source = this.args = null;
+    const { document } = args;
+    const { schema } = services.pipeline;
     const sharing = sharingOf({ ...params, schema, document, viewerId: reader.userId });
-    // The group may outlive us: it gets nothing that holds our socket.
-    const { services, authentication, address } = args.contextValue as Context;
-    this.member = this.services.fanout.memberFor(reader, this, {
-      ...sharing,
-      args: { ...args, contextValue: { services, authentication, address } },
-    });
+    this.member = services.fanout.memberFor(reader, this, { ...sharing, args });
     this.member.join();
   }
 
-  private settle(result: Result | Promise<Result>): void {
+  private settle(result: Result): void {
+    if (result.done) this.finish([]);
+    this.answer(result);
+  }
+
+  private fail(error: unknown): void {
+    this.finish(error instanceof GraphQLError ? [error] : []);
+    this.answer(Promise.reject(error));
+  }
+
+  private answer(result: Result | Promise<Result>): void {
     const { resolve } = this;
     this.resolve = null;
     resolve?.(result);
+  }
+
+  private finish(errors: readonly GraphQLError[]): void {
+    this.watch?.finished(errors);
+    this.watch = null;
   }
 }
 

@@ -1,9 +1,11 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Deliveries } from '../../../src/delivery/deliveries.js';
 import type { LiveReader } from '../../../src/delivery/live.js';
-import type { RoomEvent } from '../../../src/delivery/subscription.js';
+import type { RoomEvent } from '../../../src/delivery/room-event.js';
+import type { EventStream } from '../../../src/delivery/stream.js';
+import type { Subscriptions } from '../../../src/delivery/subscription.js';
 import { ServiceUnavailableError } from '../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
+import type { MessageEdge } from '../../../src/domain/message.js';
 import { MODEL_ROOM_ID, type ModelRoom, numbers, random } from '../../helpers/model-room.js';
 import {
   brief,
@@ -414,7 +416,7 @@ test('random schedules: a page and the events after it are the room as it stands
     let after = cursor(page.seq, page.rev);
     let added = page.seq;
     let isOpen = true;
-    let current: Deliveries<RoomEvent> | undefined;
+    let current: EventStream<RoomEvent> | undefined;
     const cut = () => current?.return();
     const client = (async () => {
       while (isOpen) {
@@ -466,17 +468,23 @@ test('random schedules: a page and the events after it are the room as it stands
   }
 });
 
-/** A transport that takes readers over: of a subscription that it serves, `taken` is the reader. */
+/** A transport that takes the reader over once it has everything: `taken` is the reader then. */
 function transport() {
   const live = {
     taken: null as LiveReader | null,
-    follow(reader: LiveReader): void {
-      live.taken = reader;
+    serve<Event>(stream: EventStream<Event>): EventStream<Event> {
+      stream.handOver((reader) => {
+        live.taken = reader;
+      });
+      return stream;
     },
-    takeBack(): LiveReader | null {
+    /** Has the reader served by a stream of its own again. */
+    resume<Event>(subscriptions: Subscriptions): EventStream<Event> {
       const { taken } = live;
+      if (!taken) throw new Error('No reader was handed over.');
       live.taken = null;
-      return taken;
+      // The stream is of the kind that the reader was handed over from.
+      return live.serve(subscriptions.resume(taken) as EventStream<Event>);
     },
   };
   return live;
@@ -485,7 +493,7 @@ function transport() {
 test('a reader who has everything is handed over with their feed, and goes on where they are given back', async () => {
   const { feeds, subscriptions, send } = subscribeToModel(3);
   const live = transport();
-  const events = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(1, 1)));
   expect(await takeBriefs(events, 9)).toEqual(['added 2', 'added 3', 'caught-up']);
   expect(await events.next()).toEqual({ done: true, value: undefined });
   // Which lets go of nothing any more.
@@ -495,7 +503,7 @@ test('a reader who has everything is handed over with their feed, and goes on wh
 
   for (let count = 0; count < 3; count += 1) send();
   if (taken) taken.position = { seq: 4, rev: 4 };
-  const again = await subscriptions.events(VIEWER, roomId, cursor(1, 1), live);
+  const again = live.resume<RoomEvent>(subscriptions);
   expect(await takeBriefs(again, 9)).toEqual(['added 5', 'added 6']);
   expect(live.taken).toMatchObject({ position: { seq: 6, rev: 6 } });
 
@@ -510,7 +518,7 @@ test('a reader who has all of a feed that is behind the database is told of the 
   // Nobody rings the bell.
   room.add();
   const live = transport();
-  const events = await subscriptions.events(VIEWER, roomId, cursor(3, 3), live);
+  const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(3, 3)));
   expect(await takeBriefs(events, 9)).toEqual(['added 4', 'caught-up']);
   expect(live.taken).toMatchObject({ position: { seq: 4, rev: 4 } });
   live.taken?.attachment.release();
@@ -523,11 +531,11 @@ test('a reader who is given back and leaves lets go of the feed, once', async ()
   const { feeds, subscriptions } = subscribeToModel(3);
   const live = transport();
   const [edges, others] = [
-    await subscriptions.messages(VIEWER, roomId, null, live),
+    live.serve(await subscriptions.messages(VIEWER, roomId, null)),
     await subscriptions.messages(VIEWER, roomId, null),
   ];
   expect(await takeSeqs(edges, 1)).toEqual([]);
-  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  const again = live.resume<MessageEdge>(subscriptions);
   await again.return();
   await again.return();
   const waiting = others.next();
@@ -543,13 +551,13 @@ test('a reader who is given back and leaves lets go of the feed, once', async ()
 test('a reader who is given back after they were removed is told nothing later', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
   const live = transport();
-  const edges = await subscriptions.messages(VIEWER, roomId, null, live);
+  const edges = live.serve(await subscriptions.messages(VIEWER, roomId, null));
   expect(await takeSeqs(edges, 1)).toEqual([]);
   send();
   feeds.deliver(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
   feeds.deliver(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
   send();
-  const again = await subscriptions.messages(VIEWER, roomId, null, live);
+  const again = live.resume<MessageEdge>(subscriptions);
   expect(await takeSeqs(again, 1)).toEqual([3]);
   await expect(again.next()).rejects.toThrow('Only members');
   await expect.poll(() => feeds.size).toBe(0);

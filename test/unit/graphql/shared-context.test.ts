@@ -10,7 +10,7 @@ import {
   parse,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import type { RoomEvent } from '../../../src/delivery/subscription.js';
+import type { RoomEvent } from '../../../src/delivery/room-event.js';
 import type { Message } from '../../../src/domain/message.js';
 import type { Room } from '../../../src/domain/room.js';
 import type { User } from '../../../src/domain/user.js';

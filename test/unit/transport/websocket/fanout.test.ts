@@ -2,9 +2,12 @@ import { buildSchema, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { createFeed, type Feed } from '../../../../src/delivery/feed.js';
 import { LiveReader } from '../../../../src/delivery/live.js';
+import type { ToEvent } from '../../../../src/delivery/room-event.js';
 import type { RoomChanged } from '../../../../src/domain/events.js';
 import { newId } from '../../../../src/domain/id.js';
 import type { Message } from '../../../../src/domain/message.js';
+import type { Context } from '../../../../src/graphql/context.js';
+import { executeShared } from '../../../../src/graphql/subscribe.js';
 import { createFanout } from '../../../../src/transport/websocket/fanout.js';
 
 const ROOM = newId();
@@ -61,18 +64,24 @@ function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
       onContradiction() {},
     },
   );
-  const fanout = createFanout(log);
+  const fanout = createFanout({
+    hooks: null,
+    executeShared: (args, event) => executeShared({ schema, ...args }, event),
+  });
   const held = gate();
-  const args = { schema, document, contextValue: { services: { stores: {} } } };
+  const args = { document, contextValue: { services: { stores: {} } } as unknown as Context };
   function member(userId: string, at = feed.head.seq) {
     const told: number[] = [];
     const released: number[] = [];
     const attachment = { feed, release() {} } as never;
+    const toEvent: ToEvent<unknown> = (delivery) => {
+      const seq = 'message' in delivery ? delivery.message.seq : 0;
+      return { m: () => (isHeld(seq) ? held.held().then(() => seq) : seq) };
+    };
     const reader = new LiveReader(
-      ({ message: { seq } }) => ({ m: () => (isHeld(seq) ? held.held().then(() => seq) : seq) }),
+      { viewer: { userId, sessionId: '' }, roomId: ROOM, only: 'added', toEvent },
       '',
       attachment,
-      userId,
       at,
       { seq: at, rev: null },
     );
@@ -92,7 +101,7 @@ function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// Between `live.follow()` (the reader is at the feed's head) and `member.join()` lie some microtasks, in which the feed
+// Between the hand-over of a reader (it is at the feed's head) and `member.join()` lie some microtasks, in which the feed
 // may move on: a subscriber then joins where the group is in the middle of a step.
 
 test('who joins while their removal is being executed is told nothing any more', async () => {

@@ -1,5 +1,6 @@
-import { buildSchema, type ExecutionResult, GraphQLError, parse } from 'graphql';
+import { type ExecutionResult, GraphQLError, parse } from 'graphql';
 import { expect, test } from 'vitest';
+import type { Context } from '../../../../src/graphql/context.js';
 import type { Connection } from '../../../../src/transport/websocket/connection.js';
 import { SocketSubscription } from '../../../../src/transport/websocket/subscription.js';
 
@@ -11,17 +12,13 @@ function starting() {
   const started = new Promise<Started>((resolve) => {
     start = resolve;
   });
-  const document = parse('{ a }');
   const subscription = new SocketSubscription(
-    // Neither is asked for anything before the subscription is live.
-    {} as ConstructorParameters<typeof SocketSubscription>[0],
+    // Nothing else is called before the subscription is live.
+    { pipeline: { watch: () => null, open: () => started }, fanout: {} } as never,
     {} as Connection,
     '1',
     { query: '{ a }' },
-    {
-      args: { schema: buildSchema('type Query { a: Int }'), document, contextValue: {} },
-      subscribe: () => started,
-    },
+    { document: parse('{ a }'), contextValue: {} as Context },
   );
   const ends: string[] = [];
   async function* results(): AsyncGenerator<ExecutionResult> {

@@ -1,0 +1,56 @@
+import { encodeMessageCursor } from '../domain/cursor.js';
+import type { HistoryGapReason } from '../domain/errors.js';
+import type { MessageEvent } from '../domain/events.js';
+import { type Message, type MessageEdge, messageEdge } from '../domain/message.js';
+import type { Position } from '../domain/position.js';
+
+/** What a subscription has to report: an event of the room, or a change of the stream itself. */
+export type Delivery =
+  | MessageEvent
+  | { readonly kind: 'caught-up'; readonly position: Position }
+  | { readonly kind: 'gap'; readonly position: Position; readonly reason: HistoryGapReason };
+
+/** Turns a delivery into the event of one kind of subscription; null if that kind does not report it. */
+export type ToEvent<Event> = (delivery: Delivery, roomId: string, epoch: string) => Event | null;
+
+interface RoomEventFields {
+  /** Resumes after this event. */
+  readonly cursor: string;
+  readonly roomId: string;
+  readonly occurredAt: Date;
+}
+
+/** An event for a client that keeps the whole room in step. */
+export type RoomEvent = RoomEventFields &
+  (
+    | { readonly kind: 'added'; readonly edge: MessageEdge }
+    | { readonly kind: 'changed'; readonly message: Message }
+    /** Everything before it has been delivered; what follows is live. Once per subscription, and again after a gap. */
+    | { readonly kind: 'caught-up' }
+    /** The events before it cannot be delivered: the client fetches a page. */
+    | { readonly kind: 'gap'; readonly reason: HistoryGapReason }
+  );
+
+/** `messageAdded` reports added messages alone. */
+export function toMessageEdge(delivery: Delivery, _roomId: string, epoch: string): MessageEdge | null {
+  return delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null;
+}
+
+/** `roomEvents` reports everything. */
+export function toRoomEvent(delivery: Delivery, roomId: string, epoch: string): RoomEvent {
+  const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
+  switch (delivery.kind) {
+    case 'added': {
+      const { message } = delivery;
+      return { ...at, kind: 'added', occurredAt: message.createdAt, edge: messageEdge({ epoch }, message) };
+    }
+    case 'changed': {
+      const { message } = delivery;
+      return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
+    }
+    case 'caught-up':
+      return { ...at, kind: 'caught-up', occurredAt: new Date() };
+    case 'gap':
+      return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
+  }
+}
