@@ -46,7 +46,7 @@ const TRADE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(jose|@node-rs\/argon2)(\/|$)/, ['auth']],
   [/^(@pothos\/|dataloader$|@escape\.tech\/)/, ['graphql']],
   [/^graphql(-yoga)?$/, ['graphql', 'transport']],
-  [/^(ws|graphql-ws|@graphql-yoga\/render)/, ['transport']],
+  [/^(ws|graphql-ws|negotiator|@graphql-yoga\/render)/, ['transport']],
   [/^pino/, ['log']],
 ];
 

@@ -4,14 +4,13 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { brotliDecompress, gzip } from 'node:zlib';
 import { once } from '../../lib/once.js';
+import type { Encoding } from '../http/negotiation.js';
 import { graphiqlPageScript } from './page.js';
 
 const types = {
   css: 'text/css; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
 } as const;
-
-export type Encoding = 'br' | 'gzip' | 'identity';
 
 export interface Asset {
   type: string;

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from '../../lib/once.js';
-import { preferred } from '../http/negotiation.js';
+import { preferredEncoding, prefersHtml } from '../http/negotiation.js';
 import { type GraphiQLAssets, loadGraphiQLAssets } from './assets.js';
 import { openingTabs } from './tabs.js';
 
@@ -20,15 +20,6 @@ export interface GraphiQL {
 
 const PAGE_PATH = '/graphql';
 const ASSET_PATH = /^\/graphiql\/([\w-]+)\/([\w.-]+)$/;
-
-/** What GET /graphql can answer. GraphiQL is last, so only for who would rather have HTML than any of the others. */
-const RESPONSE_TYPES = [
-  'application/graphql-response+json',
-  'application/json',
-  'text/event-stream',
-  'multipart/mixed',
-  'text/html',
-] as const;
 
 /**
  * Nothing but this server's own files, and nothing inline but styles, which Monaco writes as it runs.
@@ -55,16 +46,12 @@ export function createGraphiQL({ lobbyId }: GraphiQLOptions): GraphiQL {
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
       const [path = ''] = (request.url ?? '').split('?');
       if (path.startsWith('/graphiql/')) await sendAsset(path, await assets(), request, response);
-      else if (path === PAGE_PATH && wantsPage(request)) sendPage(lobbyId, await assets(), request, response);
+      else if (path === PAGE_PATH && prefersHtml(request))
+        sendPage(lobbyId, await assets(), request, response);
       else return false;
       return true;
     },
   };
-}
-
-/** A share link (`?query=`) is a page too: a client that wants data does not ask for HTML. */
-function wantsPage(request: IncomingMessage): boolean {
-  return preferred(request.headers.accept, RESPONSE_TYPES) === 'text/html';
 }
 
 function sendPage(
@@ -99,7 +86,7 @@ async function sendAsset(
     response.writeHead(404, { 'cache-control': 'no-store' }).end();
     return;
   }
-  const encoding = preferred(request.headers['accept-encoding'], ['br', 'gzip']) ?? 'identity';
+  const encoding = preferredEncoding(request);
   const etag = `"${assets.version}-${encoding}"`;
   const headers = {
     // During a rolling upgrade the page may come from one version and its assets from another: serve, but don't keep.
