@@ -158,8 +158,8 @@ const listen = (roomId: string) => `\
 #    {"after": "<liveCursor>"}
 #
 #    This page sets $after to the cursor of each
-#    message that it receives, so that none is
-#    lost when it has to reconnect.
+#    message that it receives: after the first
+#    one, no message is lost by a reconnect.
 subscription Listen($after: String) {
   messageAdded(roomId: ${roomId}, after: $after) {
     cursor
