@@ -10,7 +10,7 @@ const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 
 const sources: Sources = new Map(
   readdirSync(SRC, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
     .map((entry) => {
       const path = join(entry.parentPath, entry.name);
       return [relative(SRC, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')];
@@ -46,7 +46,7 @@ const TRADE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(jose|@node-rs\/argon2)(\/|$)/, ['auth']],
   [/^(@pothos\/|dataloader$|@escape\.tech\/)/, ['graphql']],
   [/^graphql(-yoga)?$/, ['graphql', 'transport']],
-  [/^(ws|graphql-ws|@graphql-yoga\/render)/, ['transport']],
+  [/^(ws|graphql-ws|negotiator|@graphql-yoga\/render)/, ['transport']],
   [/^pino/, ['log']],
 ];
 
@@ -115,7 +115,11 @@ function fileGraph(files: Sources): Graph {
     [...files].map(([path, source]) => {
       const relatives = importsOf(source).filter((specifier) => specifier.startsWith('.'));
       const targets = relatives.map((specifier) => posix.join(posix.dirname(path), specifier));
-      return [path, new Set(targets.map((target) => target.replace(/\.js$/, '.ts')))];
+      // JavaScript is imported under its own name, TypeScript under that of its output.
+      return [
+        path,
+        new Set(targets.map((target) => (files.has(target) ? target : target.replace(/\.js$/, '.ts')))),
+      ];
     }),
   );
 }

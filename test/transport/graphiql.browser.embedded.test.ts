@@ -3,15 +3,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 import { launchChromium } from '../helpers/chromium.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
-// A visit takes Chromium seconds on a small machine, and installing it where it is missing a minute or two.
+// On a small machine, Chromium takes seconds to open the page, and minutes to install where it is missing.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
 const WAIT = { timeout: 20_000, interval: 50 };
 
 let parley: TestParley;
 let browser: Browser;
 let context: BrowserContext;
-/** What the browser's console, its pages and its network would rather not have. */
-let complaints: string[];
+/** Errors and warnings of the console, uncaught errors, and requests to other hosts. */
+let problems: string[];
 
 beforeAll(async () => {
   [parley, browser] = await Promise.all([startParley(), launchChromium()]);
@@ -23,24 +23,24 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  complaints = [];
+  problems = [];
   context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
   context.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    if (['error', 'warning'].includes(message.type())) problems.push(message.text());
   });
-  context.on('weberror', (error) => complaints.push(String(error.error())));
+  context.on('weberror', (error) => problems.push(String(error.error())));
   context.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== 'data:' && origin !== new URL(parley.url).origin) complaints.push(request.url());
+    if (protocol !== 'data:' && origin !== new URL(parley.url).origin) problems.push(request.url());
   });
 });
 
 afterEach(async () => {
   await context.close();
-  expect(complaints).toEqual([]);
+  expect(problems).toEqual([]);
 });
 
-/** GraphiQL as a visitor meets it, with a record of what its sockets send. */
+/** Opens GraphiQL and records what its sockets send. */
 async function openGraphiQL(search = '') {
   const page = await context.newPage();
   const sent: Record<string, unknown>[] = [];
@@ -53,21 +53,21 @@ async function openGraphiQL(search = '') {
     page,
     tabs: () => page.locator('.graphiql-tab').allInnerTexts(),
     result: () => textOf(page, '.result-window'),
-    /** The payloads of all `connection_init` so far. */
+    /** The payloads of all `connection_init` messages so far. */
     inits: () => sent.filter(({ type }) => type === 'connection_init').map(({ payload }) => payload),
 
-    /** Goes to the tab, unless it is the one in front, and runs it. */
+    /** Selects the tab, unless it is active, and runs its operation. */
     async run(title: string): Promise<void> {
       const titles = await page.locator('.graphiql-tab').allInnerTexts();
-      const inFront = async () => titles[await page.evaluate<number>(ACTIVE_TAB)];
-      if ((await inFront()) !== title) {
+      const activeTitle = async () => titles[await page.evaluate<number>(ACTIVE_TAB)];
+      if ((await activeTitle()) !== title) {
         await page.locator('.graphiql-tab-button', { hasText: title }).click();
-        await vi.waitFor(async () => expect(await inFront()).toBe(title), WAIT);
+        await vi.waitFor(async () => expect(await activeTitle()).toBe(title), WAIT);
       }
       await page.locator(executeButton('Execute')).click();
     },
 
-    /** Ends the subscription that runs in the tab in front. */
+    /** Stops the subscription of the active tab. */
     async stop(): Promise<void> {
       await page.locator(executeButton('Stop')).click();
       await page.locator(executeButton('Execute')).waitFor();
@@ -81,20 +81,20 @@ async function openGraphiQL(search = '') {
         await page.keyboard.press('ControlOrMeta+A');
         await page.keyboard.press('Backspace');
         await page.keyboard.insertText(text);
-        // On a busy machine the keys can come before the editor has the focus.
+        // On a busy machine, the keys can arrive before the editor has the focus.
         await vi.waitFor(async () => expect(await textOf(page, editor)).toBe(text));
       }, WAIT);
     },
   };
 }
 
-/** GraphiQL stores its tabs last of what a change of tab brings, when it knows the new operation. */
+/** GraphiQL stores its tabs as the last step of a change of tab, when it knows the new operation. */
 const ACTIVE_TAB = `JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{}').activeTabIndex`;
 
-/** One button runs and stops; its label says which it would do now. */
-const executeButton = (does: 'Execute' | 'Stop') => `.graphiql-execute-button[aria-label^="${does}"]`;
+/** One button runs and stops an operation; its label names what it does now. */
+const executeButton = (action: 'Execute' | 'Stop') => `.graphiql-execute-button[aria-label^="${action}"]`;
 
-/** What a Monaco editor shows, which writes its spaces as no-break ones. */
+/** The text of a Monaco editor, which renders spaces as no-break spaces. */
 async function textOf(page: Page, selector: string): Promise<string> {
   const text = await page.locator(`${selector} .view-lines`).textContent();
   return (text ?? '').replaceAll('\u00a0', ' ');
@@ -102,7 +102,7 @@ async function textOf(page: Page, selector: string): Promise<string> {
 
 const authorization = { authorization: expect.stringMatching(/^Bearer [\w-]+\.[\w-]+\.[\w-]+$/) };
 
-it('signs up, sends, pages and subscribes, tab after tab, with nothing pasted', async () => {
+it('signs up, sends, pages and subscribes in its default tabs, with nothing pasted', async () => {
   const ada = await openGraphiQL();
   expect(await ada.tabs()).toEqual(['SignUp', 'SendMessage', 'History', 'Listen']);
 
@@ -127,7 +127,7 @@ it('signs up, sends, pages and subscribes, tab after tab, with nothing pasted', 
   }, WAIT);
 });
 
-it('opens every subscription with what the Headers pane then holds', async () => {
+it('opens every subscription with the current content of the Headers pane', async () => {
   const ada = await openGraphiQL();
   await ada.run('Listen');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"UNAUTHENTICATED"'), WAIT);
@@ -145,7 +145,7 @@ it('opens every subscription with what the Headers pane then holds', async () =>
   expect(ada.inits().at(-1)).toEqual({ authorization: 'Bearer not-one-of-ours' });
 });
 
-it('reloads from the cache, still signed in, with its tabs', async () => {
+it('reloads from the cache, stays signed in and keeps its tabs', async () => {
   const ada = await openGraphiQL();
   await ada.run('SignUp');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
@@ -161,13 +161,13 @@ it('reloads from the cache, still signed in, with its tabs', async () => {
   expect(fetched).toEqual([]);
 });
 
-it('opens a share link before the usual tabs', async () => {
+it('opens a share link before the default tabs', async () => {
   const { tabs, page } = await openGraphiQL(`?query=${encodeURIComponent('query Shared { __typename }')}`);
   expect(await tabs()).toEqual(['Shared', 'SignUp', 'SendMessage', 'History', 'Listen']);
   expect(await textOf(page, '.graphiql-query-editor')).toBe('query Shared { __typename }');
 });
 
-it('keeps what is typed out of the address', async () => {
+it('does not copy the edited query into the address', async () => {
   const { page } = await openGraphiQL();
   await page.locator('.graphiql-query-editor .view-line').first().click();
   await page.keyboard.insertText('# secret ');

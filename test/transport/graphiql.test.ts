@@ -1,16 +1,18 @@
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { createGraphiQL } from '../../src/transport/graphiql/index.js';
 
 const BROWSER =
   'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7';
 const LOBBY_ID = 'Um9vbTo8L3NjcmlwdD4';
-const NOT_MINE = 418;
+/** The status of a request that GraphiQL does not handle. */
+const NOT_HANDLED = 418;
 
-interface Answer {
+interface Received {
   status: number | undefined;
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -21,7 +23,7 @@ let server: Server;
 beforeAll(async () => {
   const graphiql = createGraphiQL({ lobbyId: LOBBY_ID });
   server = createServer(async (incoming, response) => {
-    if (!(await graphiql.handle(incoming, response))) response.writeHead(NOT_MINE).end();
+    if (!(await graphiql.handle(incoming, response))) response.writeHead(NOT_HANDLED).end();
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
 });
@@ -31,8 +33,12 @@ afterAll(() => {
   server.close();
 });
 
-/** node:http and not fetch, which would add headers of its own and undo the encoding. */
-async function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+/** Uses node:http because fetch adds headers of its own and decodes the body. */
+async function receive(
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Received> {
   const { port } = server.address() as AddressInfo; // it listens on TCP
   const sent = request({ host: '127.0.0.1', port, path, method, headers }).end();
   const [incoming] = await once(sent, 'response');
@@ -41,23 +47,30 @@ async function ask(path: string, headers: Record<string, string> = {}, method = 
   return { status: incoming.statusCode, headers: incoming.headers, body: Buffer.concat(chunks) };
 }
 
-const askPage = (path = '/graphql') => ask(path, { accept: BROWSER });
+const receivePage = (path = '/graphql') => receive(path, { accept: BROWSER });
 
-/** Every file that the page names, or that one of those imports. */
-async function assetPaths(): Promise<string[]> {
-  const html = (await askPage()).body.toString();
-  const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
-  const folder = /"assets":"([^"]+)"/.exec(html)?.[1] ?? '';
-  const script = (await ask(`${folder}page.js`)).body.toString();
-  const workers = [...script.matchAll(/[\w.]+\.worker\.js/g)].map(([name]) => folder + name);
-  const client = (await ask(`${folder}client.js`)).body.toString();
-  const chunks = [...client.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => folder + name);
-  return [...new Set([...named, ...workers, `${folder}client.js`, ...chunks])];
+/** The names of the page's own modules. */
+async function pageModules(): Promise<string[]> {
+  const names = await readdir(new URL('../../src/transport/graphiql/browser', import.meta.url));
+  return names.filter((name) => name.endsWith('.js'));
 }
 
-describe('the page', () => {
-  it('is what a browser gets from GET /graphql', async () => {
-    const { status, headers, body } = await askPage();
+/** All files that the page refers to, and those that its scripts import. */
+async function assetPaths(): Promise<string[]> {
+  const html = (await receivePage()).body.toString();
+  const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+  const folder = /"assets":"([^"]+)"/.exec(html)?.[1] ?? '';
+  const script = (await receive(`${folder}page.js`)).body.toString();
+  const workers = [...script.matchAll(/[\w.]+\.worker\.js/g)].map(([name]) => folder + name);
+  const client = (await receive(`${folder}client.js`)).body.toString();
+  const chunks = [...client.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => folder + name);
+  const modules = (await pageModules()).map((name) => folder + name);
+  return [...new Set([...named, ...workers, `${folder}client.js`, ...chunks, ...modules])];
+}
+
+describe('the GraphiQL page', () => {
+  it('is served to a browser at GET /graphql', async () => {
+    const { status, headers, body } = await receivePage();
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers.vary).toBe('accept');
@@ -65,8 +78,8 @@ describe('the page', () => {
     expect(body.length).toBeLessThan(10_000);
   });
 
-  it('is what a browser gets from a share link', async () => {
-    expect((await askPage('/graphql?query=%7Bviewer%7Bid%7D%7D')).status).toBe(200);
+  it('is served to a browser that opens a share link', async () => {
+    expect((await receivePage('/graphql?query=%7Bviewer%7Bid%7D%7D')).status).toBe(200);
   });
 
   it.each([
@@ -78,35 +91,41 @@ describe('the page', () => {
     ['JSON more than HTML', 'text/html;q=0.5, application/json'],
     ['events', 'text/event-stream'],
     ['anything but HTML', 'text/html;q=0, */*'],
-  ])('leaves a request that accepts %s to the API', async (_, accept) => {
-    const { status } = await ask('/graphql?query=%7B__typename%7D', accept === undefined ? {} : { accept });
-    expect(status).toBe(NOT_MINE);
+  ])('is not served to a client that accepts %s', async (_, accept) => {
+    const { status } = await receive(
+      '/graphql?query=%7B__typename%7D',
+      accept === undefined ? {} : { accept },
+    );
+    expect(status).toBe(NOT_HANDLED);
   });
 
-  it.each(['POST', 'OPTIONS'])('leaves %s to the API', async (method) => {
-    expect((await ask('/graphql', { accept: BROWSER }, method)).status).toBe(NOT_MINE);
+  it.each(['POST', 'OPTIONS'])('is not served for %s', async (method) => {
+    expect((await receive('/graphql', { accept: BROWSER }, method)).status).toBe(NOT_HANDLED);
   });
 
-  it.each(['/', '/health', '/graphqlx', '/graphql/stream', '/graphiql'])('leaves %s alone', async (path) => {
-    expect((await askPage(path)).status).toBe(NOT_MINE);
-  });
+  it.each(['/', '/health', '/graphqlx', '/graphql/stream', '/graphiql'])(
+    'is not served at %s',
+    async (path) => {
+      expect((await receivePage(path)).status).toBe(NOT_HANDLED);
+    },
+  );
 
-  it('answers HEAD with the same headers and no body', async () => {
-    const { status, headers, body } = await ask('/graphql', { accept: BROWSER }, 'HEAD');
+  it('has the same headers and no body for HEAD', async () => {
+    const { status, headers, body } = await receive('/graphql', { accept: BROWSER }, 'HEAD');
     expect(status).toBe(200);
     expect(Number(headers['content-length'])).toBeGreaterThan(1000);
     expect(body).toHaveLength(0);
   });
 
-  it('names no other host and runs nothing inline', async () => {
-    const html = (await askPage()).body.toString();
+  it('refers to no other host and has no inline script', async () => {
+    const html = (await receivePage()).body.toString();
     expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/(?:https?|wss?):|[=(]["']?\/\//);
     expect(html).not.toMatch(/\son\w+=/);
     for (const [tag] of html.matchAll(/<script[^>]*>/g)) expect(tag).toMatch(/src="\/|application\/json/);
   });
 
-  it('may load nothing but this host, and be framed by nobody', async () => {
-    const { headers } = await askPage();
+  it('has a policy that allows only its own host and forbids framing', async () => {
+    const { headers } = await receivePage();
     const policy = headers['content-security-policy'];
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'self';");
@@ -115,9 +134,9 @@ describe('the page', () => {
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
 
-  it('gives every visitor a name and a password of their own', async () => {
+  it('has a different user name and password for every visit', async () => {
     const read = async () => {
-      const html = (await askPage()).body.toString();
+      const html = (await receivePage()).body.toString();
       return [/username: \\"(\w+)\\"/, /password: \\"([\w-]+)\\"/].map((pattern) => pattern.exec(html)?.[1]);
     };
     const [first, second] = [await read(), await read()];
@@ -125,16 +144,16 @@ describe('the page', () => {
       expect(value).toMatch(/^[\w-]{8,}$/);
       expect(value).not.toBe(second[index]);
     }
-    expect((await askPage()).headers['cache-control']).toBe('no-store');
+    expect((await receivePage()).headers['cache-control']).toBe('no-store');
   });
 });
 
-describe('its assets', () => {
-  it('are all there, as what they are, and compressed', async () => {
+describe('the assets of the page', () => {
+  it('are served with their type, plain and compressed', async () => {
     const paths = await assetPaths();
     expect(paths.length).toBeGreaterThanOrEqual(8);
     for (const path of paths) {
-      const plain = await ask(path);
+      const plain = await receive(path);
       expect(plain.status, path).toBe(200);
       expect(plain.headers['content-encoding']).toBeUndefined();
       expect(plain.headers['content-type']).toMatch(
@@ -142,46 +161,48 @@ describe('its assets', () => {
       );
       expect(plain.headers['x-content-type-options']).toBe('nosniff');
 
-      const brotli = await ask(path, { 'accept-encoding': 'gzip, deflate, br, zstd' });
+      const brotli = await receive(path, { 'accept-encoding': 'gzip, deflate, br, zstd' });
       expect(brotli.headers['content-encoding']).toBe('br');
       expect(brotliDecompressSync(brotli.body).equals(plain.body)).toBe(true);
 
-      const gzip = await ask(path, { 'accept-encoding': 'gzip, deflate' });
+      const gzip = await receive(path, { 'accept-encoding': 'gzip, deflate' });
       expect(gzip.headers['content-encoding']).toBe('gzip');
       expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
     }
   });
 
-  it('are a quarter of their size on the wire', async () => {
+  it('are less than 2.5 MB in total with Brotli', async () => {
     const paths = await assetPaths();
     const bytes = await Promise.all(
-      paths.map(async (path) => (await ask(path, { 'accept-encoding': 'br' })).body.length),
+      paths.map(async (path) => (await receive(path, { 'accept-encoding': 'br' })).body.length),
     );
     expect(bytes.reduce((sum, each) => sum + each)).toBeLessThan(2_500_000);
   });
 
-  it('may be kept for ever, under a path that changes with them', async () => {
+  it('can be cached forever, under a versioned path', async () => {
     for (const path of await assetPaths()) {
-      const { headers } = await ask(path);
+      const { headers } = await receive(path);
       expect(headers['cache-control']).toBe('public, max-age=31536000, immutable');
       expect(headers.vary).toBe('accept-encoding');
     }
   });
 
-  it('are not sent again to who has them', async () => {
+  it('are not sent again to a client that has cached them', async () => {
     const [path = ''] = await assetPaths();
-    const { headers } = await ask(path, { 'accept-encoding': 'br' });
+    const { headers } = await receive(path, { 'accept-encoding': 'br' });
     const etag = headers.etag ?? '';
-    const again = await ask(path, { 'accept-encoding': 'br', 'if-none-match': `"other", W/${etag}` });
+    const again = await receive(path, { 'accept-encoding': 'br', 'if-none-match': `"other", W/${etag}` });
     expect(again.status).toBe(304);
     expect(again.body).toHaveLength(0);
-    const otherEncoding = await ask(path, { 'accept-encoding': 'gzip', 'if-none-match': etag });
+    const otherEncoding = await receive(path, { 'accept-encoding': 'gzip', 'if-none-match': etag });
     expect(otherEncoding.status).toBe(200);
   });
 
-  it('are served to a page of another version, but not kept', async () => {
+  it('are served to a page of another version, but not cached', async () => {
     const [path = ''] = await assetPaths();
-    const { status, headers } = await ask(path.replace(/^\/graphiql\/[^/]+/, '/graphiql/another-version'));
+    const { status, headers } = await receive(
+      path.replace(/^\/graphiql\/[^/]+/, '/graphiql/another-version'),
+    );
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
   });
@@ -192,7 +213,22 @@ describe('its assets', () => {
     '/graphiql/x/none.js',
     '/graphiql/x/../../package.json',
     '/graphiql/x/%2e%2e/y',
-  ])('are nothing else: %s is not found', async (path) => {
-    expect((await ask(path)).status).toBe(404);
+  ])('do not include %s', async (path) => {
+    expect((await receive(path)).status).toBe(404);
   });
+});
+
+test('the build contains the page, and the worker that prepares it', async () => {
+  const built = new URL('../../dist/transport/graphiql/assets.js', import.meta.url);
+  const { loadGraphiQLAssets }: typeof import('../../src/transport/graphiql/assets.js') = await import(
+    built.href
+  );
+  const assets = await loadGraphiQLAssets();
+
+  const modules = await pageModules();
+  expect(modules).toContain('page.js');
+  for (const name of modules) {
+    const expected = await readFile(new URL(`./browser/${name}`, built));
+    expect((await assets.get(name)?.body('identity'))?.equals(expected), name).toBe(true);
+  }
 });

@@ -94,6 +94,8 @@ describe('a request that is answered without Yoga is answered as by Yoga', () =>
     ' Application/JSON ; q=0.1',
     `${RESPONSE_JSON}, application/json;q=0.9`,
     `application/json, ${RESPONSE_JSON}`,
+    `application/json;q=0.1, ${RESPONSE_JSON}`,
+    `*/*, ${RESPONSE_JSON}`,
     `image/png, text/event-stream, ${RESPONSE_JSON}, multipart/mixed`,
     `image/png;q=1, */*;q=0.1`,
     'application/graphql+json',

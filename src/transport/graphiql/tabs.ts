@@ -1,46 +1,46 @@
-export interface OpeningTab {
+export interface DefaultTab {
   query: string;
 }
 
-export interface OpeningTabsOptions {
-  /** Global id of the lobby; null where the database has none. */
+export interface DefaultTabsOptions {
+  /** Global id of the lobby; null if the database has none. */
   lobbyId: string | null;
-  /** For the sign-up tab: must be free and valid, as the tab is to be run as it stands. */
+  /** For the sign-up tab. Must be valid and free, so that the tab can be run unchanged. */
   username: string;
   password: string;
 }
 
-/** Stands in for a room's id where there is no lobby. */
+/** Stands for a room's id where there is no lobby. */
 export const ROOM_PLACEHOLDER = 'ROOM_ID';
 
 /**
- * What GraphiQL opens with: sign up, send, page, subscribe. Each runs as it stands once the first one did
- * (without a lobby, once a room's id was put in). GraphiQL titles a tab by its operation's name.
+ * The tabs that GraphiQL opens with: sign up, send, page, subscribe. Each can be run unchanged after the first one; without a
+ * lobby, after a room's id has been entered. GraphiQL titles a tab with the name of its operation.
  */
-export function openingTabs({ lobbyId, username, password }: OpeningTabsOptions): OpeningTab[] {
+export function defaultTabs({ lobbyId, username, password }: DefaultTabsOptions): DefaultTab[] {
   const roomId = JSON.stringify(lobbyId ?? ROOM_PLACEHOLDER);
   const hint =
     lobbyId === null
-      ? `# First put a room's id in place of\n# ${ROOM_PLACEHOLDER} (see CreateRoom).\n#\n`
+      ? `# First replace ${ROOM_PLACEHOLDER} with the id of a\n# room (see CreateRoom).\n#\n`
       : '';
   return [
     signUp(JSON.stringify(username), JSON.stringify(password)),
-    ...(lobbyId === null ? [createRoom] : []),
-    hint + send(roomId),
+    ...(lobbyId === null ? [CREATE_ROOM] : []),
+    hint + sendMessage(roomId),
     hint + history(roomId),
     hint + listen(roomId),
   ].map((query) => ({ query }));
 }
 
 const signUp = (username: string, password: string) => `\
-# 1. Run this (Ctrl-Enter) to sign up a guest.
-#    This page then uses the accessToken in
-#    all its tabs, subscriptions too.
+# 1. Run this operation (Ctrl-Enter) to sign up
+#    a guest. All tabs then send its accessToken
+#    with every operation and subscription.
 #
-#    To be someone else, or in another client:
-#    copy an accessToken into the Headers pane:
-#    {"authorization": "Bearer …"}
-#    What the pane holds wins.
+#    To act as another user, enter that user's
+#    accessToken in the Headers pane, which takes
+#    precedence:
+#    {"authorization": "Bearer <accessToken>"}
 mutation SignUp {
   signUp(
     input: {
@@ -67,9 +67,9 @@ mutation SignUp {
 }
 `;
 
-const createRoom = `\
-# There is no lobby here: create a room,
-# and use its id in the next tabs.
+const CREATE_ROOM = `\
+# This server has no lobby. Create a room, then
+# use its id in the next tabs.
 mutation CreateRoom {
   createRoom(input: { name: "Lobby" }) {
     __typename
@@ -86,9 +86,9 @@ mutation CreateRoom {
 }
 `;
 
-const send = (roomId: string) => `\
-# 2. Say something. Every message gets its
-#    room's next seq: 1, 2, 3 …
+const sendMessage = (roomId: string) => `\
+# 2. Send a message. Each message gets the next
+#    sequence number (seq) of its room: 1, 2, 3 …
 mutation SendMessage {
   sendMessage(
     input: {
@@ -118,7 +118,8 @@ mutation SendMessage {
 `;
 
 const history = (roomId: string) => `\
-# 3. The newest page. For the one before it:
+# 3. Read the newest page of the history. For
+#    the page before it, add the argument
 #    before: "<pageInfo.startCursor>"
 query History {
   roomMessages(roomId: ${roomId}, last: 20) {
@@ -147,15 +148,18 @@ query History {
 `;
 
 const listen = (roomId: string) => `\
-# 4. Run this, then open this page in another
-#    browser tab, sign up there and send: it
-#    arrives here. (GraphiQL ends a subscription
-#    when you leave its tab.)
+# 4. Run this subscription. Then open this page
+#    in another browser tab, sign up there and
+#    send a message: it appears here. GraphiQL
+#    stops a subscription when you leave its tab.
 #
-#    Variables {"after": "<liveCursor>"} bring
-#    what came since, then go on live. This page
-#    moves $after on with every message: from
-#    the first on, a lost connection loses none.
+#    To receive the messages since a liveCursor
+#    first, enter it in the Variables pane:
+#    {"after": "<liveCursor>"}
+#
+#    This page sets $after to the cursor of each
+#    message that it receives: after the first
+#    one, no message is lost by a reconnect.
 subscription Listen($after: String) {
   messageAdded(roomId: ${roomId}, after: $after) {
     cursor

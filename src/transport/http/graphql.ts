@@ -6,6 +6,7 @@ import { isAccepted } from '../../graphql/documents.js';
 import { LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
+import { resultType } from './negotiation.js';
 import type { YogaAdapter } from './yoga.js';
 
 export interface GraphQLOverHttp {
@@ -51,7 +52,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     headers: Headers,
     body: Buffer,
   ): Promise<boolean> {
-    const type = answerType(request.headers.accept);
+    const type = resultType(request.headers.accept);
     const params = body.length > LIMITS.requestBytes ? null : paramsOf(body);
     if (!type || !params) return false;
     const { query, variables: variableValues, operationName } = params;
@@ -149,23 +150,4 @@ function paramsOf(body: Buffer): Params | null {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The type of the answer by the media range that asks for it. */
-const ANSWER_TYPES: ReadonlyMap<string, string> = new Map([
-  [JSON_TYPE, JSON_TYPE],
-  ['application/graphql-response+json', 'application/graphql-response+json'],
-  ['application/*', JSON_TYPE],
-  ['*/*', JSON_TYPE],
-]);
-
-/** As Yoga has it, the first range that can be met; null where there is none, or where a range has a charset. */
-function answerType(accept: string | undefined): string | null {
-  if (!accept) return JSON_TYPE;
-  if (accept.includes('charset')) return null;
-  for (const range of accept.split(',')) {
-    const type = ANSWER_TYPES.get((range.split(';', 1)[0] ?? '').trim().toLowerCase());
-    if (type) return type;
-  }
-  return null;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, parse, validate } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { openingTabs, ROOM_PLACEHOLDER } from '../../../../src/transport/graphiql/tabs.js';
+import { defaultTabs, ROOM_PLACEHOLDER } from '../../../../src/transport/graphiql/tabs.js';
 
 const schema = buildSchema(
   readFileSync(new URL('../../../../schema/schema.graphql', import.meta.url), 'utf8'),
@@ -10,11 +10,11 @@ const guest = { username: 'guest', password: 'a "quoted" \\ password' };
 
 describe.each([
   ['with a lobby', 'Um9vbTpsb2JieQ'],
-  ['without one', null],
-])('the opening tabs %s', (_, lobbyId) => {
-  const documents = openingTabs({ ...guest, lobbyId }).map(({ query }) => query);
+  ['without a lobby', null],
+])('the default tabs %s', (_, lobbyId) => {
+  const documents = defaultTabs({ ...guest, lobbyId }).map(({ query }) => query);
 
-  it('are valid operations of the schema, each with a name of its own', () => {
+  it('are valid operations, each with its own name', () => {
     const names = documents.map((document) => {
       const ast = parse(document);
       expect(validate(schema, ast)).toEqual([]);
@@ -31,14 +31,14 @@ describe.each([
     ]);
   });
 
-  it('tell a failure of every mutation apart from its success', () => {
+  it('select the type and the error message of every mutation', () => {
     for (const document of documents.filter((each) => /^mutation/m.test(each))) {
       expect(document).toContain('__typename');
       expect(document).toMatch(/\.\.\. on UserError {\s+message/);
     }
   });
 
-  it('ask for a room only where there is none to use', () => {
+  it('use the lobby, or else a placeholder', () => {
     const rooms = documents.flatMap((document) => document.match(/roomId: "[^"]*"/g) ?? []);
     expect(rooms).toEqual(Array(3).fill(`roomId: "${lobbyId ?? ROOM_PLACEHOLDER}"`));
   });

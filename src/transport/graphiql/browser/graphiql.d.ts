@@ -1,0 +1,73 @@
+import type { DocumentNode } from 'graphql';
+
+/** The part of GraphiQL, as Yoga bundles it, that the page uses. */
+
+export interface GraphQLRequest {
+  query: string;
+  variables?: Record<string, unknown> | null;
+  operationName?: string | null;
+}
+
+export interface GraphQLResult {
+  data?: Record<string, unknown> | null | undefined;
+  errors?: readonly { readonly message: string }[] | undefined;
+}
+
+/** HTTP headers by name, as entered in the Headers pane. */
+export type Headers = Record<string, string>;
+
+export interface FetcherOptions {
+  headers?: Headers;
+  /** The parsed document of the editor, with all its operations. */
+  documentAST?: DocumentNode;
+}
+
+export interface Observer {
+  next(result: GraphQLResult): void;
+  /** GraphiQL displays the argument as JSON. */
+  error(cause: unknown): void;
+  complete(): void;
+}
+
+export interface Observable {
+  subscribe(observer: Observer): { unsubscribe(): void };
+}
+
+export type Fetcher = (
+  request: GraphQLRequest,
+  options?: FetcherOptions,
+) => Promise<GraphQLResult> | Observable;
+
+export interface Tab {
+  query: string;
+  variables?: string | null;
+}
+
+export interface GraphiQLProps {
+  title: string;
+  /** HTML. */
+  logo: string;
+  fetcher: Fetcher;
+  defaultTabs: readonly Tab[];
+  query: string | undefined;
+  variables: string | undefined;
+  onEditHeaders(text: string): void;
+  onEditQuery(text: string): void;
+  storage: Storage;
+  shouldPersistHeaders: boolean;
+  defaultEditorToolsVisibility: 'headers' | 'variables';
+}
+
+declare global {
+  /** graphiql.js, a classic script, defines it before the page's module runs. */
+  const YogaGraphiQL: {
+    renderYogaGraphiQL(root: Element, props: GraphiQLProps): void;
+  };
+
+  interface Window {
+    MonacoEnvironment?: {
+      globalAPI: boolean;
+      getWorkerUrl(moduleId: string, label: string): string;
+    };
+  }
+}

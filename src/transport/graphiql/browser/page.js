@@ -1,0 +1,59 @@
+/** @import { Tab } from './graphiql.js' */
+import { createFetcher } from './fetcher.js';
+
+/** Renders GraphiQL; the server serves it beside the files of Yoga's bundle. */
+
+/** @type {{ assets: string, tabs: Tab[] }} */
+const { assets, tabs } = JSON.parse(elementById('config').textContent);
+
+/** Monaco's workers, by the label that it gives them. */
+const WORKERS = new Map([
+  ['editorWorkerService', 'editor.worker.js'],
+  ['json', 'json.worker.js'],
+  ['graphql', 'graphql.worker.js'],
+]);
+self.MonacoEnvironment = {
+  globalAPI: false,
+  getWorkerUrl: (_moduleId, label) => `${assets}${WORKERS.get(label)}`,
+};
+
+const { fetcher, onEditHeaders } = createFetcher(new URL(location.pathname, location.origin));
+const shared = sharedTab(new URLSearchParams(location.search));
+
+YogaGraphiQL.renderYogaGraphiQL(elementById('root'), {
+  title: 'Parley',
+  logo: elementById('logo').innerHTML,
+  fetcher,
+  defaultTabs: shared ? [shared, ...tabs] : tabs,
+  query: shared?.query,
+  variables: shared?.variables ?? undefined,
+  onEditHeaders,
+  // Yoga's own page copies every edit into the address, where a password would end up in logs.
+  onEditQuery: () => {},
+  // Tabs hold passwords and tokens, so they survive a reload, but not the end of the browser tab.
+  storage: sessionStorage,
+  shouldPersistHeaders: false,
+  defaultEditorToolsVisibility: 'headers',
+});
+
+/**
+ * @param {string} id
+ * @returns {HTMLElement}
+ * @throws {Error} if the page has no such element.
+ */
+function elementById(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`The page has no element #${id}.`);
+  return element;
+}
+
+/**
+ * A share link (`?query=`) opens as a tab of its own, before the default ones.
+ *
+ * @param {URLSearchParams} params
+ * @returns {Tab | null}
+ */
+function sharedTab(params) {
+  const query = params.get('query');
+  return query ? { query, variables: params.get('variables') } : null;
+}
