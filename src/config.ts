@@ -46,7 +46,7 @@ export interface AllowedOrigins {
   readonly any: boolean;
   /** Allowed origins, compared literally: `https://app.example.com`. */
   readonly exact: ReadonlySet<string>;
-  /** Allows `http://localhost` on any port, where development servers run. */
+  /** Allows pages served by this machine, such as by a development server: `localhost`, 127.0.0.1 and [::1], on any port. */
   readonly localhost: boolean;
 }
 

@@ -36,7 +36,7 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     },
   };
   const publisher = createRedisClient(url, 'publisher', clientOptions, log);
-  // Only a SUBSCRIBE of our own shows when a channel is subscribed again, so the client does not do that by itself.
+  // Only the reply to our own SUBSCRIBE shows when a channel is subscribed again, so the client's `autoResubscribe` is off.
   const subscriber = createRedisClient(url, 'subscriber', { ...clientOptions, autoResubscribe: false }, log);
   // Channels are shared by all databases of a Redis server, so their names contain the database's number.
   const topicOf = (roomId: string) => `${prefix}:${subscriber.options.db ?? 0}:room:${roomId}`;

@@ -13,6 +13,7 @@ const MAX_CHANNELS_PER_COMMAND = 500;
 export interface Subscriptions {
   /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis refuses it. */
   subscribe(topic: string): void;
+  /** Ends a subscription and confirms it if it was pending. */
   unsubscribe(topic: string): void;
   /** Resolves when the subscription to the topic is in place, is no longer wanted, or the bus is closed. Never rejects. */
   confirmed(topic: string): Promise<void>;
@@ -20,7 +21,7 @@ export interface Subscriptions {
   onRecovered(listener: () => void): void;
   /** Whether all subscriptions were restored on the present connection, and Redis refuses none. */
   isHealthy(): boolean;
-  /** Confirms all channels, so that nobody waits for ever. */
+  /** Confirms all channels, so that no caller waits for ever. */
   close(): void;
 }
 
@@ -42,7 +43,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
   /** Never rejects. Resolves when Redis has replied for each of the channels, or the connection is lost. */
   async function request(batch: readonly Channel[]): Promise<void> {
     const requestedOn = connection;
-    // A channel that was left meanwhile has sent its UNSUBSCRIBE, which no SUBSCRIBE may follow.
+    // An unsubscribed channel has sent its UNSUBSCRIBE already, which no SUBSCRIBE may follow.
     const wanted = batch.filter((channel) => channels.get(channel.topic) === channel);
     if (wanted.length === 0 || client.status !== 'ready') return;
     try {

@@ -52,7 +52,7 @@ export async function acquireServer(context: ServerContext): Promise<OwnedServer
     return await tryToAcquire(context, started);
   } finally {
     const serving = await readPostmaster(context.cluster);
-    // If another process was faster, the server that we started ends by itself.
+    // If another process was faster, the server that this process started ends without being stopped.
     if (started.launch?.pid !== serving?.pid) await started.launch?.discard();
   }
 }

@@ -98,7 +98,7 @@ export interface LockMaintenance {
 }
 
 /**
- * Reacquires the lock when its connection is lost while the server goes on running: Postgres disconnects all clients when
+ * Reacquires the lock when its connection is lost while the server still runs: Postgres disconnects all clients when
  * one of its backends crashes.
  *
  * @param acquired the lock to maintain.
