@@ -1,5 +1,5 @@
 import { createPasswordHasher } from './auth/passwords.js';
-import { readOrMakeSecret } from './auth/secret.js';
+import { readOrCreateSecret } from './auth/secret.js';
 import { createTokens } from './auth/tokens.js';
 import { createLocalBus } from './bus/local.js';
 import { createRedisBus } from './bus/redis.js';
@@ -108,7 +108,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(
-      config.jwtSecret ?? (await readOrMakeSecret(config.dataDir)),
+      config.jwtSecret ?? (await readOrCreateSecret(config.dataDir)),
       config.accessTokenTtlSeconds,
     );
     const services = {

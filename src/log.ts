@@ -4,7 +4,7 @@ import type { Config } from './config.js';
 
 export type Logger = pino.Logger;
 
-/** JSON lines for machines; for a person at a terminal, lines to read. Secrets are never among the fields. */
+/** Creates the log: readable lines if stdout is a terminal, otherwise JSON lines. Callers never log secrets. */
 export function createLog({ logLevel }: Pick<Config, 'logLevel'>): Logger {
   const options = {
     level: logLevel,

@@ -1,48 +1,47 @@
 import { randomUUID } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Authentication, TokenIssuer } from '../domain/user.js';
 
+/** Issues and verifies access tokens. */
 export interface Tokens extends TokenIssuer {
-  /** Never throws: a bad token is a kind of authentication too. */
+  /** Verifies a token. Never rejects: an invalid or expired token is reported by the result's `kind`. */
   authenticate(token: string): Promise<Authentication>;
 }
 
-type GoodAuthentication = Extract<Authentication, { kind: 'viewer' }>;
+type ViewerAuthentication = Extract<Authentication, { kind: 'viewer' }>;
 
 const ISSUER = 'parley';
 const AUDIENCE = 'parley-api';
-/** The only algorithm ever accepted: a token that names another one is not ours, whatever it is signed with. */
+/** The only accepted algorithm. Accepting the one that a token names would allow algorithm confusion attacks. */
 const ALGORITHM = 'HS256';
+/** HS256 requires a key of at least the size of its hash (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
-/** Good tokens that are remembered, so that a request costs no other check of the one before it: some 5 MB. */
+/** Verified tokens that are kept, so that a client's next request does not verify its token again: about 5 MB. */
 const MAX_CACHED_TOKENS = 10_000;
 
 const claims = z.object({ sub: z.guid(), sid: z.guid(), exp: z.number(), jti: z.string().min(1) });
 
 /**
- * Access tokens: JWTs with `iss`, `aud`, `sub`, `sid`, `exp` and `jti`, all required and checked.
+ * Creates the issuer of access tokens: JWTs with the claims `iss`, `aud`, `sub`, `sid`, `exp` and `jti`, all of which
+ * are required of a token and verified.
  *
- * @throws Error where the secret is shorter than HS256 needs (RFC 7518, 3.2): 32 bytes.
+ * @param ttlSeconds lifetime of an issued token.
+ * @throws Error if the secret is shorter than 32 bytes.
  */
 export function createTokens(secret: string, ttlSeconds: number): Tokens {
   const bytes = new TextEncoder().encode(secret);
   if (bytes.length < MIN_SECRET_BYTES)
-    throw new Error(`The secret of access tokens needs ${MIN_SECRET_BYTES} bytes.`);
+    throw new Error(`The secret for access tokens must be at least ${MIN_SECRET_BYTES} bytes long.`);
   const imported = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
     'sign',
     'verify',
   ]);
-  /** By token, the oldest first. What is good stays so until it expires. */
-  const remembered = new Map<string, GoodAuthentication>();
+  // A verified token stays valid until it expires: tokens cannot be revoked.
+  const cache = new LRUCache<string, ViewerAuthentication>({ max: MAX_CACHED_TOKENS });
 
-  function remember(token: string, authentication: GoodAuthentication): void {
-    const [oldest] = remembered.keys();
-    if (remembered.size >= MAX_CACHED_TOKENS && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(token, authentication);
-  }
-
-  async function check(token: string): Promise<Authentication> {
+  async function verify(token: string): Promise<Authentication> {
     try {
       const { payload } = await jwtVerify(token, await imported, {
         algorithms: [ALGORITHM],
@@ -53,7 +52,7 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
       const { sub, sid, exp } = claims.parse(payload);
       return { kind: 'viewer', viewer: { userId: sub, sessionId: sid }, expiresAt: exp * 1000 };
     } catch (error) {
-      // Only after the signature was found good does jose look at `exp`.
+      // jose checks `exp` only after the signature, so an expired token was once valid.
       return { kind: error instanceof errors.JWTExpired ? 'expired' : 'invalid' };
     }
   }
@@ -80,11 +79,11 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
     },
 
     async authenticate(token) {
-      const known = remembered.get(token);
-      if (known && known.expiresAt > Date.now()) return known;
-      remembered.delete(token);
-      const authentication = await check(token);
-      if (authentication.kind === 'viewer') remember(token, authentication);
+      const cached = cache.get(token);
+      if (cached && cached.expiresAt > Date.now()) return cached;
+      cache.delete(token);
+      const authentication = await verify(token);
+      if (authentication.kind === 'viewer') cache.set(token, authentication);
       return authentication;
     },
   };

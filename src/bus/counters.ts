@@ -1,5 +1,6 @@
 import type { BusCounters } from '../domain/bus.js';
 
+/** Creates the counters of a bus, all zero. */
 export function createCounters(): BusCounters {
   return {
     droppedEnvelopes: 0,

@@ -3,11 +3,11 @@ import type { RoomChanged } from '../domain/events.js';
 import { MESSAGE_TYPES, type Message } from '../domain/message.js';
 import type { User } from '../domain/user.js';
 
-/** Above this many bytes an envelope carries no rows: who gets it reads them from the database. */
+/** A larger envelope is sent without its messages, which its receivers then read from the database. */
 const MAX_ENVELOPE_BYTES = 64 * 1024;
 
 const counter = z.int().nonnegative();
-const messageForm = z.object({
+const messageSchema = z.object({
   id: z.guid(),
   seq: counter,
   rev: counter,
@@ -21,7 +21,7 @@ const messageForm = z.object({
   changedAt: z.number().nullish(),
 });
 
-const authorForm = z.object({
+const authorSchema = z.object({
   id: z.guid(),
   username: z.string(),
   displayName: z.string(),
@@ -29,18 +29,19 @@ const authorForm = z.object({
   createdAt: z.number(),
 });
 
-/** Version 1. Another version comes with another number, and instances of both live through a rolling restart. */
-const envelopeForm = z.object({
+/** Version 1. An incompatible change needs a new number, since instances of both versions run during a rolling restart. */
+const envelopeSchema = z.object({
   v: z.literal(1),
   roomId: z.guid(),
   epoch: z.string().regex(/^[0-9a-f]{16}$/),
   seq: counter,
   rev: counter,
-  messages: z.array(messageForm),
-  /** Each once, however many of the messages are theirs. Whoever is missing is read from the database. */
-  authors: z.array(authorForm).optional(),
+  messages: z.array(messageSchema),
+  /** Each author once, whatever the number of their messages. A missing author is read from the database. */
+  authors: z.array(authorSchema).optional(),
 });
 
+/** Encodes a change for the bus, without its messages if they exceed 64 KiB. */
 export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {
   const authors = new Map(messages.flatMap(({ author }) => (author ? [[author.id, author]] : [])));
   const encode = (kept: readonly Message[]) =>
@@ -56,16 +57,20 @@ export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): 
   return Buffer.byteLength(whole) <= MAX_ENVELOPE_BYTES ? whole : encode([]);
 }
 
-/** @throws Error where the text is not an envelope of ours. */
+/**
+ * Decodes an envelope.
+ *
+ * @throws Error if the text is not a valid envelope.
+ */
 export function decodeEnvelope(text: string): RoomChanged {
-  const { roomId, epoch, seq, rev, messages, authors = [] } = envelopeForm.parse(JSON.parse(text));
+  const { roomId, epoch, seq, rev, messages, authors = [] } = envelopeSchema.parse(JSON.parse(text));
   const byId = new Map(authors.map((row) => [row.id, authorOf(row)]));
   return { roomId, epoch, head: { seq, rev }, messages: messages.map((row) => messageOf(roomId, row, byId)) };
 }
 
-// Field by field: with rest and spread each message took ten times as long.
+// Listed field by field: with rest and spread, a message took ten times as long.
 
-function rowOf(message: Message): z.input<typeof messageForm> {
+function rowOf(message: Message): z.input<typeof messageSchema> {
   return {
     id: message.id,
     seq: message.seq,
@@ -83,7 +88,7 @@ function rowOf(message: Message): z.input<typeof messageForm> {
 
 function messageOf(
   roomId: string,
-  row: z.output<typeof messageForm>,
+  row: z.output<typeof messageSchema>,
   authors: ReadonlyMap<string, User>,
 ): Message {
   return {
@@ -103,10 +108,16 @@ function messageOf(
   };
 }
 
-function authorRowOf({ id, username, displayName, avatarUrl, createdAt }: User): z.input<typeof authorForm> {
+function authorRowOf({
+  id,
+  username,
+  displayName,
+  avatarUrl,
+  createdAt,
+}: User): z.input<typeof authorSchema> {
   return { id, username, displayName, avatarUrl, createdAt: createdAt.getTime() };
 }
 
-function authorOf({ id, username, displayName, avatarUrl, createdAt }: z.output<typeof authorForm>): User {
+function authorOf({ id, username, displayName, avatarUrl, createdAt }: z.output<typeof authorSchema>): User {
   return { id, username, displayName, avatarUrl, createdAt: new Date(createdAt) };
 }

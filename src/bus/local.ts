@@ -1,12 +1,12 @@
 import type { Bus } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
 import { createCounters } from './counters.js';
-import { type BusTarget, overEventTarget } from './event-target-bus.js';
+import { type BusTarget, createPubSub } from './pub-sub.js';
 
-/** The bus of a single process: the platform's event target. Nothing is ever lost on it, so it never recovers. */
+/** Creates the bus of a single process, on the platform's event target. It loses nothing, so it never reports a recovery. */
 export function createLocalBus(log: Log): Bus {
-  // The platform's listener type is for any Event; on this target only we dispatch, and only CustomEvents.
-  const { publish, listen } = overEventTarget(new EventTarget() as BusTarget, (roomId) => roomId, log);
+  // The cast narrows the listener's type from Event: only `publish` dispatches on this target, and only CustomEvents.
+  const { publish, listen } = createPubSub(new EventTarget() as BusTarget, (roomId) => roomId, log);
   return {
     publish,
     subscribe: (roomId, listener) => ({

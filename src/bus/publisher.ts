@@ -4,29 +4,32 @@ import type { Log } from '../domain/ports.js';
 import { rarely } from '../lib/rarely.js';
 
 /**
- * Of how many publishes the answer may be outstanding; an envelope has at most 64 KiB, so these are at most 64 MiB.
- * A connection that swallows packets reaches it, and it takes some seconds until that is noticed.
+ * Publishes without a reply yet; further ones are dropped. With at most 64 KiB per envelope they hold at most 64 MiB. The
+ * limit is reached on a connection whose packets are lost, until the heartbeat notices that.
  */
 export const MAX_OUTSTANDING_PUBLISHES = 1000;
 
-/** Publishes without waiting, throwing or keeping: what can't go out at once is found by the tick of the others. */
+/**
+ * Creates a publisher that never waits, throws or queues. A message that cannot be sent at once is counted and dropped:
+ * the other instances find the change in the database within a second.
+ */
 export function createPublisher(client: Redis, counters: BusCounters, log: Log) {
   const warnRarely = rarely((fields, message) => log.warn(fields, message));
   let outstanding = 0;
   let refused = false;
 
-  function failed(topic: string, error: Error): void {
+  function handleFailure(topic: string, error: Error): void {
     counters.unpublished += 1;
-    // That the connection is gone has been said by the client.
+    // A lost connection has been logged by the client.
     if (!(error instanceof ReplyError) || refused) return;
-    refused = warnRarely({ topic, error: error.message }, 'Redis refuses what is published');
+    refused = warnRarely({ topic, error: error.message }, 'Redis refuses to publish');
   }
 
   return {
     publish(topic: string, message: string): void {
       if (outstanding >= MAX_OUTSTANDING_PUBLISHES) {
         counters.unpublished += 1;
-        warnRarely({ topic, outstanding }, 'Redis is too slow for what is published');
+        warnRarely({ topic, outstanding }, 'Too many publishes wait for a reply from Redis: dropped one');
         return;
       }
       outstanding += 1;
@@ -34,10 +37,10 @@ export function createPublisher(client: Redis, counters: BusCounters, log: Log) 
         .publish(topic, message)
         .then(
           () => {
-            if (refused) log.info({ topic }, 'Redis takes again what is published');
+            if (refused) log.info({ topic }, 'Redis accepts publishes again');
             refused = false;
           },
-          (error: Error) => failed(topic, error),
+          (error: Error) => handleFailure(topic, error),
         )
         .finally(() => {
           outstanding -= 1;

@@ -7,26 +7,26 @@ import { rarely } from '../lib/rarely.js';
 import { createRedisClient } from '../redis/client.js';
 import { createCounters } from './counters.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
-import { type BusTarget, overEventTarget } from './event-target-bus.js';
+import { type BusTarget, createPubSub } from './pub-sub.js';
 import { createPublisher } from './publisher.js';
 import { createSubscriptions } from './subscriptions.js';
 
 export interface RedisBusOptions {
   readonly url: string;
-  /** Before every channel, so that deployments can share one Redis. */
+  /** Prefix of every channel, so that several deployments can share one Redis. */
   readonly prefix: string;
   readonly log: Log;
-  /** How often each connection is asked whether it still stands, in ms; for tests. */
+  /** Interval of the heartbeat on each connection, in ms; for tests. */
   readonly pingIntervalMs?: number;
 }
 
 /**
- * The bus between instances: `@graphql-yoga/redis-event-target`, which neither awaits nor catches what it asks of its
- * clients, over clients that are guarded for it.
+ * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. That neither awaits nor catches the promises of
+ * its clients, so it is given wrappers which never reject.
  */
 export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOptions): Bus {
   const counters = createCounters();
-  const watched = {
+  const clientOptions = {
     pingIntervalMs,
     onTimeout: () => {
       counters.timeouts += 1;
@@ -35,17 +35,17 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
       counters.reconnects += 1;
     },
   };
-  const publisher = createRedisClient(url, 'publisher', watched, log);
-  // Channels are subscribed again by us, not by the client, since only our own call tells when they stand.
-  const subscriber = createRedisClient(url, 'subscriber', { ...watched, autoResubscribe: false }, log);
-  // Channels are of the whole server, whichever database a connection has selected: so the number is in their name.
+  const publisher = createRedisClient(url, 'publisher', clientOptions, log);
+  // Only the reply to our own SUBSCRIBE shows when a channel is subscribed again, so the client's `autoResubscribe` is off.
+  const subscriber = createRedisClient(url, 'subscriber', { ...clientOptions, autoResubscribe: false }, log);
+  // Channels are shared by all databases of a Redis server, so their names contain the database's number.
   const topicOf = (roomId: string) => `${prefix}:${subscriber.options.db ?? 0}:room:${roomId}`;
 
   const subscriptions = createSubscriptions(subscriber, counters, log);
-  const warnOfJunk = rarely((fields, message) => log.warn(fields, message));
+  const warnRarely = rarely((fields, message) => log.warn(fields, message));
   function drop(error: unknown, bytes: number): null {
     counters.droppedEnvelopes += 1;
-    warnOfJunk({ error: String(error), bytes }, 'Dropped what is no envelope of ours');
+    warnRarely({ error: String(error), bytes }, 'Dropped a message that is not a valid envelope');
     return null;
   }
 
@@ -55,19 +55,19 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     on: (event: 'message', listener: (channel: string, message: string) => void) =>
       subscriber.on(event, (channel: string, message: string) => {
         topic = channel;
-        // The event target would take it for an event without content.
-        if (message === '') drop('It is empty', 0);
+        // The event target would dispatch an empty message as an event without content.
+        if (message === '') drop('The message is empty', 0);
         else listener(channel, message);
       }),
     subscribe: subscriptions.subscribe,
     unsubscribe: subscriptions.unsubscribe,
   };
   const target = createRedisEventTarget({
-    // The event target calls only what stands above, and uses none of the results.
+    // The casts are safe: the event target calls only these methods, and ignores their results.
     publishClient: createPublisher(publisher, counters, log) as unknown as Redis,
     subscribeClient: guardedSubscriber as unknown as Redis,
     serializer: {
-      // What is dispatched is what `publish` below is given.
+      // Only `publish` below dispatches events.
       stringify: (change) => encodeEnvelope(change as RoomChanged),
       parse(text: string): RoomChanged | null {
         try {
@@ -81,7 +81,7 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
       },
     },
   }) as BusTarget;
-  const { publish, listen } = overEventTarget(target, topicOf, log);
+  const { publish, listen } = createPubSub(target, topicOf, log);
 
   return {
     publish,
@@ -90,7 +90,7 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
       return { confirmed: subscriptions.confirmed(topicOf(roomId)), unsubscribe };
     },
     onRecovered: subscriptions.onRecovered,
-    isReady: () => subscriptions.stand() && publisher.status === 'ready',
+    isReady: () => subscriptions.isHealthy() && publisher.status === 'ready',
     counters,
     async close() {
       subscriptions.close();

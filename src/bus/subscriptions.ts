@@ -2,164 +2,138 @@ import { type Redis, ReplyError } from 'ioredis';
 import type { BusCounters } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
 import { rarely } from '../lib/rarely.js';
+import { type Channel, createChannel } from './channel.js';
+import { createRecovery } from './recovery.js';
+import { createRetry } from './retry.js';
 
-/** So many channels are asked for in one command, when all of them are after a reconnect. */
-const CHANNELS_AT_ONCE = 500;
-/** How long after a refusal Redis is asked again, in ms: at first, then twice as long each time, and at most. */
-const RETRY_MS = 1000;
-const MAX_RETRY_DELAY_MS = 10_000;
+/** Channels per SUBSCRIBE, so that a reconnect with many channels does not send one huge command. */
+const MAX_CHANNELS_PER_COMMAND = 500;
 
-interface Channel {
-  readonly topic: string;
-  readonly confirmed: Promise<void>;
-  readonly confirm: () => void;
-  state: 'asking' | 'standing' | 'refused';
+/** The Redis subscriptions of the bus. */
+export interface Subscriptions {
+  /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis refuses it. */
+  subscribe(topic: string): void;
+  /** Ends a subscription and confirms it if it was pending. */
+  unsubscribe(topic: string): void;
+  /** Resolves when the subscription to the topic is in place, is no longer wanted, or the bus is closed. Never rejects. */
+  confirmed(topic: string): Promise<void>;
+  /** The listener is called whenever `isHealthy` becomes true: on connecting, and after an outage or a refusal. */
+  onRecovered(listener: () => void): void;
+  /** Whether all subscriptions were restored on the present connection, and Redis refuses none. */
+  isHealthy(): boolean;
+  /** Confirms all channels, so that no caller waits for ever. */
+  close(): void;
 }
 
-/**
- * The channels that should stand, and what makes them stand: asked for at once, all again on every new connection, and
- * those that Redis refuses again after a while.
- */
-export function createSubscriptions(client: Redis, counters: BusCounters, log: Log) {
+/** Keeps the subscriptions of a client in place, whose own `autoResubscribe` must be off. */
+export function createSubscriptions(client: Redis, counters: BusCounters, log: Log): Subscriptions {
   const warnRarely = rarely((fields, message) => log.warn(fields, message));
   const channels = new Map<string, Channel>();
   const refused = new Set<Channel>();
-  const recovered = new Set<() => void>();
-  /** Counts connections: an answer that comes when its connection is gone says nothing about the present one. */
+  const retry = createRetry(() => void requestAll([...refused]));
+  /** Identifies the connection: a reply that arrives after its connection was lost says nothing about the present one. */
   let connection = 0;
   let restored = false;
-  let stood = false;
-  let retry: NodeJS.Timeout | undefined;
-  let retryMs = RETRY_MS;
   let closed = false;
 
-  const stand = () => restored && refused.size === 0;
+  const isHealthy = () => restored && refused.size === 0;
+  const recovery = createRecovery(isHealthy, log);
+  recovery.onRecovered(retry.reset);
 
-  function noticeChange(): void {
-    const before = stood;
-    stood = stand();
-    if (!stood || before) return;
-    clearTimeout(retry);
-    retry = undefined;
-    retryMs = RETRY_MS;
-    for (const listener of recovered) {
-      try {
-        listener();
-      } catch (error) {
-        log.error({ error }, 'A listener for the recovery of the bus failed');
-      }
-    }
-  }
-
-  /** Never rejects. Resolves when Redis has answered for each of the channels, or is gone. */
-  async function ask(some: readonly Channel[]): Promise<void> {
-    const asked = connection;
-    // Who left meanwhile has sent the UNSUBSCRIBE, after which nothing must follow.
-    const wanted = some.filter((channel) => channels.get(channel.topic) === channel);
+  /** Never rejects. Resolves when Redis has replied for each of the channels, or the connection is lost. */
+  async function request(batch: readonly Channel[]): Promise<void> {
+    const requestedOn = connection;
+    // An unsubscribed channel has sent its UNSUBSCRIBE already, which no SUBSCRIBE may follow.
+    const wanted = batch.filter((channel) => channels.get(channel.topic) === channel);
     if (wanted.length === 0 || client.status !== 'ready') return;
     try {
       await client.subscribe(...wanted.map(({ topic }) => topic));
-      if (asked !== connection) return;
+      if (requestedOn !== connection) return;
       for (const channel of wanted) {
-        channel.state = 'standing';
+        channel.state = 'subscribed';
         refused.delete(channel);
         channel.confirm();
       }
     } catch (error) {
-      if (asked !== connection) return;
-      // Redis refuses a command as a whole, for the sake of one channel.
+      if (requestedOn !== connection) return;
+      // Redis refuses the whole command because of a single channel.
       if (wanted.length > 1) {
-        await Promise.all(wanted.map((channel) => ask([channel])));
+        await Promise.all(wanted.map((channel) => request([channel])));
         return;
       }
-      for (const channel of wanted) notStanding(channel, error);
+      for (const channel of wanted) handleRefusal(channel, error);
     }
-    noticeChange();
+    recovery.check();
   }
 
-  function notStanding(channel: Channel, error: unknown): void {
+  function handleRefusal(channel: Channel, error: unknown): void {
     if (error instanceof ReplyError) counters.refusedSubscribes += 1;
-    warnRarely({ topic: channel.topic, error: String(error) }, 'Redis did not take a subscription');
+    warnRarely({ topic: channel.topic, error: String(error) }, 'Redis did not accept a subscription');
     if (channels.get(channel.topic) !== channel) return;
     channel.state = 'refused';
     refused.add(channel);
-    if (retry) return;
-    retry = setTimeout(() => {
-      retry = undefined;
-      void askForAll([...refused]);
-    }, retryMs);
-    retryMs = Math.min(retryMs * 2, MAX_RETRY_DELAY_MS);
+    retry.schedule();
   }
 
-  async function askForAll(all: readonly Channel[]): Promise<void> {
-    const asking: Promise<void>[] = [];
-    for (let from = 0; from < all.length; from += CHANNELS_AT_ONCE)
-      asking.push(ask(all.slice(from, from + CHANNELS_AT_ONCE)));
-    await Promise.all(asking);
+  async function requestAll(all: readonly Channel[]): Promise<void> {
+    const requests: Promise<void>[] = [];
+    for (let from = 0; from < all.length; from += MAX_CHANNELS_PER_COMMAND)
+      requests.push(request(all.slice(from, from + MAX_CHANNELS_PER_COMMAND)));
+    await Promise.all(requests);
   }
 
-  async function restore(): Promise<void> {
-    const asked = connection;
-    await askForAll([...channels.values()]);
-    if (asked !== connection) return;
+  async function onReady(): Promise<void> {
+    const requestedOn = connection;
+    await requestAll([...channels.values()]);
+    if (requestedOn !== connection) return;
     restored = true;
-    noticeChange();
+    recovery.check();
   }
 
-  function forget(): void {
+  function onClose(): void {
     connection += 1;
     restored = false;
-    stood = false;
+    recovery.reset();
     refused.clear();
-    clearTimeout(retry);
-    retry = undefined;
-    retryMs = RETRY_MS;
-    // What stood no longer does: who listens from now on waits for it to stand again.
+    retry.reset();
+    // A new listener must wait until the channel is subscribed again, so it gets a new promise.
     for (const [topic, { state }] of channels)
-      if (state === 'standing') channels.set(topic, createChannel(topic));
+      if (state === 'subscribed') channels.set(topic, createChannel(topic));
   }
 
-  client.on('ready', () => void restore());
-  client.on('close', forget);
+  client.on('ready', () => void onReady());
+  client.on('close', onClose);
 
   return {
-    subscribe(topic: string): void {
+    subscribe(topic) {
       const channel = createChannel(topic);
       channels.set(topic, channel);
       if (closed) channel.confirm();
-      else void ask([channel]);
+      else void request([channel]);
     },
 
-    unsubscribe(topic: string): void {
+    unsubscribe(topic) {
       const channel = channels.get(topic);
       if (!channel) return;
       channels.delete(topic);
       refused.delete(channel);
-      // Nobody waits for it any more who could miss something.
+      // Without listeners nothing can be missed any more.
       channel.confirm();
-      noticeChange();
+      recovery.check();
       if (client.status !== 'ready') return;
       client.unsubscribe(topic).catch((error: Error) => {
         log.debug({ topic, error: error.message }, 'Redis did not end a subscription');
       });
     },
 
-    confirmed: (topic: string): Promise<void> => channels.get(topic)?.confirmed ?? Promise.resolve(),
-    onRecovered: (listener: () => void) => void recovered.add(listener),
-    stand,
+    confirmed: (topic) => channels.get(topic)?.confirmed ?? Promise.resolve(),
+    onRecovered: recovery.onRecovered,
+    isHealthy,
 
-    close(): void {
+    close() {
       closed = true;
-      forget();
+      onClose();
       for (const { confirm } of channels.values()) confirm();
     },
   };
-}
-
-function createChannel(topic: string): Channel {
-  let confirm = (): void => {};
-  const confirmed = new Promise<void>((resolve) => {
-    confirm = resolve;
-  });
-  return { topic, confirmed, confirm, state: 'asking' };
 }

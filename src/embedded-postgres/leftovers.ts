@@ -2,8 +2,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Removes temporary folders, named `<prefix><pid>-<random>`, of processes that died before they were done.
- * What can't be removed now is left to the next start: leftovers waste space and harm nothing.
+ * Removes temporary folders, named `<prefix><pid>-<random>`, of processes that have ended. A folder that cannot be removed
+ * is left to the next start: it only wastes space.
  */
 export async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   for (const name of await readdir(folder)) {
@@ -15,14 +15,14 @@ export async function removeLeftovers(folder: string, prefix: string): Promise<v
   }
 }
 
-/** In a container every run may have the same pid; then a folder older than this process is an earlier run's. */
+/** In a container every run may have the same pid. A folder with our pid that is older than this process was left by an earlier run. */
 async function isInUse(pid: number, path: string): Promise<boolean> {
   if (pid !== process.pid) return processExists(pid);
-  const age = await stat(path).catch(() => undefined);
-  return age !== undefined && age.mtimeMs >= performance.timeOrigin;
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && found.mtimeMs >= performance.timeOrigin;
 }
 
-/** Whether a process, of whatever user, has this id. */
+/** Whether a process of any user has this id. */
 export function processExists(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {

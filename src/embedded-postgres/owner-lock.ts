@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 
-/** What postgres.js needs to reach an embedded server. */
+/** Options with which postgres.js connects to an embedded server. */
 export interface Connection {
-  /** The socket's folder, or a loopback address. */
+  /** The socket folder, or a loopback address. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -11,28 +11,29 @@ export interface Connection {
   readonly password?: string;
 }
 
-/** Proof that this process owns the server. */
+/** Proves that this process owns the server. */
 export interface OwnerLock {
-  /** Resolves when the connection ends before `release`; the lock is free then. Never rejects. */
+  /** Resolves if the connection, and with it the lock, is lost before `release`. Never rejects. */
   readonly lost: Promise<void>;
-  /** Makes a database unless it is there. */
+  /** Creates a database if it does not exist. */
   ensureDatabase(name: string): Promise<void>;
-  /** Gives the lock back. Idempotent. */
+  /** Releases the lock. Idempotent. */
   release(): Promise<void>;
 }
 
-/** Any number will do: nothing else takes advisory locks in the database `postgres`. This one spells Parley. */
+/** Arbitrary, since nothing else takes advisory locks in the database `postgres`: the ASCII codes of "Parley". */
 const LOCK_KEY = '0x5061726c6579';
 
-/** The backend of an owner that was killed needs a moment to notice and to let go. */
+/** The backend of a killed owner needs a moment to notice that and release the lock. */
 const LOCK_TIMEOUT_MS = 2_000;
+const REACQUIRE_INTERVAL_MS = 100;
 
 /**
- * Takes the session lock of the owner, on a connection of its own.
+ * Acquires the owner's session lock, on a connection of its own.
  *
- * @throws the driver's error: 55P03 (see `isLockHeld`) when another process keeps the lock
+ * @throws the driver's error; `isLockHeld` recognizes that another process holds the lock.
  */
-export async function takeOwnerLock(connection: Connection): Promise<OwnerLock> {
+export async function acquireOwnerLock(connection: Connection): Promise<OwnerLock> {
   let held = false;
   let lose: () => void = () => undefined;
   const lost = new Promise<void>((resolve) => {
@@ -43,7 +44,7 @@ export async function takeOwnerLock(connection: Connection): Promise<OwnerLock> 
     database: 'postgres',
     max: 1,
     idle_timeout: 0,
-    // By default postgres.js replaces a connection within the hour: the lock would be gone without a word.
+    // By default postgres.js replaces a connection within the hour, and the lock would be lost unnoticed.
     max_lifetime: null,
     connect_timeout: 5,
     ssl: false,
@@ -76,68 +77,69 @@ export async function takeOwnerLock(connection: Connection): Promise<OwnerLock> 
   };
 }
 
-/** Whether taking the lock failed because another process has it. */
+/** Whether acquiring the lock failed because another process holds it. */
 export function isLockHeld(error: unknown): boolean {
   return error instanceof postgres.PostgresError && error.code === '55P03';
 }
 
 /**
- * Whether connecting failed for a reason that may pass: the server starts, stops (57P…), is out of connections
- * (53…), or isn't there. What is left are refusals: of the user, of the password, of the database.
+ * Whether a connection failed for a reason that may pass: the server starts or stops (57P…), is out of connections (53…), or
+ * does not run. All other errors are refusals, of the user, the password or the database.
  */
-export function mayPass(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   if (error instanceof postgres.PostgresError) return /^(57P|53)/.test(error.code);
   return error instanceof Error && 'code' in error;
 }
 
-/** Keeps a lock once it was taken. */
-export interface LockKeeper {
-  /** Ends the keeping, not yet the lock: it gives back the lock to release, if there is one now. */
-  letGo(): OwnerLock | undefined;
+/** Reacquires a lock whenever it is lost. */
+export interface LockMaintenance {
+  /** Ends the maintenance without releasing the lock. Returns the lock if it is held, for the caller to release. */
+  stop(): OwnerLock | undefined;
 }
 
 /**
- * Takes the lock again when its connection is lost though the server is not: a backend that crashes makes
- * Postgres disconnect everyone.
+ * Reacquires the lock when its connection is lost while the server still runs: Postgres disconnects all clients when
+ * one of its backends crashes.
  *
- * @param taken the lock to keep
- * @param server how to reach it, and whether it still runs
- * @param report told `back` when the lock was taken again, and `gone`, once, when there is no hope of it
+ * @param acquired the lock to maintain.
+ * @param server how to connect to the server, and whether it still runs.
+ * @param onChange called with `reacquired` each time the lock was lost and acquired again, and with `lost`, once, if that
+ *   is impossible.
  */
-export function keepOwnerLock(
-  taken: OwnerLock,
+export function maintainOwnerLock(
+  acquired: OwnerLock,
   server: { connection: Connection; isRunning: () => Promise<boolean> },
-  report: (outcome: 'back' | 'gone') => void,
-): LockKeeper {
-  let lock: OwnerLock | undefined = taken;
-  let over = false;
+  onChange: (outcome: 'reacquired' | 'lost') => void,
+): LockMaintenance {
+  let lock: OwnerLock | undefined = acquired;
+  let stopped = false;
 
-  async function retake(): Promise<OwnerLock | undefined> {
-    while (!over && (await server.isRunning())) {
+  async function reacquire(): Promise<OwnerLock | undefined> {
+    while (!stopped && (await server.isRunning())) {
       try {
-        return await takeOwnerLock(server.connection);
+        return await acquireOwnerLock(server.connection);
       } catch (error) {
-        if (isLockHeld(error) || !mayPass(error)) return undefined;
+        if (isLockHeld(error) || !isTransient(error)) return undefined;
       }
-      await delay(100);
+      await delay(REACQUIRE_INTERVAL_MS);
     }
     return undefined;
   }
 
   async function watch(): Promise<void> {
-    while (lock !== undefined && !over) {
+    while (lock !== undefined && !stopped) {
       await lock.lost;
       await lock.release();
-      lock = await retake();
-      if (!over) report(lock === undefined ? 'gone' : 'back');
+      lock = await reacquire();
+      if (!stopped) onChange(lock === undefined ? 'lost' : 'reacquired');
     }
-    if (over) await lock?.release();
+    if (stopped) await lock?.release();
   }
 
   void watch();
   return {
-    letGo() {
-      over = true;
+    stop() {
+      stopped = true;
       return lock;
     },
   };

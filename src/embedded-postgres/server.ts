@@ -7,42 +7,47 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '../lib/error-message.js';
+import { settledWithin } from '../lib/timeout.js';
 import { StartupError } from '../startup-error.js';
-import { type Account, firstClosedFolder } from './account.js';
+import { type Account, firstInaccessibleFolder } from './account.js';
 import type { Binaries } from './binaries.js';
 import { runAs } from './cluster.js';
 import { processExists } from './leftovers.js';
 
-/** What a server says about itself in `postmaster.pid`. It may be long dead. */
+/** The contents of `postmaster.pid`, which a server writes about itself. The server may have died since. */
 export interface Postmaster {
   readonly pid: number;
-  /** Its socket folder, or the address it listens on. */
+  /** The server's socket folder, or the address it listens on. */
   readonly host: string;
   readonly port: number;
-  /** `starting`, `ready` or `stopping`: `stopping` is written before any client is disconnected. */
+  /** `starting`, `ready` or `stopping`. A server writes `stopping` before it disconnects any client. */
   readonly status: string;
 }
 
-/** A server process that we started. */
+/** A server that this process started. */
 export interface Launch {
   readonly pid: number;
   readonly running: boolean;
-  /** Why it ended: its last error in the log, or else its last line. */
+  /** Why the server ended: its last error in the log, or else its last line. */
   reason(): Promise<string>;
-  /** Removes the socket folder of one that ends, or has ended, at once: it waits a little for that. */
+  /** Removes the socket folder if the server has ended or ends within 2 seconds. */
   discard(): Promise<void>;
 }
 
-const windows = process.platform === 'win32';
-const socketFolderPrefix = 'parley-';
-const socketPort = 5432;
-/** The least of all systems (macOS: 104 bytes with the final NUL). */
-const longestSocketPath = 103;
-const logLimitBytes = 10 * 1024 * 1024;
-const timeoutMs = 10_000;
+const IS_WINDOWS = process.platform === 'win32';
+const SOCKET_FOLDER_PREFIX = 'parley-';
+const SOCKET_PORT = 5432;
+/** The smallest limit of all systems: macOS allows 104 bytes, including the final NUL. */
+const MAX_SOCKET_PATH_BYTES = 103;
+/** A start empties a log that is larger. */
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+/** Time for each of the two ways to stop a server. */
+const STOP_TIMEOUT_MS = 10_000;
+const STOP_POLL_INTERVAL_MS = 20;
 const DISCARD_TIMEOUT_MS = 2_000;
 
-/** Reads `postmaster.pid`; undefined when there is none, or it is just being written. */
+/** Reads `postmaster.pid`; undefined if it does not exist or is just being written. */
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
   const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
   return parsePostmaster(text);
@@ -55,39 +60,43 @@ function parsePostmaster(text: string): Postmaster | undefined {
   return { pid, port: Number(lines[3]), host: lines[4] || lines[5] || '', status: lines[7] ?? '' };
 }
 
-/** Whether the process is the server of this cluster, and not one that was given its id later. */
+/** Whether the process is the server of this cluster, and not another program that got its id later. */
 export async function isServing(pid: number, cluster: string): Promise<boolean> {
   if (!processExists(pid)) return false;
   if (process.platform === 'linux') {
-    // Of a zombie, which a careless init never reaps, this is empty.
+    // Empty for a zombie, which some init processes never reap.
     const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
     return basename(args[0] ?? '') === 'postgres' && args.includes(cluster);
   }
-  const [program, args] = windows
+  const [program, args] = IS_WINDOWS
     ? ['tasklist', ['/FI', `PID eq ${pid}`, '/NH', '/FO', 'CSV']]
     : ['ps', ['-ww', '-o', 'args=', '-p', String(pid)]];
   const listed = await promisify(execFile)(program, args, { windowsHide: true }).catch(() => ({
     stdout: '',
   }));
-  return listed.stdout.includes(windows ? 'postgres.exe' : `-D ${cluster} `);
+  return listed.stdout.includes(IS_WINDOWS ? 'postgres.exe' : `-D ${cluster} `);
 }
 
 /**
- * Removes a `postmaster.pid` whose process id now belongs to another program, which Postgres would take for a
- * server. If the process is gone Postgres does that itself, and better: it first looks for surviving backends.
+ * Removes a `postmaster.pid` whose process id now belongs to another program, which Postgres would mistake for a server. If
+ * no process has the id, Postgres removes the file itself, after it has checked for surviving backends.
  */
 export function removeStalePidFile(cluster: string, stale: Postmaster): void {
   if (!processExists(stale.pid)) return;
   const path = join(cluster, 'postmaster.pid');
   try {
-    // Read again, in the same tick: another process may have started a server here by now.
+    // Read again in the same turn of the event loop: another process may have started a server here by now.
     if (parsePostmaster(readFileSync(path, 'utf8'))?.pid === stale.pid) unlinkSync(path);
   } catch {
-    // It is gone already, or Postgres will say what is wrong with it.
+    // The file is gone already, or Postgres will report what is wrong with it.
   }
 }
 
-/** Starts a server that outlives us: a session of its own, no pipe to us. Returns before it is ready. */
+/**
+ * Starts a server that outlives this process, in a session of its own and without a pipe. Returns before it is ready.
+ *
+ * @throws StartupError if the program cannot run.
+ */
 export async function launchServer(options: {
   binaries: Binaries;
   cluster: string;
@@ -96,9 +105,9 @@ export async function launchServer(options: {
   settings: Record<string, string>;
 }): Promise<Launch> {
   const { account, logFile } = options;
-  const folder = windows ? undefined : await makeSocketFolder(account);
+  const folder = IS_WINDOWS ? undefined : await createSocketFolder(account);
   const listen = folder === undefined ? await loopbackSettings() : socketSettings(folder);
-  // fsync and synchronous_commit stay at their default, on.
+  // fsync and synchronous_commit keep their default, on.
   const settings = { max_connections: '60', log_min_messages: 'warning', ...listen, ...options.settings };
   const args = ['-D', options.cluster];
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
@@ -111,7 +120,7 @@ export async function launchServer(options: {
     const ended = once(child, 'exit').then(() => {
       running = false;
     });
-    // Should the program not run at all, the wait for 'spawn' tells.
+    // If the program cannot run, the wait for 'spawn' below reports that.
     ended.catch(() => undefined);
     await once(child, 'spawn');
     child.unref();
@@ -123,62 +132,69 @@ export async function launchServer(options: {
       },
       reason: () => lastError(logFile, log.end, pid),
       async discard() {
-        await Promise.race([ended, delay(DISCARD_TIMEOUT_MS)]);
+        await settledWithin(ended, DISCARD_TIMEOUT_MS);
         if (!running) await removeSocketFolder(folder ?? '');
       },
     };
   } catch (error) {
     await removeSocketFolder(folder ?? '');
-    throw new StartupError(`Postgres could not be run: ${error instanceof Error ? error.message : error}`);
+    throw new StartupError(`Postgres could not be started: ${messageOf(error)}`);
   } finally {
     await log.handle.close();
   }
 }
 
-/** Stops a server and waits until it is gone: fast (clients are disconnected), then at once. */
+/**
+ * Stops a server and waits until it has ended. Uses the mode `fast`, which disconnects the clients, and then `immediate`.
+ *
+ * @throws Error if it still runs after 20 seconds.
+ */
 export async function stopServer(pid: number, cluster: string, pgCtl: string): Promise<void> {
   for (const [signal, mode] of [['SIGINT', 'fast'] as const, ['SIGQUIT', 'immediate'] as const]) {
     if (!(await isServing(pid, cluster))) return;
-    if (windows) {
-      const args = ['stop', '-D', cluster, '-m', mode, '-w', '-t', String(timeoutMs / 1000)];
+    if (IS_WINDOWS) {
+      const args = ['stop', '-D', cluster, '-m', mode, '-w', '-t', String(STOP_TIMEOUT_MS / 1000)];
       await promisify(execFile)(pgCtl, args, { windowsHide: true }).catch(() => undefined);
     } else {
       sendSignal(pid, signal);
     }
-    for (const until = Date.now() + timeoutMs; Date.now() < until; await delay(20)) {
+    for (const until = Date.now() + STOP_TIMEOUT_MS; Date.now() < until; await delay(STOP_POLL_INTERVAL_MS)) {
       if (!(await isServing(pid, cluster))) return;
     }
   }
-  throw new Error(`Postgres (process ${pid}, data in ${cluster}) does not stop`);
+  throw new Error(`Postgres (process ${pid}, data in ${cluster}) did not stop`);
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It ended between the look at it and the signal.
+    // The process ended between the check and the signal.
     if (processExists(pid)) throw error;
   }
 }
 
-/** Removes the folder only if it bears the name of one of ours: the path comes from a file. */
+/** Removes a socket folder. Checks that its name is one of ours, since the path comes from a file. */
 export async function removeSocketFolder(path: string): Promise<void> {
   if (!/^parley-\w{6}$/.test(basename(path))) return;
   await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/** A private folder with a path short enough for a socket; only its owner (and root) can connect. */
-async function makeSocketFolder(account: Account | undefined): Promise<string> {
-  const length = Buffer.byteLength(join(tmpdir(), `${socketFolderPrefix}XXXXXX`, `.s.PGSQL.${socketPort}`));
-  const closed = account !== undefined && (await firstClosedFolder(tmpdir(), account)) !== undefined;
-  const parent = length > longestSocketPath || closed ? '/tmp' : tmpdir();
-  const folder = await mkdtemp(join(parent, socketFolderPrefix));
+/** Creates a folder whose path is short enough for a socket. Only its owner and root can connect. */
+async function createSocketFolder(account: Account | undefined): Promise<string> {
+  const length = Buffer.byteLength(
+    join(tmpdir(), `${SOCKET_FOLDER_PREFIX}XXXXXX`, `.s.PGSQL.${SOCKET_PORT}`),
+  );
+  const isInaccessible =
+    account !== undefined && (await firstInaccessibleFolder(tmpdir(), account)) !== undefined;
+  const parent = length > MAX_SOCKET_PATH_BYTES || isInaccessible ? '/tmp' : tmpdir();
+  const folder = await mkdtemp(join(parent, SOCKET_FOLDER_PREFIX));
   if (account !== undefined) await chown(folder, account.uid, account.gid);
   return folder;
 }
 
 function socketSettings(folder: string): Record<string, string> {
-  return { listen_addresses: '', unix_socket_directories: folder, port: String(socketPort) };
+  return { listen_addresses: '', unix_socket_directories: folder, port: String(SOCKET_PORT) };
 }
 
 async function loopbackSettings(): Promise<Record<string, string>> {
@@ -186,24 +202,24 @@ async function loopbackSettings(): Promise<Record<string, string>> {
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const address = probe.address();
   await new Promise((resolve) => probe.close(resolve));
-  const port = typeof address === 'object' && address !== null ? address.port : socketPort;
+  const port = typeof address === 'object' && address !== null ? address.port : SOCKET_PORT;
   return { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(port) };
 }
 
-/** Opens the log to append, or empties it once it has grown too long; `end` is where this start's lines begin. */
+/** Opens the log to append, and empties it if it is too large. The lines of this start begin at `end`. */
 async function openLog(path: string, account: Account | undefined) {
   const handle = await open(path, 'a', 0o600);
-  if ((await handle.stat()).size > logLimitBytes) await handle.truncate();
+  if ((await handle.stat()).size > MAX_LOG_BYTES) await handle.truncate();
   if (account !== undefined) await chown(path, account.uid, account.gid);
   return { handle, end: (await handle.stat()).size };
 }
 
-/** The log may hold lines of another process that starts a server at this moment: those of `pid` come first. */
+/** Prefers the lines of `pid`: another process may start a server at the same time and log to the same file. */
 async function lastError(path: string, offset: number, pid: number): Promise<string> {
   const text = (await readFile(path)).subarray(offset).toString('utf8');
   const all = text.split('\n').filter((line) => line.trim() !== '');
   const own = all.filter((line) => line.includes(`[${pid}]`));
   const lines = own.length > 0 ? own : all;
   const line = lines.findLast((candidate) => /(PANIC|FATAL|ERROR):/.test(candidate)) ?? lines.at(-1);
-  return line?.replace(/^.* \[\d+\] (?=[A-Z]+:)/, '') ?? `it ended without a word (see ${path})`;
+  return line?.replace(/^.* \[\d+\] (?=[A-Z]+:)/, '') ?? `it ended without an error message (see ${path})`;
 }

@@ -1,4 +1,4 @@
-/** Returns the first call's promise to all calls. If it rejects, the next call tries again. */
+/** Runs the task at the first call and returns its promise to every call. If it rejects, the next call runs it again. */
 export function once<Result>(run: () => Promise<Result>): () => Promise<Result> {
   let result: Promise<Result> | undefined;
   return () => {

@@ -1,25 +1,26 @@
-/** Between two lines of one kind, in ms. */
-const QUIET_MS = 1000;
+/** Minimum time between two lines, in ms. */
+const MIN_LOG_INTERVAL_MS = 1000;
 
 /**
- * For log lines that a flood could cause: writes at most one a second, which says how many were left out before it.
+ * Throttles a log line that a flood could repeat: at most one per second is written. The field `suppressed` says how many
+ * were suppressed since the line before.
  *
- * @returns whether it wrote this one.
+ * @returns a function that logs, and returns whether it wrote this line.
  */
 export function rarely(
   write: (fields: object, message: string) => void,
 ): (fields: object, message: string) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
-  let leftOut = 0;
+  let suppressed = 0;
   return (fields, message) => {
     const now = performance.now();
-    if (now - lastAt < QUIET_MS) {
-      leftOut += 1;
+    if (now - lastAt < MIN_LOG_INTERVAL_MS) {
+      suppressed += 1;
       return false;
     }
-    write(leftOut > 0 ? { ...fields, leftOut } : fields, message);
+    write(suppressed > 0 ? { ...fields, suppressed } : fields, message);
     lastAt = now;
-    leftOut = 0;
+    suppressed = 0;
     return true;
   };
 }

@@ -1,11 +1,15 @@
-/** What was started, each with its way to stop it. */
+/** The running parts of a program, which are closed together. */
 export interface Resources {
+  /** Registers how to close a part that was started. A promise that `close` returns is awaited. */
   add(close: () => unknown): void;
-  /** Closes everything in reverse order, each after the one before it. A failure is reported and stops nothing. */
+  /**
+   * Closes all parts in reverse order of their start, one after the other. If a part fails to close, the error is passed
+   * to `onError` and the next part is closed. Never rejects.
+   */
   close(onError?: (error: unknown) => void): Promise<void>;
 }
 
-/** A stand-in for AsyncDisposableStack, which Node has from version 24 on. */
+/** Creates an empty list of resources. Replaces `AsyncDisposableStack`, which Node.js has only since version 24. */
 export function createResources(): Resources {
   const closers: (() => unknown)[] = [];
   return {

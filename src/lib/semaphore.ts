@@ -1,29 +1,31 @@
-/** Runs a limited number of tasks at once; the others wait their turn, first in, first out. */
+/** Limits how many tasks run at once. The others wait, first in, first out. */
 export interface Semaphore {
   /**
-   * Runs the task as soon as a permit is free, and returns the permit when the task settles, however it does.
+   * Runs the task as soon as a permit is free. The permit is released when the task settles, whether it succeeds or fails.
    *
-   * @param signal aborts the wait for a permit.
-   * @throws the timeout's error, or the signal's reason; the task has not begun then.
+   * @param signal aborts the wait for a permit; a task that has begun is not aborted.
+   * @throws the timeout's error or the signal's reason if the task has not begun, otherwise the task's own error.
    */
   run<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
-  /** Resolves as soon as no task runs or waits. */
+  /** Resolves when no task runs or waits. */
   idle(): Promise<void>;
 }
 
-/** How long a task waits for a permit. */
+/** Limit of the wait for a permit. */
 export interface AcquireTimeout {
   readonly ms: number;
-  /** Makes the error that the caller gets then. */
+  /** Creates the error with which `run` rejects after that time. */
   readonly error: () => Error;
 }
 
 /**
- * @param permits how many tasks run at once
- * @param timeout null: tasks wait without a limit
+ * Creates a semaphore with all permits free.
+ *
+ * @param permits number of tasks that may run at once.
+ * @param timeout limit of the wait for a permit; null means no limit.
  */
 export function createSemaphore(permits: number, timeout: AcquireTimeout | null): Semaphore {
-  /** One callback per waiting task, by arrival. A Set removes one that gives up in constant time. */
+  /** One callback per waiting task, in order of arrival. A Set removes one whose wait ends early in constant time. */
   const waiting = new Set<() => void>();
   const onIdle: (() => void)[] = [];
   let running = 0;
@@ -51,7 +53,7 @@ export function createSemaphore(permits: number, timeout: AcquireTimeout | null)
   }
 
   function release(): void {
-    // The permit is handed on, not given back: a newcomer never overtakes a waiting task.
+    // The permit goes directly to the first waiting task, so that a newcomer cannot overtake it.
     for (const enter of waiting) {
       enter();
       return;

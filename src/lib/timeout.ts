@@ -1,7 +1,8 @@
 /**
- * The promise's outcome, or the timeout's error if it takes longer. The promise itself goes on; its outcome is ignored then.
+ * Settles as the promise does, or rejects with the timeout's error if that takes longer. The work behind the promise is not
+ * cancelled; after the timeout its outcome is ignored.
  *
- * @param onTimeout makes the error. It is called at most once.
+ * @param onTimeout creates the error; called at most once.
  */
 export async function withTimeout<Result>(
   promise: Promise<Result>,
@@ -19,7 +20,7 @@ export async function withTimeout<Result>(
   }
 }
 
-/** Waits until the promise has settled, however it does, and at most for the given time. Never rejects. */
+/** Waits until the promise resolves or rejects, at most for the given time. Never rejects. */
 export async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   await withTimeout(promise, milliseconds, () => new Error('Timed out.')).catch(() => {});
 }

@@ -4,54 +4,60 @@ import { watchConnection } from './heartbeat.js';
 
 const RECONNECT_DELAY_STEP_MS = 50;
 const MAX_RECONNECT_DELAY_MS = 1000;
-/** How often a connection is asked whether it still stands, in ms; a dead one is noticed after twice that at most. */
+const CONNECT_TIMEOUT_MS = 5000;
+/** Interval of the heartbeat. A dead connection is noticed within two intervals. */
 const PING_INTERVAL_MS = 3000;
 
+/** Options of ioredis, and what this client adds to them. */
 export interface RedisClientOptions extends RedisOptions {
-  /** In ms; tests have less patience than `PING_INTERVAL_MS`. */
+  /** Interval of the heartbeat, in ms; 3000 by default. Tests use a shorter one. */
   pingIntervalMs?: number | undefined;
-  /** A connection was torn down since nothing came over it. */
+  /** Called when the heartbeat destroys a silent connection. */
   onTimeout?: () => void;
-  /** A connection stands that is not the first. */
+  /** Called when a connection is ready that is not the first one. */
   onReconnect?: () => void;
 }
 
 /**
- * A client that keeps reconnecting for ever, and says so once per outage instead of once per try. It keeps nothing for
- * later: a command fails as soon as its connection is gone, or at once where there is none.
+ * Creates a client that never stops reconnecting, and logs once per outage instead of once per attempt. Commands are never
+ * queued: without a connection they fail at once, and when it is lost, those without a reply fail.
+ *
+ * @param name identifies the client in the log and in Redis' list of clients.
  */
 export function createRedisClient(url: string, name: string, options: RedisClientOptions, log: Log): Redis {
   const { pingIntervalMs = PING_INTERVAL_MS, onTimeout = () => {}, onReconnect = () => {}, ...own } = options;
   const client = new Redis(url, {
     connectionName: `parley-${name}`,
-    connectTimeout: 5_000,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(attempt * RECONNECT_DELAY_STEP_MS, MAX_RECONNECT_DELAY_MS),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // A Redis that loads its data is asked so often whether it is ready; longer, and it would seem to be silent.
+    // The longest pause between two checks whether Redis has loaded its data. A longer one would look like silence to
+    // the heartbeat.
     maxLoadingRetryTime: pingIntervalMs / 2,
     ...own,
   });
   watchConnection(client, pingIntervalMs, onTimeout);
-  let away = false;
-  let said = false;
-  let stoodBefore = false;
+  let isDown = false;
+  let isOutageLogged = false;
+  let wasReady = false;
   // Without a listener, an error of the connection would end the process.
   client.on('error', (error: Error) => {
-    if (!said) log.warn({ client: name, error: error.message }, 'Redis is away: trying again');
-    said = true;
-    away = true;
+    if (!isOutageLogged)
+      log.warn({ client: name, error: error.message }, 'Redis is unreachable: reconnecting');
+    isOutageLogged = true;
+    isDown = true;
   });
   client.on('close', () => {
-    away = true;
+    isDown = true;
   });
   client.on('ready', () => {
-    if (away) log.info({ client: name }, 'Redis is there again');
-    away = false;
-    said = false;
-    if (stoodBefore) onReconnect();
-    stoodBefore = true;
+    if (isDown) log.info({ client: name }, 'Redis is reachable again');
+    isDown = false;
+    isOutageLogged = false;
+    if (wasReady) onReconnect();
+    wasReady = true;
   });
   return client;
 }

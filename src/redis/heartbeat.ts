@@ -1,45 +1,47 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Tears a connection down that went silent, as one does whose packets a network swallows: TCP alone notices that after
- * a quarter of an hour, and on a connection that only listens after hours. The client then connects anew.
+ * Destroys a connection on which nothing arrives any more, for example because a network drops its packets, so that the
+ * client reconnects. TCP alone notices that after about 15 minutes, and after hours on a connection that only receives.
  *
- * Asks with a PING every `everyMs` milliseconds, and takes whatever arrives for an answer; so silence is noticed after
- * twice that at most, and in the handshake after once.
+ * Sends a PING every `intervalMs` milliseconds and accepts any data as a sign of life. A silent connection is therefore
+ * noticed within two intervals, and during the handshake within one.
  *
- * Not ioredis' own `socketTimeout`: up to the 5.11.1 that is installed, its timer outlives the connection, and destroys
- * the next one (https://github.com/redis/ioredis/issues/2147).
+ * ioredis' own `socketTimeout` is not used: up to version 5.11.1 its timer outlives the connection and destroys the next
+ * one (https://github.com/redis/ioredis/issues/2147).
+ *
+ * @param onTimeout called just before a silent connection is destroyed.
  */
-export function watchConnection(client: Redis, everyMs: number, onSilence: () => void): void {
+export function watchConnection(client: Redis, intervalMs: number, onTimeout: () => void): void {
   let timer: NodeJS.Timeout | undefined;
 
   client.on('connect', () => {
     const { stream } = client;
-    // Commands of the handshake are on their way already.
-    let heard = false;
+    // No PING is needed for the first interval: the commands of the handshake are already on their way.
+    let received = false;
     stream.on('data', () => {
-      heard = true;
+      received = true;
     });
 
-    const judge = (): void => {
+    const check = (): void => {
       if (stream.destroyed) return;
-      if (!heard) {
-        onSilence();
-        // Not `disconnect(true)`, which sends a FIN first and waits two seconds for the answer.
-        stream.destroy(new Error(`Nothing came from Redis for ${everyMs} ms, not even the answer to a ping`));
+      if (!received) {
+        onTimeout();
+        // `disconnect(true)` would send a FIN first and wait two seconds for the answer.
+        stream.destroy(new Error(`No data from Redis for ${intervalMs} ms, not even the reply to a PING`));
         return;
       }
-      heard = false;
+      received = false;
       if (client.status === 'ready') client.ping().catch(() => {});
-      wait();
+      schedule();
     };
-    // After a pause of this process the timers come first, and what has arrived meanwhile is read only then. For the
-    // same reason no interval: its next tick could come at once, and leave Redis no time to answer.
-    const wait = (): void => {
+    // After this process was paused, timers run before the data that arrived meanwhile is read: setImmediate lets that
+    // be read first. An interval could fire again at once and leave Redis no time to reply.
+    const schedule = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => setImmediate(judge), everyMs);
+      timer = setTimeout(() => setImmediate(check), intervalMs);
     };
-    wait();
+    schedule();
   });
   client.on('close', () => clearTimeout(timer));
 }

@@ -8,16 +8,19 @@ import { RateLimitedError } from '../domain/errors.js';
 import type { LimitedAction, Log, RateLimiter } from '../domain/ports.js';
 import { createRedisClient } from './client.js';
 
+/** Timeout of a command, in ms; after it, this instance counts alone. */
+const COMMAND_TIMEOUT_MS = 500;
+
 interface Limit {
-  /** So many times … */
+  /** Number of actions allowed per key within `duration`. */
   readonly points: number;
-  /** … within so many seconds. */
+  /** Length of the window, in seconds. */
   readonly duration: number;
-  /** Counted for all instances together, where there is Redis; the others are too frequent to ask it each time. */
+  /** Whether all instances count together in Redis. False for actions too frequent for a round trip each. */
   readonly shared: boolean;
 }
 
-/** The README's table of limits has the same rows. */
+/** The rate limit of each action. The README's table of limits has the same rows. */
 export const LIMITS: Record<LimitedAction, Limit> = {
   signUp: { points: 100, duration: 600, shared: true },
   loginByAddress: { points: 100, duration: 600, shared: true },
@@ -29,15 +32,21 @@ export const LIMITS: Record<LimitedAction, Limit> = {
   sendMessage: { points: 1000, duration: 10, shared: false },
 };
 
+/** Allows everything; used if `RATE_LIMITS` is off. */
 export const noRateLimits: RateLimiter = { consume: async () => {}, reset: async () => {} };
 
-/** Counts here, and for all instances in Redis where there is one; while Redis is away, each instance counts alone. */
+/**
+ * Creates the rate limiter. With Redis, shared limits hold for all instances together; while Redis is unreachable, and
+ * without Redis, each instance counts alone.
+ *
+ * @param redis null counts in this process.
+ */
 export function createRateLimiter(
   redis: { url: string; prefix: string } | null,
   log: Log,
 ): RateLimiter & { close(): void } {
-  const client = redis && createRedisClient(redis.url, 'limits', { commandTimeout: 500 }, log);
-  // Object.entries widens the keys of LIMITS to string.
+  const client = redis && createRedisClient(redis.url, 'limits', { commandTimeout: COMMAND_TIMEOUT_MS }, log);
+  // The cast restores the type of the keys, which Object.entries widens to string.
   const limiters = new Map(
     (Object.entries(LIMITS) as [LimitedAction, Limit][]).map(([action, { points, duration, shared }]) => {
       const local = new RateLimiterMemory({ points, duration });

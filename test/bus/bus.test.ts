@@ -6,7 +6,7 @@ import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
 import type { RoomChanged } from '../../src/domain/events.js';
 
-/** One contract for both buses: which one is under test is the pair's choice. */
+/** The contract of both buses. The project (`embedded` or `cluster`) decides which one is tested. */
 const log = pino({ level: 'silent' });
 const open: Bus[] = [];
 
@@ -57,7 +57,7 @@ function change(roomId: string, seq = 1): RoomChanged {
   };
 }
 
-/** What a listener of a room hears; it resolves as soon as there is so much. */
+/** Listens to a room. `received` resolves when at least that many events have arrived. */
 async function listen(bus: Bus, roomId: string) {
   const heard: RoomChanged[] = [];
   const { confirmed, unsubscribe } = bus.subscribe(roomId, (event) => heard.push(event));
@@ -66,7 +66,7 @@ async function listen(bus: Bus, roomId: string) {
   return { heard, received, unsubscribe };
 }
 
-test('every listener of a room hears each event once, as it was, dates too', async () => {
+test('every listener of a room receives each event once and unchanged, dates included', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const first = await listen(bus, roomId);
@@ -81,7 +81,7 @@ test('every listener of a room hears each event once, as it was, dates too', asy
   expect(second.heard).toEqual(events);
 });
 
-test('a room hears nothing of another', async () => {
+test('a listener receives no events of another room', async () => {
   const bus = await createBus();
   const [here, there] = [randomUUID(), randomUUID()];
   const listener = await listen(bus, here);
@@ -94,7 +94,7 @@ test('a room hears nothing of another', async () => {
   expect(listener.heard).toEqual([last]);
 });
 
-test('who unsubscribed hears no more, and the others go on; twice is once', async () => {
+test('after it unsubscribed, even twice, a listener receives nothing, and the others go on', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const leaving = await listen(bus, roomId);
@@ -108,7 +108,7 @@ test('who unsubscribed hears no more, and the others go on; twice is once', asyn
   expect(leaving.heard).toEqual([]);
 });
 
-test('a room can be listened to again after its last listener left', async () => {
+test('a room can be listened to again after its last listener unsubscribed', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   (await listen(bus, roomId)).unsubscribe();
@@ -120,7 +120,7 @@ test('a room can be listened to again after its last listener left', async () =>
   expect(again.heard).toHaveLength(1);
 });
 
-test('a listener that throws harms no other', async () => {
+test('a listener that throws does not affect the others', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   await bus.subscribe(roomId, () => {
@@ -135,7 +135,7 @@ test('a listener that throws harms no other', async () => {
   expect(other.heard.map(({ head }) => head.seq)).toEqual([1, 2]);
 });
 
-test('publishing never throws, not even after the end', async () => {
+test('publish never throws, not even after close', async () => {
   const bus = await createBus();
   await bus.close();
 

@@ -12,7 +12,7 @@ import { startParley, startSibling } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js';
 
-/** Connections that look alive and over which nothing comes: `near` reaches Redis through a network that swallows. */
+/** Half-open connections: `near` reaches Redis through a proxy that can silently drop all data. */
 const PING_INTERVAL_MS = 200;
 
 const prefix = `test-${randomBytes(6).toString('hex')}`;
@@ -57,13 +57,13 @@ async function pings(): Promise<number> {
   return Number(/cmdstat_ping:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
 }
 
-/** Resolves when Redis has answered so many pings more. */
+/** Resolves when Redis has answered that many more pings. */
 async function pingsAnswered(count: number): Promise<void> {
   const before = await pings();
   await expect.poll(pings, { timeout: 5000 }).toBeGreaterThanOrEqual(before + count);
 }
 
-test('a subscriber whose packets are swallowed notices it, listens anew and says so', async () => {
+test('a half-open subscriber is noticed, subscribes again and reports the recovery', async () => {
   const roomId = randomUUID();
   const heard = await listen(near, roomId);
   const recovered = new Promise<void>((resolve) => near.onRecovered(resolve));
@@ -75,11 +75,11 @@ test('a subscriber whose packets are swallowed notices it, listens anew and says
   far.publish(change(roomId, 'heard'));
 
   await expect.poll(() => textsOf(heard)).toEqual(['heard']);
-  // Its own connection and the publisher's, each once: the new ones were left alone.
+  // The subscriber and the publisher reconnected once each; their new connections were left alone.
   await expect.poll(() => near.counters).toMatchObject({ timeouts: 2, reconnects: 2 });
 });
 
-test('a publisher whose packets are swallowed keeps few of them, notices it and publishes again', async () => {
+test('a half-open publisher limits its outstanding publishes, is noticed and publishes again', async () => {
   const roomId = randomUUID();
   const heard = await listen(far, roomId);
   const many = MAX_OUTSTANDING_PUBLISHES + 500;
@@ -94,13 +94,13 @@ test('a publisher whose packets are swallowed keeps few of them, notices it and 
   await expect.poll(() => textsOf(heard)).toEqual(['published']);
 });
 
-test('while also new connections are swallowed the bus is not ready, tries again, and recovers by itself', async () => {
+test('while new connections are half-open too, the bus is not ready and retries until it recovers', async () => {
   const roomId = randomUUID();
   const heard = await listen(near, roomId);
 
   network.swallow();
   await expect.poll(() => near.isReady()).toBe(false);
-  // More than its two connections, so also in the handshake.
+  // More time-outs than its two connections, so some happened during a handshake.
   await expect.poll(() => near.counters.timeouts, { timeout: 5000 }).toBeGreaterThan(3);
   expect(near.isReady()).toBe(false);
   network.restore();
@@ -110,7 +110,7 @@ test('while also new connections are swallowed the bus is not ready, tries again
   await expect.poll(() => textsOf(heard)).toEqual(['heard']);
 });
 
-test('connections that are cut stand again without a time-out', async () => {
+test('closed connections are replaced without a time-out', async () => {
   const roomId = randomUUID();
   const heard = await listen(near, roomId);
   const recovered = new Promise<void>((resolve) => near.onRecovered(resolve));
@@ -123,13 +123,13 @@ test('connections that are cut stand again without a time-out', async () => {
   await expect.poll(() => near.counters).toMatchObject({ timeouts: 0, reconnects: 2 });
 });
 
-test('a connection that answers is left alone, subscribed or not, also where this process pauses', async () => {
+test('a connection that answers is kept, subscribed or not, even if this process pauses', async () => {
   await listen(far, randomUUID());
   await pingsAnswered(20);
   expect(near.counters).toMatchObject({ timeouts: 0, reconnects: 0 });
 
-  // Blocks the event loop again and again, so that pings come due while the answers to the last ones lie unread.
-  // Only for the bus without the proxy, which itself pauses here.
+  // Blocks the event loop repeatedly, so that the next ping is due while the last reply is still unread. Only the bus
+  // without the proxy can be checked: the proxy runs in this process and pauses too.
   for (let pause = 0; pause < 10; pause += 1) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PING_INTERVAL_MS + 20);
     await nextTurn();
@@ -139,7 +139,7 @@ test('a connection that answers is left alone, subscribed or not, also where thi
   expect(far.counters).toMatchObject({ timeouts: 0, reconnects: 0 });
 });
 
-test('closing a bus whose packets are swallowed takes no answer', async () => {
+test('a bus with half-open connections closes without waiting for Redis', async () => {
   network.swallow();
   await near.close();
 
@@ -147,7 +147,7 @@ test('closing a bus whose packets are swallowed takes no answer', async () => {
   expect(() => near.publish(change(randomUUID()))).not.toThrow();
 });
 
-test('a Parley whose Redis is swallowed delivers by the tick, says that it is not ready, and is again by itself', async () => {
+test('a server with half-open connections to Redis delivers by the tick, and is not ready until it recovers', async () => {
   const here = await startParley({ env: { REDIS_URL: redis.url } });
   const there = await startSibling(here, { env: { REDIS_URL: `redis://127.0.0.1:${network.port}` } });
   const alice = await signUp(here.url);
@@ -160,7 +160,7 @@ test('a Parley whose Redis is swallowed delivers by the tick, says that it is no
   network.swallow();
   await send(alice, roomId, 'by the tick');
   await subscription.received(1);
-  // With the pings of an instance as it is run: within twice three seconds.
+  // With the default heartbeat: within two intervals of 3 s.
   await expect.poll(ready, { timeout: 8000, interval: 100 }).toBe(503);
   network.restore();
   await expect.poll(ready, { timeout: 10_000, interval: 100 }).toBe(200);

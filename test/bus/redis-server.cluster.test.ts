@@ -6,7 +6,7 @@ import { startRedis } from '../helpers/redis-server.js';
 const clients: Redis[] = [];
 
 function connect(url: string): Redis {
-  // A retry would hide that the server is away.
+  // Retries would hide that the server is down.
   const client = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
   client.on('error', () => {});
   clients.push(client);
@@ -35,14 +35,14 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.disconnect();
 });
 
-test("the run's own Redis answers, and not on the port where another may be", async () => {
+test("the test run's Redis answers on a port other than the default", async () => {
   const url = inject('redisUrl');
 
   expect(await connect(url).ping()).toBe('PONG');
   expect(new URL(url)).toMatchObject({ hostname: '127.0.0.1', port: expect.not.stringMatching(/^(6379)?$/) });
 });
 
-test('a private Redis is another one than that of the run', async () => {
+test("a private Redis is not the test run's", async () => {
   const redis = await startRedis();
 
   expect(redis.url).not.toBe(inject('redisUrl'));
@@ -67,7 +67,7 @@ test('a restarted Redis is a new, empty process on the same port', async () => {
   await redis.stop();
 });
 
-test('a Redis that was killed answers nobody until it is restarted', async () => {
+test('a killed Redis refuses connections until it is restarted', async () => {
   const redis = await startRedis();
 
   await redis.kill();
@@ -79,7 +79,7 @@ test('a Redis that was killed answers nobody until it is restarted', async () =>
   await redis.stop();
 });
 
-test('a stopped Redis leaves no process and no folder behind, even one that hung', async () => {
+test('a stopped Redis leaves no process and no folder behind, even if it hung', async () => {
   const redis = await startRedis();
   const folder = await folderOf(redis.url);
   expect(isRunning(redis.pid)).toBe(true);
@@ -92,7 +92,7 @@ test('a stopped Redis leaves no process and no folder behind, even one that hung
   expect(existsSync(folder)).toBe(false);
 });
 
-test('a port that is taken is an error which says so', async () => {
+test('a port that is in use is reported', async () => {
   const { port } = new URL(inject('redisUrl'));
 
   await expect(startRedis({ port: Number(port) })).rejects.toThrow('Address already in use');

@@ -12,7 +12,7 @@ import { freePort } from '../helpers/free-port.js';
 import { startParley, startSibling } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
-/** What Redis alone can do to the bus, on a Redis of its own that may be broken. */
+/** The bus over Redis, on a private Redis that the tests stop and restart. */
 let redis: PrivateRedis;
 let publisher: Redis;
 const open: Bus[] = [];
@@ -41,7 +41,7 @@ async function createBus(url = redis.url, busPrefix = prefix): Promise<Bus> {
   return bus;
 }
 
-test('what is no envelope of ours is dropped with a log line, and the next event arrives', async () => {
+test('an invalid envelope is dropped and logged, and the next event arrives', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const heard = await listen(bus, roomId);
@@ -54,7 +54,7 @@ test('what is no envelope of ours is dropped with a log line, and the next event
 
   await expect.poll(() => heard).toEqual([good]);
   expect(bus.counters.droppedEnvelopes).toBe(5);
-  expect(logged.some((line) => line.includes('no envelope of ours'))).toBe(true);
+  expect(logged.some((line) => line.includes('not a valid envelope'))).toBe(true);
 });
 
 test("an envelope of one room on another room's channel is dropped, counted once and logged", async () => {
@@ -73,11 +73,11 @@ test("an envelope of one room on another room's channel is dropped, counted once
   expect(logged.some((line) => line.includes('of another room than its channel'))).toBe(true);
 });
 
-test('a flood of junk is counted piece by piece, and writes a line a second', async () => {
+test('each invalid envelope of a flood is counted, and at most one per second is logged', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const heard = await listen(bus, roomId);
-  const lines = () => logged.filter((line) => line.includes('no envelope of ours')).length;
+  const lines = () => logged.filter((line) => line.includes('not a valid envelope')).length;
   const linesBefore = lines();
   const startedAt = performance.now();
 
@@ -90,7 +90,7 @@ test('a flood of junk is counted piece by piece, and writes a line a second', as
   expect(lines() - linesBefore).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 1000);
 });
 
-test('a change too large for the bus arrives as its head alone', async () => {
+test('a change too large for the bus arrives without its messages', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const heard = await listen(bus, roomId);
@@ -101,7 +101,7 @@ test('a change too large for the bus arrives as its head alone', async () => {
   await expect.poll(() => heard).toEqual([{ ...large, messages: [] }]);
 });
 
-test('deployments with other prefixes or database numbers hear nothing of each other', async () => {
+test("deployments with different prefixes or database numbers do not receive each other's events", async () => {
   const roomId = randomUUID();
   const [bus, otherPrefix, otherNumber] = [
     await createBus(),
@@ -113,13 +113,13 @@ test('deployments with other prefixes or database numbers hear nothing of each o
 
   bus.publish(change(roomId));
   await expect.poll(() => own.length).toBe(1);
-  // In Redis' own order: what comes after the first on these connections would have come after it too.
+  // Redis keeps the order on a connection: if the first event had been sent to these, it would arrive before their own.
   for (const each of [otherPrefix, otherNumber]) each.publish(change(roomId, 'own'));
   for (const heard of others)
     await expect.poll(() => heard.map(({ messages }) => messages[0]?.text)).toEqual(['own']);
 });
 
-test('after a restart of Redis the bus says that it recovered, and events flow', async () => {
+test('after a restart of Redis the bus reports its recovery and delivers again', async () => {
   const bus = await createBus();
   const roomId = randomUUID();
   const heard = await listen(bus, roomId);
@@ -137,7 +137,7 @@ test('after a restart of Redis the bus says that it recovered, and events flow',
   expect(bus.counters).toMatchObject({ unpublished: 1, reconnects: 2, timeouts: 0 });
 });
 
-test('who listens while Redis is away is confirmed only when it is back, and one that leaves at once', async () => {
+test('a subscription during an outage is confirmed when Redis is back, or at once if it is cancelled', async () => {
   const bus = await createBus();
   const [waiting, leaving] = [randomUUID(), randomUUID()];
   await listen(bus, waiting);
@@ -151,14 +151,14 @@ test('who listens while Redis is away is confirmed only when it is back, and one
   const left = bus.subscribe(leaving, () => {});
   left.unsubscribe();
   await left.confirmed;
-  // Whatever was settled by now has said so after a turn of the event loop.
+  // A promise that is settled by now has called back after a turn of the event loop.
   await nextTurn();
   expect(confirmed).toBe(false);
   await redis.restart();
   await again;
 });
 
-test('closing the bus confirms what Redis never did, and what is subscribed to later', async () => {
+test('closing the bus confirms pending and later subscriptions', async () => {
   const bus = createRedisBus({ url: `redis://127.0.0.1:${await freePort()}`, prefix, log });
   const confirmed: string[] = [];
   const subscribeTo = (name: string) =>
@@ -177,7 +177,7 @@ test('closing the bus confirms what Redis never did, and what is subscribed to l
   expect(confirmed).toEqual(['first', 'second', 'late']);
 });
 
-test('a bus that starts before Redis becomes ready by itself', async () => {
+test('a bus that starts before Redis becomes ready once Redis is up', async () => {
   const port = await freePort();
   const bus = createRedisBus({ url: `redis://127.0.0.1:${port}`, prefix, log });
   open.push(bus);
@@ -197,7 +197,7 @@ test('a bus that starts before Redis becomes ready by itself', async () => {
   await late.stop();
 });
 
-test('while Redis is away sends succeed and arrive on the other instance; it is ready again by itself', async () => {
+test('during an outage of Redis messages still reach the other instance, and readiness recovers by itself', async () => {
   const env = { REDIS_URL: redis.url };
   const here = await startParley({ env });
   const there = await startSibling(here, { env });
@@ -217,7 +217,7 @@ test('while Redis is away sends succeed and arrive on the other instance; it is 
   await redis.restart();
   await expect.poll(ready, { timeout: 10_000 }).toBe(200);
   const state = await fetch(here.url.replace('graphql', 'ready'));
-  // Both connections stood again; what was sent meanwhile found no way to the others.
+  // Both connections were replaced; the message sent meanwhile was not published.
   expect(await state.json()).toMatchObject({ bus: { reconnects: 2, unpublished: 1 } });
   await send(alice, roomId, 'by Redis again');
 

@@ -7,7 +7,7 @@ import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
-/** A Redis that answers, and refuses: its access control list is changed while the bus runs. */
+/** A Redis that answers but refuses: the tests change its access control list while the bus runs. */
 const prefix = `test-${randomBytes(6).toString('hex')}`;
 const channelOf = (roomId: string) => `${prefix}:0:room:${roomId}`;
 const unhandled = unhandledRejections();
@@ -42,14 +42,14 @@ afterAll(async () => {
   expect(unhandled).toEqual([]);
 });
 
-/** Redis ends the connection of who listens to a channel that it may no longer listen to. */
+/** Changes the permissions of the bus. Redis closes a connection that is subscribed to a channel it may no longer use. */
 async function permit(...rules: string[]): Promise<void> {
   await admin.call('ACL', 'SETUSER', 'parley', ...rules);
 }
 
 const lines = (text: string): number => logged.filter((line) => line.includes(text)).length;
 
-test('a refused subscription is asked for again until it is granted; the others stand meanwhile', async () => {
+test('a refused subscription is retried until it is granted, while the others work', async () => {
   const [granted, refused] = [randomUUID(), randomUUID()];
   await permit('resetchannels', `&${channelOf(granted)}`);
   const own = await listen(bus, granted);
@@ -57,7 +57,7 @@ test('a refused subscription is asked for again until it is granted; the others 
   const listening = listen(bus, refused).finally(() => {
     confirmed = true;
   });
-  // Refused at once, and again a second later.
+  // Refused at once, and a second later once more.
   await expect.poll(() => bus.counters.refusedSubscribes, { timeout: 5000 }).toBe(2);
   expect(bus.isReady()).toBe(false);
   expect(confirmed).toBe(false);
@@ -73,7 +73,7 @@ test('a refused subscription is asked for again until it is granted; the others 
   await expect.poll(() => textsOf(heard)).toEqual(['heard']);
 });
 
-test('on a new connection one refused channel keeps no other from standing', async () => {
+test('on a new connection a refused channel does not keep the others from being subscribed', async () => {
   const [first, refused, last] = [randomUUID(), randomUUID(), randomUUID()];
   const heard = await listen(bus, first);
   const leaving = bus.subscribe(refused, () => {});
@@ -82,7 +82,7 @@ test('on a new connection one refused channel keeps no other from standing', asy
   const recovered = new Promise<void>((resolve) => bus.onRecovered(resolve));
 
   await permit('resetchannels', `&${channelOf(first)}`, `&${channelOf(last)}`);
-  // The three together, and then the one alone.
+  // The command with all three is refused, then the one with the refused channel.
   await expect.poll(() => bus.counters).toMatchObject({ reconnects: 1, refusedSubscribes: 1 });
   const again = [await listen(bus, first), await listen(bus, last)];
   far.publish(change(first));
@@ -90,13 +90,13 @@ test('on a new connection one refused channel keeps no other from standing', asy
   for (const each of [heard, heardLast, ...again]) await expect.poll(() => each.length).toBe(1);
   expect(bus.isReady()).toBe(false);
 
-  // What nobody wants any more does not have to stand.
+  // A channel without listeners does not count any more.
   leaving.unsubscribe();
   expect(bus.isReady()).toBe(true);
   await recovered;
 });
 
-test('more channels than one command takes stand again after a reconnect', async () => {
+test('more channels than fit into one command are subscribed again after a reconnect', async () => {
   const rooms = Array.from({ length: 700 }, () => randomUUID());
   const heard = await Promise.all(rooms.map((roomId) => listen(bus, roomId)));
   const recovered = new Promise<void>((resolve) => bus.onRecovered(resolve));
@@ -109,7 +109,7 @@ test('more channels than one command takes stand again after a reconnect', async
   expect(bus.counters.refusedSubscribes).toBe(0);
 });
 
-test('who leaves while its subscription is refused waits no longer, and hears nothing when it is granted', async () => {
+test('a refused subscription that is cancelled is confirmed, and not made when it would be granted', async () => {
   await permit('resetchannels');
   const roomId = randomUUID();
   const { confirmed, unsubscribe } = bus.subscribe(roomId, () => {});
@@ -123,18 +123,18 @@ test('who leaves while its subscription is refused waits no longer, and hears no
   expect(await admin.pubsub('CHANNELS', channelOf(roomId))).toEqual([]);
 });
 
-test('refused publishing is said once, counted each time, and works again by itself', async () => {
+test('refused publishes are logged once and counted each, and work again once permitted', async () => {
   const roomId = randomUUID();
   const heard = await listen(far, roomId);
   await permit('-publish');
 
   for (let count = 0; count < 100; count += 1) bus.publish(change(roomId, 'refused'));
   await expect.poll(() => bus.counters.unpublished).toBe(100);
-  expect(lines('Redis refuses what is published')).toBe(1);
+  expect(lines('Redis refuses to publish')).toBe(1);
   await permit('+publish');
   for (const text of ['first', 'second']) bus.publish(change(roomId, text));
 
   await expect.poll(() => textsOf(heard)).toEqual(['first', 'second']);
   expect(bus.counters.unpublished).toBe(100);
-  await expect.poll(() => lines('Redis takes again what is published')).toBe(1);
+  await expect.poll(() => lines('Redis accepts publishes again')).toBe(1);
 });

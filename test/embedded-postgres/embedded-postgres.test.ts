@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { firstClosedFolder, rootFolder } from '../../src/embedded-postgres/account.js';
+import { firstInaccessibleFolder, ROOT_FOLDER } from '../../src/embedded-postgres/account.js';
 import { findBinaryPackage, prepareBinaries } from '../../src/embedded-postgres/binaries.js';
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from '../../src/embedded-postgres/index.js';
 import { isServing, readPostmaster, stopServer } from '../../src/embedded-postgres/server.js';
@@ -28,10 +28,10 @@ import { StartupError } from '../../src/startup-error.js';
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const asRoot = process.getuid?.() === 0;
-const nobody = { uid: 65534, gid: 65534 };
+const NOBODY = { uid: 65534, gid: 65534 };
 
 let dataDir: string;
-/** Called in reverse, so that a server is stopped before its folder goes. */
+/** Called in reverse order, so that a server is stopped before its folder is removed. */
 let cleanups: (() => Promise<unknown>)[];
 
 beforeEach(async () => {
@@ -50,7 +50,7 @@ async function temporaryFolder(mode: number): Promise<string> {
   return folder;
 }
 
-/** Starts a server here, and makes sure that it, or whoever took its place, is gone after the test. */
+/** Starts a server in this process. After the test, it or the one that replaced it is stopped. */
 async function start(more: Partial<EmbeddedPostgresOptions> = {}) {
   const logged: string[] = [];
   const server = await startEmbeddedPostgres({ dataDir, log: (line) => logged.push(line), ...more });
@@ -72,26 +72,26 @@ async function endServer(dataFolder: string): Promise<void> {
   await rm(postmaster.host, { recursive: true, force: true });
 }
 
-/** Runs queries on a connection that ends with the test at the latest. */
+/** Opens a connection that is closed after the test. */
 function connect(connection: postgres.Options<Record<string, never>>) {
   const sql = postgres({ ...connection, max: 1, onnotice: () => undefined });
   cleanups.push(() => sql.end({ timeout: 0 }));
   return sql;
 }
 
-/** Another Parley process: it starts a server, tells how that went, and stops it when its input ends. */
+/** Another process that starts a server, prints the outcome, and stops the server when its stdin ends. */
 function otherProcess(): { child: ChildProcess; outcome: Promise<Record<string, unknown>> } {
   const source = new URL('../../src/embedded-postgres/index.ts', import.meta.url);
   const code = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(source.href)});
-    const tell = (outcome) => console.log(JSON.stringify(outcome));
+    const print = (outcome) => console.log(JSON.stringify(outcome));
     try {
       const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, log: () => {} });
-      tell({ started: server.connection });
+      print({ started: server.connection });
       for await (const _ of process.stdin);
       await server.stop();
     } catch (error) {
-      tell({ refused: error.name, message: error.message });
+      print({ refused: error.name, message: error.message });
     }`;
   const tsx = createRequire(import.meta.url).resolve('tsx');
   const args = ['--import', tsx, '--input-type=module', '--eval', code];
@@ -103,11 +103,11 @@ function otherProcess(): { child: ChildProcess; outcome: Promise<Record<string, 
     if (existsSync(join(dataDir, 'postgres'))) await endServer(dataDir);
   });
   const outcome = new Promise<Record<string, unknown>>((resolve, reject) => {
-    if (child.stdout === null) throw new Error('no output to read');
+    if (child.stdout === null) throw new Error('stdout is not a pipe');
     createInterface(child.stdout).once('line', (line) => resolve(JSON.parse(line)));
     child.once('exit', (code, signal) => reject(new Error(`ended early (${code ?? signal})`)));
   });
-  // A test that kills the process on purpose does not wait for its outcome.
+  // A test that kills the process does not wait for its outcome.
   outcome.catch(() => undefined);
   return { child, outcome };
 }
@@ -116,21 +116,21 @@ function exitOf(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** Sends a signal to the process and all of its group, as a terminal does. */
+/** Sends a signal to the process group, as a terminal does, and waits until the process has ended. */
 async function signalGroup(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.pid === undefined) throw new Error('it was never started');
+  if (child.pid === undefined) throw new Error('the process did not start');
   const exited = exitOf(child);
   process.kill(-child.pid, signal);
   await exited;
 }
 
-/** Kills a server without warning and waits until it is gone. */
+/** Kills a server with SIGKILL and waits until it has ended. */
 async function killServer(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
   await vi.waitFor(async () => expect(await isServing(pid, join(dataDir, 'postgres'))).toBe(false), 10_000);
 }
 
-/** A promise to be settled from outside. */
+/** A promise that is resolved from outside. */
 function signal() {
   let give: () => void = () => undefined;
   const given = new Promise<void>((resolve) => {
@@ -140,7 +140,7 @@ function signal() {
 }
 
 describe('a first start', () => {
-  it('makes a database with UTF8, the builtin locale and safe settings', async () => {
+  it('creates a database with UTF8, the builtin locale and durable settings', async () => {
     const server = await start();
     const sql = connect(server.connection);
     const [database] = await sql`
@@ -169,10 +169,10 @@ describe('a first start', () => {
     const { connection } = await start();
     const folder = await stat(connection.host);
     expect(folder.mode & 0o777).toBe(0o700);
-    expect(folder.uid).toBe(asRoot ? nobody.uid : process.getuid?.());
+    expect(folder.uid).toBe(asRoot ? NOBODY.uid : process.getuid?.());
   });
 
-  it('uses /tmp for its socket where the temporary folder has too long a name', async () => {
+  it('puts its socket in /tmp if the path of the temporary folder is too long', async () => {
     const long = join(await temporaryFolder(0o755), 'x'.repeat(80));
     await mkdir(long);
     vi.stubEnv('TMPDIR', long);
@@ -181,12 +181,12 @@ describe('a first start', () => {
     expect(dirname(connection.host)).toBe('/tmp');
   });
 
-  it('takes settings for the server', async () => {
+  it('passes settings to the server', async () => {
     const sql = connect((await start({ settings: { work_mem: '7MB' } })).connection);
     expect(await sql`show work_mem`).toEqual([{ work_mem: '7MB' }]);
   });
 
-  it('removes what a killed first start left, and nothing of one that is under way', async () => {
+  it('removes what a killed first start left, but not what a running one uses', async () => {
     await mkdir(dataDir);
     const initdbBegan = signal();
     const watcher = watch(dataDir, () => initdbBegan.give());
@@ -197,15 +197,15 @@ describe('a first start', () => {
     const left = await readdir(dataDir);
     expect(left).toEqual([expect.stringMatching(/^postgres\.new-/)]);
 
-    const underWay = `postgres.new-${process.ppid}-AbCdEf`;
-    await mkdir(join(dataDir, underWay));
+    const inUse = `postgres.new-${process.ppid}-AbCdEf`;
+    await mkdir(join(dataDir, inUse));
     await start();
-    expect((await readdir(dataDir)).sort()).toEqual(['postgres', 'postgres.log', underWay].sort());
+    expect((await readdir(dataDir)).sort()).toEqual(['postgres', 'postgres.log', inUse].sort());
   });
 });
 
 describe('a stop', () => {
-  it('leaves no process, no socket folder and no pid file, and may be asked for twice', async () => {
+  it('leaves no process, socket folder or pid file, and is idempotent', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
     await server.stop();
@@ -214,7 +214,7 @@ describe('a stop', () => {
     expect(existsSync(join(dataDir, 'postgres/postmaster.pid'))).toBe(false);
   });
 
-  it('does not wait for clients, and loses nothing that was committed', async () => {
+  it('does not wait for clients, and loses no committed data', async () => {
     const first = await start();
     const sql = connect(first.connection);
     await sql`create table note (text text)`;
@@ -228,7 +228,7 @@ describe('a stop', () => {
     expect(second.logged).toEqual([]);
   });
 
-  it('does not hand the server that stops to a start that waits for it', async () => {
+  it('does not hand the stopping server to a waiting start', async () => {
     const first = await start();
     const sql = connect({ ...first.connection, database: 'postgres' });
     const starting = start();
@@ -243,16 +243,16 @@ describe('a stop', () => {
 });
 
 describe('a second process', () => {
-  it('is refused with the name of the folder while the first one runs', async () => {
+  it('is rejected with the name of the folder while the first one runs', async () => {
     await start();
     const { outcome } = otherProcess();
     expect(await outcome).toEqual({
       refused: 'StartupError',
-      message: `The data folder ${dataDir} is in use by another Parley process`,
+      message: `The data folder ${dataDir} is in use by another Parley process: stop it, or set DATA_DIR to another folder.`,
     });
   });
 
-  it('that starts on the same empty folder at the same time loses, or wins alone', async () => {
+  it('is rejected, or the only one that succeeds, if several start on an empty folder at once', async () => {
     const others = [otherProcess(), otherProcess(), otherProcess()];
     const outcomes = await Promise.all(others.map(({ outcome }) => outcome));
     const started = outcomes.flatMap((outcome) => ('started' in outcome ? [outcome.started] : []));
@@ -260,11 +260,11 @@ describe('a second process', () => {
     expect(outcomes.filter((outcome) => outcome.refused === 'StartupError')).toHaveLength(2);
     expect((await readdir(dataDir)).sort()).toEqual(['postgres', 'postgres.log']);
     const [connection] = started;
-    const sql = connect(connection as postgres.Options<Record<string, never>>); // told by our own script
+    const sql = connect(connection as postgres.Options<Record<string, never>>); // printed by our own script
     expect(await sql`select current_database() as name`).toEqual([{ name: 'parley' }]);
   });
 
-  it.each(['SIGINT', 'SIGKILL'] as const)('adopts the server of one that %s ended', async (kind) => {
+  it.each(['SIGINT', 'SIGKILL'] as const)('adopts the server of a process that %s ended', async (kind) => {
     const { child, outcome } = otherProcess();
     expect(await outcome).toHaveProperty('started');
     const orphan = await pidOf(dataDir);
@@ -279,7 +279,7 @@ describe('a second process', () => {
 });
 
 describe('a server that dies', () => {
-  it('is told to its owner, once, and is replaced by the next start', async () => {
+  it('is reported to its owner once, and replaced by the next start', async () => {
     const gone = signal();
     const onLost = vi.fn(gone.give);
     const first = await start({ onLost });
@@ -299,19 +299,19 @@ describe('a server that dies', () => {
     expect(onLost).toHaveBeenCalledOnce();
   });
 
-  it('does not keep its place when its process id went to another program', async () => {
+  it('is replaced even if another program has got its process id', async () => {
     const first = await start();
     const pidFile = join(dataDir, 'postgres/postmaster.pid');
     const text = await readFile(pidFile, 'utf8');
     await first.stop();
     await writeFile(pidFile, text.replace(/^\d+/, String(process.ppid)));
-    if (asRoot) await chown(pidFile, nobody.uid, nobody.gid);
+    if (asRoot) await chown(pidFile, NOBODY.uid, NOBODY.gid);
 
     const second = await start();
     expect(await connect(second.connection)`select 1 as one`).toEqual([{ one: 1 }]);
   });
 
-  it('is owned again when only its clients were cut off', async () => {
+  it('is still owned if it only disconnected its clients', async () => {
     const back = signal();
     const { connection } = await start({ log: (line) => line.includes('is back') && back.give() });
     const sql = connect({ ...connection, database: 'postgres' });
@@ -325,7 +325,7 @@ describe('a server without its socket folder', () => {
   it('is stopped and replaced, and keeps its data', async () => {
     const { child, outcome } = otherProcess();
     const { started } = await outcome;
-    const sql = connect(started as postgres.Options<Record<string, never>>); // told by our own script
+    const sql = connect(started as postgres.Options<Record<string, never>>); // printed by our own script
     await sql`create table note as select 'kept' as text`;
     const { host } = (await readPostmaster(join(dataDir, 'postgres'))) ?? { host: '' };
     expect(host).toMatch(/parley-/);
@@ -340,7 +340,7 @@ describe('a server without its socket folder', () => {
 });
 
 describe('a start that fails', () => {
-  it('tells the last error of the log in one line, and leaves no socket folder', async () => {
+  it('reports the last error of the log in one line, and leaves no socket folder', async () => {
     const temporary = await temporaryFolder(0o755);
     vi.stubEnv('TMPDIR', temporary);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -351,19 +351,19 @@ describe('a start that fails', () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
-  it('tells of a folder that is no cluster', async () => {
+  it('reports a folder that is not a cluster', async () => {
     await mkdir(join(dataDir, 'postgres/photos'), { recursive: true });
-    if (asRoot) await chown(join(dataDir, 'postgres'), nobody.uid, nobody.gid);
+    if (asRoot) await chown(join(dataDir, 'postgres'), NOBODY.uid, NOBODY.gid);
     await expect(start()).rejects.toThrow(/postgres is not a Postgres data folder/);
     expect(await readdir(dataDir)).toEqual(['postgres']);
   });
 
-  it('tells of a data folder that is a file', async () => {
+  it('reports a data folder that is a file', async () => {
     await writeFile(dataDir, '');
     await expect(start()).rejects.toThrow(StartupError);
   });
 
-  it('names the package and the way out where there are no binaries', async () => {
+  it('names the missing package and DATABASE_URL if there are no binaries', async () => {
     const missing = findBinaryPackage('win32', 'riscv64');
     await expect(missing).rejects.toThrow(StartupError);
     await expect(missing).rejects.toThrow(/@embedded-postgres\/windows-riscv64 .*DATABASE_URL/);
@@ -371,7 +371,7 @@ describe('a start that fails', () => {
 });
 
 describe('the log', () => {
-  it('is appended to, and emptied by a start that finds more than 10 MB', async () => {
+  it('is appended to, and emptied by a start if it is larger than 10 MB', async () => {
     await (await start()).stop();
     const path = join(dataDir, 'postgres.log');
     const { size } = await stat(path);
@@ -388,17 +388,17 @@ describe('the log', () => {
 
 describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
   beforeEach(() => {
-    // Last of all, and only if nobody else keeps something there.
-    cleanups.unshift(() => rmdir(rootFolder).catch(() => undefined));
+    // Runs last. Fails harmlessly if something else is in the folder.
+    cleanups.unshift(() => rmdir(ROOT_FOLDER).catch(() => undefined));
   });
 
-  it('puts the data where nobody can get to it, says so, and finds it again', async () => {
+  it('puts the data where `nobody` can reach it, logs that, and finds it again', async () => {
     const closed = await temporaryFolder(0o700);
     dataDir = join(closed, 'data');
     const first = await start();
     cleanups.push(() => rm(first.dataFolder, { recursive: true, force: true }));
     cleanups.push(() => first.stop());
-    expect(dirname(first.dataFolder)).toBe(rootFolder);
+    expect(dirname(first.dataFolder)).toBe(ROOT_FOLDER);
     expect(first.logged).toEqual([expect.stringContaining(`The data is in ${first.dataFolder}`)]);
     await connect(first.connection)`create table note as select 'kept' as text`;
     await first.stop();
@@ -410,13 +410,13 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     await second.stop();
   });
 
-  it('refuses a new cluster where the old one got out of reach', async () => {
+  it('does not create a new cluster if the old one has become inaccessible', async () => {
     await (await start()).stop();
     await chmod(dirname(dataDir), 0o700);
-    await expect(start()).rejects.toThrow(`can't enter ${dirname(dataDir)}`);
+    await expect(start()).rejects.toThrow(`cannot enter ${dirname(dataDir)}`);
   });
 
-  it('goes on as the user to whom the data belongs', async () => {
+  it('runs Postgres as the user who owns the data', async () => {
     const other = { uid: 12345, gid: 12345 };
     await (await start()).stop();
     expect(spawnSync('chown', ['-R', `${other.uid}:${other.gid}`, dataDir]).status).toBe(0);
@@ -424,7 +424,7 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     expect((await stat(join(dataDir, 'postgres/postmaster.pid'))).uid).toBe(other.uid);
   });
 
-  it('copies binaries that nobody can get to, and mends links and executable bits', async () => {
+  it('copies binaries that `nobody` cannot reach, and repairs links and executable bits', async () => {
     const closed = await temporaryFolder(0o700);
     const { native, platform } = await findBinaryPackage();
     const damaged = join(closed, 'native');
@@ -436,24 +436,24 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     for (const program of await readdir(join(damaged, 'bin')))
       await chmod(join(damaged, 'bin', program), 0o644);
     const version = `test-${process.pid}`;
-    const copy = join(rootFolder, `bin-${version}-${platform}`);
+    const copy = join(ROOT_FOLDER, `bin-${version}-${platform}`);
     cleanups.push(() => rm(copy, { recursive: true, force: true }));
 
     const found = { native: damaged, version, platform };
     const logged: string[] = [];
-    const made = await Promise.all(
-      [1, 2].map(() => prepareBinaries(found, nobody, (line) => logged.push(line))),
+    const prepared = await Promise.all(
+      [1, 2].map(() => prepareBinaries(found, NOBODY, (line) => logged.push(line))),
     );
-    const [binaries] = made;
-    expect(made[1]).toEqual(binaries);
+    const [binaries] = prepared;
+    expect(prepared[1]).toEqual(binaries);
     expect(dirname(dirname(binaries?.initdb ?? ''))).toBe(copy);
     expect(logged).toEqual([expect.stringContaining(copy)]);
-    expect(await firstClosedFolder(join(copy, 'bin'), nobody)).toBeUndefined();
-    expect((await readdir(rootFolder)).filter((name) => name.includes(`${version}-${platform}.new`))).toEqual(
-      [],
-    );
-    // initdb needs libpq by a name that is a link.
-    const run = spawnSync(binaries?.initdb ?? '', ['--version'], { ...nobody, cwd: '/', encoding: 'utf8' });
+    expect(await firstInaccessibleFolder(join(copy, 'bin'), NOBODY)).toBeUndefined();
+    expect(
+      (await readdir(ROOT_FOLDER)).filter((name) => name.includes(`${version}-${platform}.new`)),
+    ).toEqual([]);
+    // initdb finds libpq by a name that is a link.
+    const run = spawnSync(binaries?.initdb ?? '', ['--version'], { ...NOBODY, cwd: '/', encoding: 'utf8' });
     expect(run).toMatchObject({ status: 0, stdout: expect.stringContaining('PostgreSQL') });
   });
 });

@@ -15,26 +15,28 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a token is good until the moment it expires, however often it was shown before', async () => {
+test('a token is valid until the moment it expires, however often it was verified before', async () => {
   const tokens = createTokens(SECRET, TTL_SECONDS);
   const { token, expiresAt } = await tokens.issue(viewer);
-  const good = { kind: 'viewer', viewer, expiresAt: expiresAt.getTime() };
+  const valid = { kind: 'viewer', viewer, expiresAt: expiresAt.getTime() };
 
-  expect(await tokens.authenticate(token)).toEqual(good);
+  expect(await tokens.authenticate(token)).toEqual(valid);
   vi.setSystemTime(expiresAt.getTime() - 1);
-  expect(await tokens.authenticate(token)).toEqual(good);
+  expect(await tokens.authenticate(token)).toEqual(valid);
   vi.setSystemTime(expiresAt);
   expect(await tokens.authenticate(token)).toEqual({ kind: 'expired' });
   expect(await tokens.authenticate(token)).toEqual({ kind: 'expired' });
 });
 
-test('a token that differs from a good one in anything is bad, before and after that was shown', async () => {
+test('a token that differs from a valid one is invalid, before and after the valid one is cached', async () => {
   const tokens = createTokens(SECRET, TTL_SECONDS);
   const { token } = await tokens.issue(viewer);
   const [header = '', payload = '', signature = ''] = token.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-  const others = { ...claims, sub: viewer.sessionId };
-  const forged = [header, Buffer.from(JSON.stringify(others)).toString('base64url'), signature].join('.');
+  const forgedClaims = { ...claims, sub: viewer.sessionId };
+  const forged = [header, Buffer.from(JSON.stringify(forgedClaims)).toString('base64url'), signature].join(
+    '.',
+  );
 
   for (let time = 1; time <= 2; time++) {
     expect(await tokens.authenticate(forged)).toEqual({ kind: 'invalid' });

@@ -43,13 +43,13 @@ const changeOf = (messages: readonly Message[]): RoomChanged => ({
   messages,
 });
 
-test('an envelope arrives as it was sent, with each author once', () => {
+test('a decoded envelope equals what was encoded, and holds each author once', () => {
   const [ada, bob] = [userOf('ada'), userOf('bob')];
   const change = changeOf([
     messageOf(1, ada),
     messageOf(2, bob, { type: 'MEMBER_JOINED', subjectId: bob.id }),
     messageOf(3, ada, { revision: 2, changedAt: new Date(5000), clientMessageId: 'key' }),
-    // Of an account that is gone, and of one that was not read.
+    // The first author's account is deleted, the second author was not read.
     messageOf(4, null),
     messageOf(5, userOf('zoe'), { author: undefined }),
   ]);
@@ -59,7 +59,7 @@ test('an envelope arrives as it was sent, with each author once', () => {
   expect(text.match(/"displayName"/g)).toHaveLength(2);
 });
 
-test('an instance that does not tell of authors yet is understood, in a rolling restart', () => {
+test('an envelope without authors, from an older instance in a rolling restart, is decoded', () => {
   const change = changeOf([messageOf(1, userOf('ada'))]);
   const { authors: _, ...old } = JSON.parse(encodeEnvelope(change));
 
@@ -67,7 +67,7 @@ test('an instance that does not tell of authors yet is understood, in a rolling 
   expect(message).toEqual({ ...change.messages[0], author: undefined });
 });
 
-test('an envelope that is too large goes without its rows, and without their authors', () => {
+test('a change that is too large is encoded without its messages and their authors', () => {
   const text = encodeEnvelope(changeOf([messageOf(1, userOf('ada'), { text: 'x'.repeat(70_000) })]));
 
   expect(Buffer.byteLength(text)).toBeLessThan(500);
@@ -77,8 +77,8 @@ test('an envelope that is too large goes without its rows, and without their aut
 test.each([
   ['an author without a name', { authors: [{ id: randomUUID() }] }],
   ['another version', { v: 2 }],
-  ['a room that is none', { roomId: 'lobby' }],
-  ['a head below nothing', { seq: -1 }],
+  ['a malformed room id', { roomId: 'lobby' }],
+  ['a negative head', { seq: -1 }],
 ])('an envelope with %s is refused', (_, wrong) => {
   const whole = JSON.parse(encodeEnvelope(changeOf([messageOf(1, userOf('ada'))])));
   expect(() => decodeEnvelope(JSON.stringify({ ...whole, ...wrong }))).toThrow();

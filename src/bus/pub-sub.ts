@@ -1,21 +1,21 @@
 import type { RoomChanged } from '../domain/events.js';
 import type { Log } from '../domain/ports.js';
 
-/** The part of an event target that both buses have: the platform's own, and `@graphql-yoga/redis-event-target`. */
+/** The event target beneath a bus: the platform's own, or that of `@graphql-yoga/redis-event-target`. */
 export interface BusTarget {
   addEventListener(topic: string, listener: (event: CustomEvent<RoomChanged | null>) => void): void;
   removeEventListener(topic: string, listener: (event: CustomEvent<RoomChanged | null>) => void): void;
   dispatchEvent(event: CustomEvent<RoomChanged>): boolean;
 }
 
-/** Publishing and listening by topic; what differs between the buses stays in their own files. */
-export function overEventTarget(target: BusTarget, topicOf: (roomId: string) => string, log: Log) {
+/** Creates what both buses share: publishing and listening by room. */
+export function createPubSub(target: BusTarget, topicOf: (roomId: string) => string, log: Log) {
   return {
     publish(change: RoomChanged): void {
       target.dispatchEvent(new CustomEvent(topicOf(change.roomId), { detail: change }));
     },
 
-    /** @returns a function that stops listening; a second call of it does nothing. */
+    /** @returns a function that stops listening. Idempotent. */
     listen(roomId: string, listener: (change: RoomChanged) => void): () => void {
       const topic = topicOf(roomId);
       const onEvent = ({ detail }: CustomEvent<RoomChanged | null>): void => {
@@ -24,7 +24,7 @@ export function overEventTarget(target: BusTarget, topicOf: (roomId: string) => 
         try {
           listener(detail);
         } catch (error) {
-          // Thrown on, it would be an uncaught exception of the process.
+          // Rethrown, it would be an uncaught exception and end the process.
           log.error({ error, roomId }, 'A listener of the bus failed');
         }
       };
