@@ -1,79 +1,51 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { stopAll } from '../test/helpers/stopping.js';
-import { barChart } from './chart.js';
-import { cpuOf } from './figures.js';
-import type { Lab } from './lab.js';
-import type { Window } from './load/windows.js';
-import { describeMachine, findCores, stayOn } from './machine.js';
-import { PARTS, type Part, parseParts, type SendsPart, scenesOf } from './parts.js';
-import { installPeers } from './peers.js';
-import { rowsOf } from './rows.js';
-import { estimateSeconds, FULL, orderIn, QUICK } from './scale.js';
-import { createResults, playScene } from './scenes.js';
-import { FLOOR, PARLEY, PEERS, YOGA } from './servers.js';
-import {
-  type Idle,
-  measureIdle,
-  measureReplays,
-  measureSends,
-  type Replays,
-  SENDERS,
-  SENDS_PARTS,
-} from './single.js';
-import { openStage } from './stage.js';
-import { TABLE_HEAD, tableRow, verdictOf } from './table.js';
+import { describeMachine, findCores, pinTo } from './machine/cores.js';
+import { measureAll, type Outcome } from './measure/all.js';
+import type { Results } from './measure/results.js';
+import { SENDERS } from './measure/sends.js';
+import { type Options, parseOptions } from './options.js';
+import { barChart } from './report/chart.js';
+import { cpuOf } from './report/figures.js';
+import { rowsOf } from './report/rows.js';
+import { TABLE_HEAD, tableRow, verdictOf } from './report/table.js';
+import { estimateSeconds, FULL, QUICK } from './scale.js';
+import { type Contestant, FLOOR, PARLEY, PEERS, YOGA } from './servers/contestants.js';
+import { installPeers } from './servers/install-peers.js';
+import { openTestbed } from './testbed.js';
+import { PARTS, room, workloadsOf } from './workloads.js';
 
 /**
  * `npm run bench [-- [--quick] [--peers] [--only=<part>[,<part>]] [--profile=<folder>]]`: compares Parley with the floor and
- * the ordinary Yoga pipeline, on Linux. Prints progress on standard error and a Markdown table on standard output, and exits
- * with 1 where a "must" falls short; a full run draws docs/performance.svg. Method: docs/performance.md.
+ * the ordinary Yoga pipeline, on Linux. Prints progress on standard error and a Markdown table on standard output. Exits with
+ * status 1 if a row misses its `must`. A full run draws docs/performance.svg. The method is described in docs/performance.md.
  */
 const CHART = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
 
-/** Of the full run: idle subscriptions, or a room. */
+/** Sockets open at once in a full run: the idle subscriptions, or the largest room. */
 const MAX_SOCKETS = 5000;
-
-interface Options {
-  readonly quick: boolean;
-  readonly withPeers: boolean;
-  readonly parts: ReadonlySet<Part>;
-  readonly profileFolder: string | null;
-}
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
-    // What starts at this very moment is ended by the reaper (see test/helpers/temporary-folder.ts).
+    // The reaper ends processes that are just being started (see test/helpers/temporary-folder.ts).
     void stopAll().finally(() => process.exit(130));
   });
 
 const flags = process.argv.slice(2);
 const options = readOptions();
-if (process.platform !== 'linux') fail('The bench reads /proc, so it runs on Linux only.');
+if (process.platform !== 'linux') fail('The bench reads /proc, so it runs only on Linux.');
 else if (openFilesLimit() < MAX_SOCKETS * 1.2)
-  fail(`The bench opens ${MAX_SOCKETS} sockets: allow more files, e.g. by \`ulimit -n 20000\`.`);
+  fail(
+    `The bench opens ${MAX_SOCKETS} sockets: raise the limit of open files, e.g. with \`ulimit -n 20000\`.`,
+  );
 else if (options) await run(options);
 
-/** Null where they make no sense, which is then said. */
+/** Null if the options are invalid, after reporting why. */
 function readOptions(): Options | null {
   try {
-    const { values } = parseArgs({
-      args: flags,
-      options: {
-        quick: { type: 'boolean', default: false },
-        peers: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        profile: { type: 'string' },
-      },
-    });
-    return {
-      quick: values.quick,
-      withPeers: values.peers,
-      parts: values.only === undefined ? new Set(PARTS) : parseParts(values.only),
-      profileFolder: values.profile ?? null,
-    };
+    return parseOptions(flags);
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error));
     return null;
@@ -85,73 +57,46 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
   const peers = withPeers ? PEERS : [];
   if (withPeers) installPeers();
   const cores = findCores();
-  if (cores) stayOn(cores.load);
+  if (cores) pinTo(cores.load);
   const heading = `${new Date().toISOString().slice(0, 10)}, ${describeMachine(cores)}`;
   const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ');
   const start = performance.now();
-  const say = (line: string): void =>
+  const log = (line: string): void =>
     console.error(`${((performance.now() - start) / 1000).toFixed(0)} s  ${line}`);
-  const scenes = scenesOf(parts, peers);
-  const results = createResults();
-  const sends: Record<SendsPart, Window[]> = { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] };
-  const idle: Idle[] = [];
-  const replays: Replays[] = [];
+  const workloads = workloadsOf(parts, peers);
+  const minutes = estimateSeconds(workloads, parts, scale) / 60;
+  log(`this takes about ${minutes.toFixed(0)} minutes`);
 
-  const failures: string[] = [];
-
-  /** What fails in one round is told in the end, and the others go on. */
-  const attempt = async (what: string, measure: () => Promise<void>): Promise<void> => {
-    await measure().catch((error: unknown) => {
-      failures.push(`${what} FAILED: ${String(error)}`);
-      say(failures.at(-1) ?? '');
-    });
-  };
-
-  const minutes = estimateSeconds(scenes, parts, scale) / 60;
-  say(`this takes some ${minutes.toFixed(0)} minutes`);
+  let outcome: Outcome;
   try {
-    const stage = await openStage(Math.max(SENDERS, ...scenes.map(({ rooms }) => rooms)));
-    const lab: Lab = { stage, cores, scale, profileFolder, say };
-    for (let round = 1; round <= scale.rounds; round++) {
-      say(`round ${round} of ${scale.rounds}`);
-      for (const scene of scenes)
-        for (const contestant of orderIn(round, scene))
-          await attempt(`${scene.rooms} x ${scene.readersPerRoom}, ${contestant.name}`, () =>
-            playScene(lab, scene, contestant, round, results),
-          );
-      for (const part of SENDS_PARTS)
-        if (parts.has(part))
-          await attempt(part, async () => void sends[part].push(await measureSends(lab, part)));
-    }
-    if (parts.has('idle')) await attempt('idle', async () => void idle.push(await measureIdle(lab)));
-    if (parts.has('replay'))
-      await attempt('replay', async () => void replays.push(await measureReplays(lab)));
+    const testbed = await openTestbed(Math.max(SENDERS, ...workloads.map(({ rooms }) => rooms)));
+    outcome = await measureAll({ testbed, cores, scale, profileFolder, log }, workloads, parts);
   } finally {
     await stopAll();
   }
 
-  const rows = rowsOf({ results, idle, sends, replays }, parts);
+  const { measured, failures } = outcome;
+  const rows = rowsOf(measured, parts);
   console.log(`${heading}: \`${command}\`\n\n${TABLE_HEAD}`);
   for (const row of rows) console.log(tableRow(row));
   if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
   if (failures.length > 0 || rows.some((row) => verdictOf(row) === 'FALLS SHORT')) process.exitCode = 1;
 
   if (quick || profileFolder !== null || parts.size < PARTS.length) return;
+  drawChart(measured.results, peers, `${heading.split(';')[0]}: ${command}`);
+}
+
+/** Draws CPU per delivery in a room of 1,000 at the fixed rate, one bar per server that was measured. */
+function drawChart(results: Results, peers: readonly Contestant[], source: string): void {
   const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
-    const windows = results.of({ rooms: 1, readersPerRoom: 1000 }, 'rate', contestant);
+    const windows = results.of(room(1000), 'rate', contestant);
     return windows.length === 0
       ? []
       : [{ label: contestant.title, value: cpuOf(windows), highlighted: contestant === PARLEY }];
   });
-  if (bars.length > 0)
-    writeFileSync(
-      CHART,
-      barChart(bars, {
-        title: 'Server CPU per delivery: one room, 1,000 subscribers, 10,000 deliveries/s',
-        subtitle: `Less is better. ${heading.split(';')[0]}: ${command}`,
-        unit: 'µs',
-      }),
-    );
+  if (bars.length === 0) return;
+  const title = 'Server CPU per delivery: one room, 1,000 subscribers, 10,000 deliveries/s';
+  writeFileSync(CHART, barChart(bars, { title, subtitle: `Less is better. ${source}`, unit: 'µs' }));
 }
 
 function openFilesLimit(): number {

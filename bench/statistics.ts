@@ -1,16 +1,16 @@
-/** The middle one, or the mean of the two in the middle. @throws RangeError for none. */
+/** The middle value, or the mean of the two middle values. @throws RangeError if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];
   const lower = sorted[Math.ceil(sorted.length / 2) - 1];
-  if (upper === undefined || lower === undefined) throw new RangeError('The median of nothing');
+  if (upper === undefined || lower === undefined) throw new RangeError('An empty list has no median');
   return (lower + upper) / 2;
 }
 
 const STEPS_PER_MS = 20;
 const MAX_DURATION_MS = 10_000;
 
-/** Counts times in ms, in steps of 50 µs; what takes longer than 10 s counts as 10 s. */
+/** Counts durations in ms, in steps of 50 µs. Longer durations than 10 s count as 10 s. */
 export function createHistogram() {
   const counts = new Uint32Array(STEPS_PER_MS * MAX_DURATION_MS + 1);
   let total = 0;
@@ -20,9 +20,9 @@ export function createHistogram() {
       counts[step] = (counts[step] ?? 0) + 1;
       total += 1;
     },
-    /** The upper end of the step that this part (0 to 1) of all lies within; null where there is none. */
-    quantile(part: number): number | null {
-      let left = Math.ceil(total * part);
+    /** The upper end of the step that contains this quantile (0 to 1); null if nothing was counted. */
+    quantile(fraction: number): number | null {
+      let left = Math.ceil(total * fraction);
       if (total === 0) return null;
       for (let step = 0; step < counts.length; step++) {
         left -= counts[step] ?? 0;

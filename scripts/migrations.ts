@@ -1,4 +1,4 @@
-/** Fails where the tables in the code have changed and no migration says so. Writes nothing in the repository. */
+/** Fails if the tables in the code have changed without a migration. Writes nothing to the repository. */
 import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ try {
   const before = await readdir(join(root, 'drizzle'));
   await cp(join(root, 'drizzle'), folder, { recursive: true });
   const drizzleKit = join(root, 'node_modules/drizzle-kit/bin.cjs');
-  // drizzle-kit takes every path as one below its working folder.
+  // drizzle-kit resolves every path relative to its working folder.
   const options = ['--schema', 'src/storage/tables.ts', '--out', relative(root, folder)];
   const output = execFileSync(
     process.execPath,
@@ -26,7 +26,8 @@ try {
   if (added.length > 0) {
     console.error('The tables have changed without a migration: run `npm run generate` and review it.');
     process.exitCode = 1;
-  } else if (!output.includes('No schema changes')) throw new Error(`drizzle-kit said:\n${output}`);
+  } else if (!output.includes('No schema changes'))
+    throw new Error(`Unexpected output of drizzle-kit:\n${output}`);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,6 +1,4 @@
-/**
- * Writes `schema/schema.graphql` from the code; with `--check`, fails where the file is not what the code says.
- */
+/** Writes `schema/schema.graphql` from the code. With `--check`, fails if the file differs from the code. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { printSchema } from 'graphql';
 import { schema } from '../src/graphql/schema/index.js';
@@ -10,7 +8,7 @@ const sdl = `${printSchema(schema)}\n`;
 
 if (process.argv.includes('--check')) {
   if ((await readFile(file, 'utf8')) !== sdl) {
-    console.error('schema/schema.graphql is stale: run `npm run generate` and review what changed.');
+    console.error('schema/schema.graphql is out of date: run `npm run generate` and review the changes.');
     process.exitCode = 1;
   }
 } else await writeFile(file, sdl);

@@ -1,15 +1,15 @@
 import type { CrowdOptions } from './crowd.js';
 import type { Replay, ReplayOptions } from './replay.js';
-import type { SendsOptions } from './sends.js';
+import type { SendsOptions } from './send-messages.js';
 import type { Timing, Window } from './windows.js';
 
-/** What the load's process can be told, and what it answers. */
+/** The commands that the load process takes, and their results. */
 export interface Commands {
   openCrowd(options: CrowdOptions): Promise<null>;
   closeCrowd(): Promise<null>;
-  /** Messages per second, to all rooms together. */
+  /** Sends at a fixed rate, in messages per second to all rooms together. */
   atRate(options: { readonly perSecond: number; readonly timing: Timing }): Promise<Window>;
-  /** Messages outstanding, in each room. */
+  /** Keeps a constant number of messages outstanding in each room. */
   saturated(options: { readonly outstanding: number; readonly timing: Timing }): Promise<Window>;
   sendMessages(options: SendsOptions): Promise<Window>;
   replay(options: ReplayOptions): Promise<Replay>;

@@ -1,41 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHistogram } from '../statistics.js';
-import { type Line, openLine } from './line.js';
-import { PROTOCOLS, type ProtocolName, type Wish } from './protocols.js';
-import { createRoomCheck, type Reader, type RoomCheck, textOf } from './room-check.js';
+import { type Connection, openConnection } from './connection.js';
+import { PROTOCOLS, type ProtocolName, type SubscribeRequest } from './protocols.js';
+import { createRoomCheck, type RoomCheck, type Subscriber, textOf } from './room-check.js';
 import { openSender } from './sender.js';
 
 export interface CrowdOptions {
-  /** Of the server under test. */
+  /** The port of the server under test. */
   readonly port: number;
   readonly protocol: ProtocolName;
-  /** Access tokens of members of all the rooms; subscriptions are dealt to them in turn. */
+  /** Access tokens of members of all rooms; the subscriptions use them in turn. */
   readonly tokens: readonly string[];
-  /** Global ids. */
+  /** Global ids of the rooms. */
   readonly rooms: readonly string[];
-  readonly readersPerRoom: number;
-  /** The instance that messages are sent through, and who sends them. */
+  readonly subscribersPerRoom: number;
+  /** The instance that messages are sent through, and the access token of the sender. */
   readonly sender: { readonly port: number; readonly token: string };
-  /** The most messages that will be under way at once. */
+  /** The maximum number of messages that wait for their acknowledgement. */
   readonly concurrency: number;
 }
 
-/** Rooms full of subscribers, a socket each, and somebody who writes to them. */
+/** Rooms full of subscribers, each with its own socket, and a sender that writes to them. */
 export interface Crowd {
-  /** Since the crowd stands. */
+  /** Deliveries since `openCrowd` has resolved. */
   readonly deliveries: number;
-  /** What went wrong since it was last asked. */
+  /** Returns and clears the faults since the last call. */
   takeFaults(): readonly string[];
-  /** From sending to arrival, in ms, of each delivery. */
+  /** The latency of each delivery from sending to arrival, in ms. */
   readonly latency: ReturnType<typeof createHistogram>;
-  /** Sends to the so-many-th room. */
+  /** Sends a message to the room at this index. */
   send(room: number): void;
-  /** Is called whenever all have got a message of the so-many-th room. */
-  onEverywhere: (room: number) => void;
+  /** Called each time all subscribers of the room at this index have received a message. */
+  onDeliveredToAll: (room: number) => void;
   /**
-   * Resolves with true when everybody has got everything; with false when the patience is over, and what has not come is a
-   * fault: late where the server still delivers, else lost.
+   * Resolves to true when every subscriber has received every message. Resolves to false after the timeout, and records the
+   * missing deliveries as faults: late if the server is still delivering, otherwise lost.
    */
   settle(timeoutMs: number): Promise<boolean>;
   close(): void;
@@ -43,33 +43,34 @@ export interface Crowd {
 
 interface Room {
   readonly id: string;
-  readonly readers: Reader[];
+  readonly subscribers: Subscriber[];
   readonly check: RoomCheck;
-  /** Messages sent, and the `seq` of the last one that was stored. */
+  /** The number of messages sent and stored, and the `seq` of the last one stored. */
   sent: number;
   stored: number;
   seq: number;
 }
 
-/** So many sockets are opened at once. */
-const OPENING = 50;
+/** The number of sockets that are opened concurrently. */
+const OPEN_CONCURRENCY = 50;
 const MAX_FAULTS = 10;
-/** How long subscriptions may take to stand, and how often it is asked whether they do, in ms. */
-const STAND_MS = 60_000;
-const PROBE_MS = 1000;
-const POLL_MS = 5;
-/** A server that has delivered nothing for so long, delivers no more. */
-const SILENCE_MS = 3000;
+/** How long all subscriptions may take to become live. */
+const LIVE_TIMEOUT_MS = 60_000;
+/** How often a message is sent to find out whether they are. */
+const PROBE_INTERVAL_MS = 1000;
+const POLL_INTERVAL_MS = 5;
+/** A server that has delivered nothing for this long is considered to deliver no more. */
+const SILENCE_TIMEOUT_MS = 3000;
 
 /**
- * Opens all subscriptions, and resolves when each has proved that it stands: the protocol has no answer to a Subscribe, so
- * messages are sent until everybody has got the same one. What comes after that must be complete.
+ * Opens all subscriptions, and resolves when each one is known to be live. The protocol does not acknowledge a Subscribe, so
+ * messages are sent until all subscribers have received the same one. From then on deliveries must be complete.
  */
 export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   const protocol = PROTOCOLS[options.protocol];
   const latency = createHistogram();
   const faults: string[] = [];
-  const lines: Line[] = [];
+  const connections: Connection[] = [];
   let deliveries = 0;
 
   const onFault = (fault: string): void => {
@@ -79,11 +80,11 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   const rooms = options.rooms.map(
     (id, index): Room => ({
       id,
-      readers: [],
+      subscribers: [],
       check: createRoomCheck({
-        readers: options.readersPerRoom,
+        subscribers: options.subscribersPerRoom,
         parse: protocol.parse,
-        onEverywhere: () => crowd.onEverywhere(index),
+        onDeliveredToAll: () => crowd.onDeliveredToAll(index),
         onFault: (fault) => onFault(`Room ${index + 1}: ${fault}`),
       }),
       sent: 0,
@@ -92,33 +93,33 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     }),
   );
 
-  async function subscribe({ id: roomId, readers, check }: Room, token: string): Promise<void> {
-    const wish: Wish = { id: randomUUID(), roomId, token, after: null };
-    const reader: Reader = { id: Buffer.from(protocol.namesOperation ? wish.id : ''), seq: null };
-    const line = await openLine({
+  async function subscribe({ id: roomId, subscribers, check }: Room, token: string): Promise<void> {
+    const request: SubscribeRequest = { id: randomUUID(), roomId, token, after: null };
+    const subscriber: Subscriber = { id: Buffer.from(protocol.namesOperation ? request.id : ''), seq: null };
+    const connection = await openConnection({
       port: options.port,
       path: protocol.path,
       subprotocol: protocol.subprotocol,
       onText(bytes, from, to, { send }) {
-        const sentAt = check.take(reader, bytes, from, to);
+        const sentAt = check.take(subscriber, bytes, from, to);
         if (sentAt !== null) {
           deliveries += 1;
           latency.add(performance.now() - sentAt);
           return;
         }
         try {
-          const answer = protocol.answer(bytes.toString('utf8', from, to), wish);
-          if (answer !== null) send(answer);
+          const reply = protocol.reply(bytes.toString('utf8', from, to), request);
+          if (reply !== null) send(reply);
         } catch (error) {
           onFault(String(error));
         }
       },
       onEnd: (reason) => onFault(`A subscriber's socket: ${reason}`),
     });
-    lines.push(line);
-    readers.push(reader);
-    const hello = protocol.hello(wish);
-    if (hello !== null) line.send(hello);
+    connections.push(connection);
+    subscribers.push(subscriber);
+    const hello = protocol.hello(request);
+    if (hello !== null) connection.send(hello);
   }
 
   const sender = await openSender({
@@ -133,7 +134,7 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     },
     takeFaults: () => faults.splice(0),
     latency,
-    onEverywhere: () => {},
+    onDeliveredToAll: () => {},
     send(index) {
       const room = rooms[index];
       if (!room) throw new RangeError(`There is no room ${index}`);
@@ -147,30 +148,31 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     async settle(timeoutMs) {
       const end = performance.now() + timeoutMs;
       let before = deliveries;
-      let movedAt = performance.now();
+      let lastProgressAt = performance.now();
       while (rooms.some((room) => !isSettled(room))) {
         const now = performance.now();
-        if (deliveries !== before) movedAt = now;
+        if (deliveries !== before) lastProgressAt = now;
         before = deliveries;
         if (now > end) {
-          for (const room of rooms) if (!isSettled(room)) onFault(missing(room, now - movedAt < SILENCE_MS));
+          for (const room of rooms)
+            if (!isSettled(room)) onFault(describeMissing(room, now - lastProgressAt < SILENCE_TIMEOUT_MS));
           return false;
         }
-        await sleep(POLL_MS);
+        await sleep(POLL_INTERVAL_MS);
       }
       return true;
     },
     close() {
       sender.close();
-      for (const line of lines) line.destroy();
+      for (const connection of connections) connection.destroy();
     },
   };
 
-  const wanted = rooms.flatMap((room) => Array.from({ length: options.readersPerRoom }, () => room));
+  const pending = rooms.flatMap((room) => Array.from({ length: options.subscribersPerRoom }, () => room));
   let next = 0;
   await Promise.all(
-    Array.from({ length: OPENING }, async () => {
-      for (let room = wanted[next]; room; room = wanted[next]) {
+    Array.from({ length: OPEN_CONCURRENCY }, async () => {
+      for (let room = pending[next]; room; room = pending[next]) {
         const token = options.tokens[next % options.tokens.length] ?? '';
         next += 1;
         await subscribe(room, token);
@@ -181,14 +183,14 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   const start = performance.now();
   while (rooms.some((room) => !isSettled(room))) {
     const waited = performance.now() - start;
-    if (waited > STAND_MS)
-      throw new Error(`Not all subscriptions stand: ${[...faults, standing(rooms)].join('; ')}`);
-    // Only where somebody has got nothing yet: a server that is behind is not to be put further behind.
+    if (waited > LIVE_TIMEOUT_MS)
+      throw new Error(`Not all subscriptions became live: ${[...faults, describeSilent(rooms)].join('; ')}`);
+    // Only to rooms with a subscriber that has received nothing yet: more messages would slow down a server that is behind.
     rooms.forEach((room, index) => {
-      if (room.seq === 0 || room.readers.some(({ seq }) => seq === null)) crowd.send(index);
+      if (room.seq === 0 || room.subscribers.some(({ seq }) => seq === null)) crowd.send(index);
     });
-    const end = performance.now() + PROBE_MS;
-    while (performance.now() < end && rooms.some((room) => !isSettled(room))) await sleep(POLL_MS);
+    const end = performance.now() + PROBE_INTERVAL_MS;
+    while (performance.now() < end && rooms.some((room) => !isSettled(room))) await sleep(POLL_INTERVAL_MS);
   }
   for (const { check } of rooms) check.forget();
   deliveries = 0;
@@ -196,25 +198,25 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
   return crowd;
 }
 
-/** Everybody has the last message; before the first there is none. */
-function isSettled({ readers, sent, stored, seq }: Room): boolean {
-  return seq > 0 && sent === stored && readers.every((reader) => reader.seq === seq);
+/** Whether all subscribers have received the last message; false before the first one. */
+function isSettled({ subscribers, sent, stored, seq }: Room): boolean {
+  return seq > 0 && sent === stored && subscribers.every((subscriber) => subscriber.seq === seq);
 }
 
-function standing(rooms: readonly Room[]): string {
-  const readers = rooms.flatMap((room) => room.readers);
-  const silent = readers.filter(({ seq }) => seq === null).length;
-  return `${silent} of ${readers.length} subscribers have got nothing`;
+function describeSilent(rooms: readonly Room[]): string {
+  const subscribers = rooms.flatMap((room) => room.subscribers);
+  const silent = subscribers.filter(({ seq }) => seq === null).length;
+  return `${silent} of ${subscribers.length} subscribers have received nothing`;
 }
 
-/** What is wrong with a room that is not settled, whose server still delivers or does no more. */
-export function missing(
-  { readers, sent, stored, seq }: Pick<Room, 'readers' | 'sent' | 'stored' | 'seq'>,
+/** Describes the fault of a room that is not settled, depending on whether its server is still delivering. */
+export function describeMissing(
+  { subscribers, sent, stored, seq }: Pick<Room, 'subscribers' | 'sent' | 'stored' | 'seq'>,
   isDelivering: boolean,
 ): string {
   if (sent > stored) return `of ${sent} messages only ${stored} were acknowledged`;
-  const behind = readers.filter((reader) => reader.seq !== seq).length;
+  const behind = subscribers.filter((subscriber) => subscriber.seq !== seq).length;
   return isDelivering
-    ? `late, so not sustained: ${behind} of ${readers.length} subscribers still wait for message ${seq}, and are being served`
-    : `lost: ${behind} of ${readers.length} subscribers never got message ${seq}`;
+    ? `late, so not sustained: ${behind} of ${subscribers.length} subscribers have not received message ${seq} yet, and the server is still delivering`
+    : `lost: ${behind} of ${subscribers.length} subscribers never received message ${seq}`;
 }

@@ -1,14 +1,14 @@
-/** WebSocket opcodes (RFC 6455, section 5.2) that a client of this bench meets. */
+/** The WebSocket opcodes (RFC 6455, section 5.2) that clients of this bench receive. */
 export const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 
-/** A frame's payload stands in `bytes` from `from` to `to`; it is overwritten when the handler has returned. */
+/** Receives a frame. Its payload is `bytes` from `from` to `to`, and is overwritten after the handler has returned. */
 export type FrameHandler = (opcode: number, bytes: Buffer, from: number, to: number) => void;
 
 const FIN = 0x80;
 const MASKED = 0x80;
 const LENGTH = 0x7f;
 
-/** A whole frame of a client's. Its mask is all zeros, so the payload stands in it as it is. */
+/** Encodes a complete client frame. Its mask is zero, so the payload is unchanged. */
 export function encodeFrame(opcode: number, payload: Uint8Array): Buffer {
   const { length } = payload;
   const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8;
@@ -22,10 +22,10 @@ export function encodeFrame(opcode: number, payload: Uint8Array): Buffer {
 }
 
 /**
- * Cuts what a server sends into frames, wherever the network cut it. What it returns is to be given every chunk, and the
- * number of bytes that count in it.
+ * Splits a server's byte stream into frames, independent of how the network splits it into chunks. Pass every chunk, and the
+ * number of valid bytes in it, to the function that is returned.
  *
- * @throws Error where a frame is masked or fragmented: none of the servers compared sends such a one.
+ * @throws Error if a frame is masked or fragmented: none of the compared servers sends such frames.
  */
 export function createFrameReader(onFrame: FrameHandler): (chunk: Buffer, length: number) => void {
   let rest: Buffer | null = null;
@@ -53,7 +53,7 @@ export function createFrameReader(onFrame: FrameHandler): (chunk: Buffer, length
       onFrame(first & 0x0f, bytes, from, from + size);
       at = from + size;
     }
-    // A copy: the chunk's memory is used again.
+    // A copy: the chunk's memory is reused.
     if (at < end) rest = Buffer.from(bytes.subarray(at, end));
   };
 }

@@ -1,15 +1,15 @@
 import type { Answer, Call, Commands } from './commands.js';
 import { type Crowd, openCrowd } from './crowd.js';
 import { replay } from './replay.js';
-import { sendMessages } from './sends.js';
+import { sendMessages } from './send-messages.js';
 import { atRate, saturated } from './windows.js';
 
-/** The load: a process of its own, so that it can have a core of its own. One command at a time. */
+/** The load generator: a separate process, so that it can run on another core. It runs one command at a time. */
 let crowd: Crowd | null = null;
 let rooms = 0;
 
-function standing(): Crowd {
-  if (!crowd) throw new Error('Nobody has subscribed');
+function openedCrowd(): Crowd {
+  if (!crowd) throw new Error('No crowd is open');
   return crowd;
 }
 
@@ -24,15 +24,15 @@ const commands: Commands = {
     crowd = null;
     return null;
   },
-  atRate: ({ perSecond, timing }) => atRate(standing(), rooms, perSecond, timing),
-  saturated: ({ outstanding, timing }) => saturated(standing(), rooms, outstanding, timing),
+  atRate: ({ perSecond, timing }) => atRate(openedCrowd(), rooms, perSecond, timing),
+  saturated: ({ outstanding, timing }) => saturated(openedCrowd(), rooms, outstanding, timing),
   sendMessages,
   replay,
 };
 
 async function answer({ command, options }: Call): Promise<Answer> {
   try {
-    // The runner's side of this is typed by `Commands`; between processes there is only JSON.
+    // The caller is typed by `Commands`; the message between the processes is plain JSON.
     return { result: await (commands[command] as (options: unknown) => Promise<unknown>)(options) };
   } catch (error) {
     return { error: String(error) };

@@ -1,23 +1,23 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { spawnPinned } from '../machine.js';
+import { spawnPinned } from '../machine/cores.js';
 import type { Answer, Commands } from './commands.js';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 export type Load = Commands & { stop(): void };
 
-/** Starts a process that makes load, on this core. Its commands reject where they fail, and where it is gone. */
+/** Starts a load process on this core. A command rejects if it fails, or if the process has ended. */
 export function startLoad(core: number | null): Load {
   const child = spawnPinned(core, ['--import', 'tsx', MAIN], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 
   async function call(command: keyof Commands, options: unknown): Promise<unknown> {
-    if (!child.connected) throw new Error('The load has ended by itself');
+    if (!child.connected) throw new Error('The load process has ended unexpectedly');
     const abort = new AbortController();
     const gone = once(child, 'exit', abort).then(() => {
-      throw new Error('The load has ended by itself');
+      throw new Error('The load process has ended unexpectedly');
     });
     gone.catch(() => {});
     child.send({ command, options });
@@ -29,7 +29,7 @@ export function startLoad(core: number | null): Load {
       abort.abort();
     }
   }
-  // The other end is typed by `Commands` too; between processes there is only JSON.
+  // The other end is typed by `Commands` too; the message between the processes is plain JSON.
   const remote =
     <Name extends keyof Commands>(name: Name) =>
     (options?: unknown) =>

@@ -1,30 +1,30 @@
-import type { Delivered } from './room-check.js';
+import type { Delivery } from './room-check.js';
 
-/** What a subscriber asks for. */
-export interface Wish {
-  /** Of its operation; the protocol may have no use for it. */
+/** One subscription to a room. */
+export interface SubscribeRequest {
+  /** The id of the operation; not every protocol uses it. */
   readonly id: string;
   readonly roomId: string;
   readonly token: string;
-  /** Where to begin; null: with what comes next. */
+  /** The cursor to start after; null starts with the next message. */
   readonly after: string | null;
 }
 
-/** How a kind of server is spoken to. */
+/** The client side of a subscription protocol. */
 export interface Protocol {
   readonly path: string;
   readonly subprotocol: string | null;
-  /** Whether its frames name the operation that they are for. */
+  /** Whether each frame contains the id of its operation. */
   readonly namesOperation: boolean;
-  /** What is sent first; null where the server speaks first. */
-  hello(wish: Wish): string | null;
-  /** What is answered to a text that delivers nothing; null for nothing. @throws Error where it means a failure. */
-  answer(text: string, wish: Wish): string | null;
-  /** What a text delivers; null where it is of another kind. */
-  parse(text: string): Delivered | null;
+  /** The first text that the client sends; null if the server sends first. */
+  hello(request: SubscribeRequest): string | null;
+  /** The reply to a text that is not a delivery; null for none. @throws Error if the text reports a failure. */
+  reply(text: string, request: SubscribeRequest): string | null;
+  /** The message that a text delivers; null if it is not a delivery. */
+  parse(text: string): Delivery | null;
 }
 
-/** The same for all who speak GraphQL. */
+/** Sent to every GraphQL server, so that all of them do the same work. */
 export const SUBSCRIPTION = `subscription Live($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) {
     cursor
@@ -34,20 +34,20 @@ export const SUBSCRIPTION = `subscription Live($roomId: ID!, $after: String) {
 
 interface GraphQLFrame {
   readonly type: string;
-  readonly payload?: { readonly data?: { readonly messageAdded: { readonly node: Delivered } } | null };
+  readonly payload?: { readonly data?: { readonly messageAdded: { readonly node: Delivery } } | null };
 }
 
-/** https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, by hand. */
+/** The protocol of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. */
 export const graphqlTransportWs: Protocol = {
   path: '/graphql',
   subprotocol: 'graphql-transport-ws',
   namesOperation: true,
   hello: ({ token }) =>
     JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }),
-  answer(text, { id, roomId, after }) {
+  reply(text, { id, roomId, after }) {
     const { type } = JSON.parse(text) as GraphQLFrame;
     if (type === 'ping') return '{"type":"pong"}';
-    if (type !== 'connection_ack') throw new Error(`Instead of a delivery came ${text.slice(0, 300)}`);
+    if (type !== 'connection_ack') throw new Error(`Expected a delivery, received ${text.slice(0, 300)}`);
     const variables = after === null ? { roomId } : { roomId, after };
     return JSON.stringify({ id, type: 'subscribe', payload: { query: SUBSCRIPTION, variables } });
   },
@@ -57,21 +57,21 @@ export const graphqlTransportWs: Protocol = {
   },
 };
 
-/** https://socket.io/docs/v4/socket-io-protocol/, without polling. */
+/** The protocol of https://socket.io/docs/v4/socket-io-protocol/, without polling. */
 export const socketIo: Protocol = {
   path: '/socket.io/?EIO=4&transport=websocket',
   subprotocol: null,
   namesOperation: false,
   hello: () => null,
-  answer(text, { roomId }) {
+  reply(text, { roomId }) {
     if (text.startsWith('0')) return '40';
     if (text.startsWith('40')) return `42${JSON.stringify(['join', roomId])}`;
     if (text === '2') return '3';
-    throw new Error(`Instead of a delivery came ${text.slice(0, 300)}`);
+    throw new Error(`Expected a delivery, received ${text.slice(0, 300)}`);
   },
   parse(text) {
     if (!text.startsWith('42')) return null;
-    const [, edge] = JSON.parse(text.slice(2)) as [string, { node: Delivered }];
+    const [, edge] = JSON.parse(text.slice(2)) as [string, { node: Delivery }];
     return edge.node;
   },
 };

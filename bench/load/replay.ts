@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, residentBytes } from '../measure.js';
-import { openLine } from './line.js';
-import { graphqlTransportWs, type Wish } from './protocols.js';
+import { cpuSeconds, residentBytes } from '../machine/usage.js';
+import { openConnection } from './connection.js';
+import { graphqlTransportWs, type SubscribeRequest } from './protocols.js';
 
 export interface ReplayOptions {
   readonly port: number;
   readonly pid: number;
   readonly token: string;
   readonly roomId: string;
-  /** The cursor to begin after, and the `seq` of its message. */
+  /** The cursor to start after, and the `seq` of its message. */
   readonly after: string;
   readonly afterSeq: number;
   readonly count: number;
@@ -17,62 +17,62 @@ export interface ReplayOptions {
 
 export interface Replay {
   readonly count: number;
-  /** CPU of the server per message, in µs. */
+  /** The server's CPU time per message, in µs. */
   readonly cpuMicros: number;
   readonly seconds: number;
-  /** The most that the server had in memory meanwhile, in bytes. */
+  /** The server's peak resident memory during the replay, in bytes. */
   readonly peakBytes: number;
   readonly faults: readonly string[];
 }
 
-const SAMPLE_MS = 20;
+const SAMPLE_INTERVAL_MS = 20;
 const TIMEOUT_MS = 120_000;
 
-/** One subscriber takes up a history that it was away from. */
+/** Lets one subscriber receive the `count` messages after its cursor. */
 export async function replay(options: ReplayOptions): Promise<Replay> {
   const { port, pid, token, roomId, after, afterSeq, count } = options;
   const faults: string[] = [];
-  const wish: Wish = { id: randomUUID(), roomId, token, after };
+  const request: SubscribeRequest = { id: randomUUID(), roomId, token, after };
   const start = performance.now();
   const cpu = cpuSeconds(pid);
   let seq = afterSeq;
   let peakBytes = residentBytes(pid);
-  let over = false;
-  const line = await openLine({
+  let ended = false;
+  const connection = await openConnection({
     port,
     path: graphqlTransportWs.path,
     subprotocol: graphqlTransportWs.subprotocol,
     onText(bytes, from, to, { send }) {
       const text = bytes.toString('utf8', from, to);
-      const delivered = graphqlTransportWs.parse(text);
-      if (!delivered) {
+      const delivery = graphqlTransportWs.parse(text);
+      if (!delivery) {
         try {
-          const answer = graphqlTransportWs.answer(text, wish);
-          if (answer !== null) send(answer);
+          const reply = graphqlTransportWs.reply(text, request);
+          if (reply !== null) send(reply);
         } catch (error) {
           faults.push(String(error));
-          over = true;
+          ended = true;
         }
         return;
       }
-      if (delivered.seq !== seq + 1 && faults.length < 10)
-        faults.push(`message ${delivered.seq} came after ${seq}`);
-      seq = delivered.seq;
+      if (delivery.seq !== seq + 1 && faults.length < 10)
+        faults.push(`message ${delivery.seq} came after ${seq}`);
+      seq = delivery.seq;
     },
     onEnd: (reason) => {
       faults.push(reason);
-      over = true;
+      ended = true;
     },
   });
-  const hello = graphqlTransportWs.hello(wish);
-  if (hello !== null) line.send(hello);
-  while (!over && seq < afterSeq + count) {
-    if (performance.now() - start > TIMEOUT_MS) faults.push(`Only ${seq - afterSeq} messages came`);
+  const hello = graphqlTransportWs.hello(request);
+  if (hello !== null) connection.send(hello);
+  while (!ended && seq < afterSeq + count) {
+    if (performance.now() - start > TIMEOUT_MS) faults.push(`Only ${seq - afterSeq} messages arrived`);
     if (faults.length > 0) break;
-    await sleep(SAMPLE_MS);
+    await sleep(SAMPLE_INTERVAL_MS);
     peakBytes = Math.max(peakBytes, residentBytes(pid));
   }
-  line.destroy();
+  connection.destroy();
   return {
     count,
     cpuMicros: ((cpuSeconds(pid) - cpu) * 1e6) / count,

@@ -1,8 +1,8 @@
-import { type Line, openLine } from './line.js';
-import type { Delivered } from './room-check.js';
+import { type Connection, openConnection } from './connection.js';
+import type { Delivery } from './room-check.js';
 
-/** Parley takes so many operations at once on one socket, with room to spare. */
-const PER_SOCKET = 50;
+/** Below the number of concurrent operations that Parley allows on one socket. */
+const MAX_OPERATIONS_PER_SOCKET = 50;
 
 export const SEND = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) {
@@ -20,23 +20,23 @@ interface Frame {
   };
 }
 
-export type Sent = Pick<Delivered, 'id' | 'seq'>;
+export type Sent = Pick<Delivery, 'id' | 'seq'>;
 
 export interface SenderOptions {
   readonly port: number;
   readonly token: string;
-  /** How many messages may be under way at once. */
+  /** The maximum number of messages that wait for their acknowledgement. */
   readonly concurrency: number;
   readonly onFailure: (reason: string) => void;
 }
 
 export interface Sender {
-  /** Sends over one socket after the other; `onSent` hears of it when it is stored. */
+  /** Sends over the sockets in turn; `onSent` is called when the message is stored. */
   send(roomId: string, text: string, onSent: (sent: Sent) => void): void;
   close(): void;
 }
 
-/** Sends through Parley, over as many sockets as that takes. Resolves when they are open. */
+/** Opens a sender through Parley, with as many sockets as `concurrency` needs. Resolves when they are open. */
 export async function openSender({ port, token, concurrency, onFailure }: SenderOptions): Promise<Sender> {
   const waiting = new Map<string, (sent: Sent) => void>();
   let last = 0;
@@ -53,12 +53,12 @@ export async function openSender({ port, token, concurrency, onFailure }: Sender
     waiting.delete(id);
   }
 
-  async function open(): Promise<Line> {
+  async function open(): Promise<Connection> {
     let acknowledge = (): void => {};
     const acknowledged = new Promise<void>((resolve) => {
       acknowledge = resolve;
     });
-    const line = await openLine({
+    const connection = await openConnection({
       port,
       path: '/graphql',
       subprotocol: 'graphql-transport-ws',
@@ -69,21 +69,25 @@ export async function openSender({ port, token, concurrency, onFailure }: Sender
       },
       onEnd: onFailure,
     });
-    line.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }));
+    connection.send(
+      JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }),
+    );
     await acknowledged;
-    return line;
+    return connection;
   }
 
-  const lines = await Promise.all(Array.from({ length: Math.ceil(concurrency / PER_SOCKET) }, open));
+  const connections = await Promise.all(
+    Array.from({ length: Math.ceil(concurrency / MAX_OPERATIONS_PER_SOCKET) }, open),
+  );
   return {
     send(roomId, text, onSent) {
       const id = String(++last);
       waiting.set(id, onSent);
       const payload = { query: SEND, variables: { input: { roomId, text } } };
-      lines[last % lines.length]?.send(JSON.stringify({ id, type: 'subscribe', payload }));
+      connections[last % connections.length]?.send(JSON.stringify({ id, type: 'subscribe', payload }));
     },
     close() {
-      for (const line of lines) line.destroy();
+      for (const connection of connections) connection.destroy();
     },
   };
 }

@@ -1,31 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { busyPart, coreTimes, cpuSeconds, foreignPart } from '../measure.js';
+import { busyShare, coreTimes, cpuSeconds, foreignShare } from '../machine/usage.js';
 import type { Crowd } from './crowd.js';
 
-/** What was measured between two moments. */
+/** The figures of one measurement window. */
 export interface Window {
   readonly seconds: number;
-  /** Deliveries, or messages sent where nobody subscribes. */
+  /** The number of deliveries, or of acknowledged messages if there are no subscribers. */
   readonly count: number;
-  /** CPU of the server's process per one of these, in µs. */
+  /** CPU time of the server's process per counted item, in µs. */
   readonly cpuMicros: number;
-  /** Which part of the time the server's process has worked, 0 to 1. */
+  /** CPU time of the server's process as a share of the elapsed time, 0 to 1. */
   readonly serverBusy: number;
-  /** Which part of the time its core has worked, for whomever; null where nothing is pinned. */
+  /** The share of the time that the server's core was busy, for any process; null if nothing is pinned. */
   readonly coreBusy: number | null;
-  /** Which part of the time its core has worked for somebody else, or was taken by the machine's host; null where nothing is pinned. */
+  /** The share of the time that the server's core worked for other processes or was stolen by the host; null if nothing is pinned. */
   readonly foreignBusy: number | null;
-  /** Which part of the time the core has worked that all others share; null where nothing is pinned. */
+  /** The share of the time that the core of all other processes was busy; null if nothing is pinned. */
   readonly loadBusy: number | null;
-  /** From sending to arrival, in ms. */
+  /** Latency from sending to arrival, in ms; null if it was not measured. */
   readonly p50: number | null;
   readonly p99: number | null;
   readonly faults: readonly string[];
-  /** Whether all had come some seconds after the last message was sent. Else what comes still would spoil another window. */
+  /** Whether all deliveries arrived in time after the last message was sent. If not, later ones would distort another window. */
   readonly isSettled: boolean;
 }
 
-/** What is read at a window's edges. */
+/** The figures that are computed from readings at the start and the end of a window. */
 type Readings = Pick<
   Window,
   'seconds' | 'count' | 'cpuMicros' | 'serverBusy' | 'coreBusy' | 'foreignBusy' | 'loadBusy'
@@ -33,26 +33,26 @@ type Readings = Pick<
 
 export interface Timing {
   readonly pid: number;
-  /** Cores of the server and of the load; null where nothing is pinned. */
+  /** The cores of the server and of the load; null if nothing is pinned. */
   readonly cores: { readonly server: number; readonly load: number } | null;
-  /** Load before the window begins, in seconds. */
-  readonly warmSeconds: number;
+  /** How long the load runs before the window opens, in seconds. */
+  readonly warmUpSeconds: number;
   readonly seconds: number;
 }
 
-/** How long stragglers are waited for, in ms. */
-const TIMEOUT_MS = 10_000;
-/** How far messages at a fixed rate may be from their time, in ms. */
+/** How long to wait for late deliveries after a window. */
+const SETTLE_TIMEOUT_MS = 10_000;
+/** The timing resolution of messages at a fixed rate. */
 const TICK_INTERVAL_MS = 1;
 
-/** Opens a window after the warm-up, of what `count` tells; the load goes on meanwhile. */
+/** Measures one window after the warm-up, while the load goes on. `count` returns the number of items counted so far. */
 export async function openWindow(
-  { pid, cores, warmSeconds, seconds }: Timing,
+  { pid, cores, warmUpSeconds, seconds }: Timing,
   count: () => number,
   onOpen: () => void = () => {},
 ): Promise<Readings> {
   const read = () => ({ at: performance.now(), count: count(), cpu: cpuSeconds(pid), cores: coreTimes() });
-  await sleep(warmSeconds * 1000);
+  await sleep(warmUpSeconds * 1000);
   onOpen();
   const before = read();
   await sleep(seconds * 1000);
@@ -66,13 +66,13 @@ export async function openWindow(
     count: counted,
     cpuMicros: (cpu * 1e6) / counted,
     serverBusy,
-    coreBusy: cores && busyPart(before.cores[cores.server], after.cores[cores.server]),
-    foreignBusy: cores && foreignPart(before.cores[cores.server], after.cores[cores.server], serverBusy),
-    loadBusy: cores && busyPart(before.cores[cores.load], after.cores[cores.load]),
+    coreBusy: cores && busyShare(before.cores[cores.server], after.cores[cores.server]),
+    foreignBusy: cores && foreignShare(before.cores[cores.server], after.cores[cores.server], serverBusy),
+    loadBusy: cores && busyShare(before.cores[cores.load], after.cores[cores.load]),
   };
 }
 
-/** So many messages a second, to the rooms in turn, whether or not the server keeps up. */
+/** Sends a fixed number of messages per second, to the rooms in turn, whether or not the server keeps up. */
 export async function atRate(
   crowd: Crowd,
   rooms: number,
@@ -90,22 +90,22 @@ export async function atRate(
   return finish(crowd, window);
 }
 
-/** As fast as it goes: in each room always so many messages that not everybody has got yet. */
+/** Sends at full speed: each room always has `outstanding` messages that not all subscribers have received yet. */
 export async function saturated(
   crowd: Crowd,
   rooms: number,
   outstanding: number,
   timing: Timing,
 ): Promise<Window> {
-  crowd.onEverywhere = crowd.send;
+  crowd.onDeliveredToAll = crowd.send;
   for (let room = 0; room < rooms; room++) for (let i = 0; i < outstanding; i++) crowd.send(room);
   const window = await openWindow(timing, () => crowd.deliveries, crowd.latency.reset);
-  crowd.onEverywhere = () => {};
+  crowd.onDeliveredToAll = () => {};
   return finish(crowd, window);
 }
 
 async function finish(crowd: Crowd, window: Readings): Promise<Window> {
   const [p50, p99] = [crowd.latency.quantile(0.5), crowd.latency.quantile(0.99)];
-  const isSettled = await crowd.settle(TIMEOUT_MS);
+  const isSettled = await crowd.settle(SETTLE_TIMEOUT_MS);
   return { ...window, p50, p99, faults: crowd.takeFaults(), isSettled };
 }

@@ -1,20 +1,20 @@
 /**
- * The floor: the least that a plain server does. A Redis client and ws, no GraphQL: each message is read once, made text
- * once, and given to `ws.send` for every subscriber, with its operation's id, as graphql-transport-ws wants it.
+ * The floor: the minimum that a plain server does, with a Redis client and ws, without GraphQL. It parses and serializes each
+ * message once, and calls `ws.send` for every subscriber with the id of its operation, as graphql-transport-ws requires.
  */
 import { Redis } from 'ioredis';
 import { WebSocketServer } from 'ws';
 import { channelOf, edgesOf, settings } from './stream.mjs';
 
 const redis = new Redis(settings.redisUrl);
-/** By channel: each subscriber's socket and the beginning of its frames. */
+/** The sockets of the subscribers and the prefix of their frames, by channel. */
 const channels = new Map();
 
 redis.on('message', (channel, envelope) => {
   const subscribers = channels.get(channel) ?? new Set();
   for (const edge of edgesOf(envelope)) {
     const rest = `${JSON.stringify({ data: { messageAdded: edge } })}}`;
-    for (const { socket, beginning } of subscribers) socket.send(beginning + rest);
+    for (const { socket, prefix } of subscribers) socket.send(prefix + rest);
   }
 });
 
@@ -26,7 +26,7 @@ function join(socket, { id, payload }) {
     channels.set(channel, subscribers);
     redis.subscribe(channel);
   }
-  const subscriber = { socket, beginning: `{"id":${JSON.stringify(id)},"type":"next","payload":` };
+  const subscriber = { socket, prefix: `{"id":${JSON.stringify(id)},"type":"next","payload":` };
   subscribers.add(subscriber);
   socket.on('close', () => subscribers.delete(subscriber));
 }

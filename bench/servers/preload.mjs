@@ -1,12 +1,12 @@
-/** Preloaded with `--expose-gc` into every server under test: what the bench asks of it by signals. */
+/** Preloaded with `--expose-gc` into every server under test: handles the signals of the bench. */
 
-/** Collects all garbage, and says so on standard error. */
+/** Collects all garbage, and reports it on standard error. */
 process.on('SIGUSR2', () => {
-  // Twice: what a first collection finalises, the second one frees.
+  // Twice: the second collection frees the objects that the first one finalized.
   globalThis.gc?.();
   globalThis.gc?.();
   process.stderr.write('collected\n');
 });
 
-// An exit of its own, however the server would end: it writes the CPU profile, if there is to be one.
+// An exit of this kind writes the CPU profile, if one was requested.
 process.once('SIGTERM', () => process.exit());

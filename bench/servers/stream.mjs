@@ -2,13 +2,13 @@ import { Redis } from 'ioredis';
 import { encodeMessageCursor } from '../../dist/domain/cursor.js';
 import { uuidToBytes } from '../../dist/domain/id.js';
 
-/** Settings of every server here but Parley, in the environment. */
+/** Settings of every server except Parley, from the environment. */
 export const settings = {
   port: Number(process.env.PORT),
   redisUrl: process.env.REDIS_URL,
-  /** What Parley's channels begin with. */
+  /** The prefix of Parley's channels. */
   prefix: process.env.REDIS_PREFIX,
-  /** Who writes all messages: only their id is on the bus, and none of these servers asks a database. */
+  /** The author of all messages: envelopes contain only the author's id, and these servers have no database. */
   author: JSON.parse(process.env.AUTHOR ?? 'null'),
 };
 
@@ -21,7 +21,7 @@ export function channelOf(roomId) {
   return `${settings.prefix}:0:room:${uuid}`;
 }
 
-/** What Parley would deliver of the messages in one of its envelopes: the same fields, so the same bytes. */
+/** The edges that Parley delivers for the messages of an envelope: the same fields, so the same bytes. */
 export function edgesOf(envelope) {
   const { roomId, epoch, messages } = JSON.parse(envelope);
   return messages.map(({ id, seq, text, createdAt }) => ({
@@ -37,8 +37,8 @@ export function edgesOf(envelope) {
 }
 
 /**
- * A Redis client for pub/sub libraries, which expect one event in a message: an envelope with several is several messages of
- * one edge each. What they cost beyond that is their own.
+ * A Redis client for pub/sub libraries, which expect one event per message: it splits an envelope of several messages into
+ * messages of one edge each.
  */
 export function subscribingClient() {
   const client = new Redis(settings.redisUrl);
@@ -52,7 +52,7 @@ export function subscribingClient() {
   return client;
 }
 
-/** The part of Parley's schema that the subscription touches. */
+/** The part of Parley's schema that the subscription uses. */
 export const typeDefs = /* GraphQL */ `
   scalar DateTime
   type Query { ok: Boolean }

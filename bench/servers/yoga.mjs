@@ -1,5 +1,5 @@
 /**
- * The ordinary Yoga pipeline, put together as its documentation says: a pub/sub over `@graphql-yoga/redis-event-target`, and
+ * The ordinary Yoga pipeline, combined as its documentation shows: pub/sub over `@graphql-yoga/redis-event-target`, and
  * graphql-ws with Yoga's envelop (https://the-guild.dev/graphql/yoga-server/docs/features/subscriptions).
  */
 import { createServer } from 'node:http';

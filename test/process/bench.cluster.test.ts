@@ -1,44 +1,53 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Lab } from '../../bench/lab.js';
+import type { BenchContext } from '../../bench/context.js';
 import type { Window } from '../../bench/load/windows.js';
-import type { LoadKind } from '../../bench/parts.js';
+import { runWorkload } from '../../bench/measure/fan-out.js';
+import { createResults } from '../../bench/measure/results.js';
+import { measureSends, SENDERS } from '../../bench/measure/sends.js';
 import { QUICK } from '../../bench/scale.js';
-import { createResults, playScene } from '../../bench/scenes.js';
-import { FLOOR, PARLEY, YOGA } from '../../bench/servers.js';
-import { measureSends, SENDERS } from '../../bench/single.js';
-import { openStage } from '../../bench/stage.js';
+import { FLOOR, PARLEY, YOGA } from '../../bench/servers/contestants.js';
+import { openTestbed } from '../../bench/testbed.js';
+import type { LoadKind } from '../../bench/workloads.js';
 import { stopAll } from '../helpers/stopping.js';
 
-/** Whether the bench still runs, and finds every server's deliveries complete. Its figures mean nothing here. */
+/** Runs the bench in a short form and checks that it finds all deliveries complete. Its figures mean nothing here. */
 const onLinux = process.platform === 'linux';
 const kinds: readonly LoadKind[] = ['rate', 'saturated'];
-const scene = {
+const workload = {
   rooms: 2,
-  readersPerRoom: 50,
+  subscribersPerRoom: 50,
   loads: new Map([FLOOR, PARLEY, YOGA].map((one) => [one, kinds])),
 };
 
-let lab: Lab;
+let context: BenchContext;
 
 beforeAll(async () => {
   if (!onLinux) return;
-  const scale = { ...QUICK, shake: 0.1, warm: 0.1, rate: 0.5, saturated: 0.5, sendsWarm: 0.1, sends: 0.5 };
-  lab = { stage: await openStage(SENDERS), cores: null, scale, profileFolder: null, say: () => {} };
+  const scale = {
+    ...QUICK,
+    initialWarmUp: 0.1,
+    warmUp: 0.1,
+    rate: 0.5,
+    saturated: 0.5,
+    sendsWarmUp: 0.1,
+    sends: 0.5,
+  };
+  context = { testbed: await openTestbed(SENDERS), cores: null, scale, profileFolder: null, log: () => {} };
 }, 60_000);
 afterAll(stopAll);
 
-function expectSound(window: Window | undefined): void {
+function expectFaultless(window: Window | undefined): void {
   expect(window?.faults).toEqual([]);
   expect(window?.count).toBeGreaterThan(0);
   expect(window?.cpuMicros).toBeGreaterThan(0);
 }
 
 test.runIf(onLinux).each([FLOOR, PARLEY, YOGA])(
-  'the bench finds what $name delivers complete and in order',
+  'the bench finds the deliveries of $name complete and in order',
   async (contestant) => {
     const results = createResults();
-    await playScene(lab, scene, contestant, 1, results);
-    for (const kind of kinds) expectSound(results.of(scene, kind, contestant)[0]);
+    await runWorkload(context, workload, contestant, 1, results);
+    for (const kind of kinds) expectFaultless(results.of(workload, kind, contestant)[0]);
   },
   60_000,
 );
@@ -46,7 +55,7 @@ test.runIf(onLinux).each([FLOOR, PARLEY, YOGA])(
 test.runIf(onLinux).each(['sends-websocket', 'sends-http', 'sends-rooms'] as const)(
   'the bench finds each message stored once: %s',
   async (part) => {
-    expectSound(await measureSends(lab, part));
+    expectFaultless(await measureSends(context, part));
   },
   60_000,
 );

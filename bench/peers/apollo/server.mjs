@@ -1,4 +1,4 @@
-/** Apollo Server's documented way to subscriptions: graphql-ws beside it, and graphql-redis-subscriptions. */
+/** Subscriptions as Apollo Server documents them: with graphql-ws and graphql-redis-subscriptions. */
 import { createServer } from 'node:http';
 import { ApolloServer } from '@apollo/server';
 import { makeExecutableSchema } from '@graphql-tools/schema';

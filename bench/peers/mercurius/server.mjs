@@ -1,6 +1,6 @@
 /**
- * mercurius with its own subscriptions. Its documented emitter for Redis has a protocol of its own on the channel, so the
- * emitter here is the smallest that takes Parley's: that spares mercurius what mqemitter would cost.
+ * mercurius with its own subscriptions. Its documented Redis emitter uses a protocol of its own on the channel, so this is a
+ * minimal emitter that reads Parley's; it saves mercurius the cost of mqemitter.
  */
 import Fastify from 'fastify';
 import mercurius from 'mercurius';

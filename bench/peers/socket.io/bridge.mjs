@@ -1,4 +1,4 @@
-/** Takes Parley's stream and emits it as another socket.io server would. Runs beside the load, and is not counted. */
+/** Reads Parley's stream and emits it as another socket.io server would. It runs beside the load and is not measured. */
 import { Emitter } from '@socket.io/redis-emitter';
 import { Redis } from 'ioredis';
 import { edgesOf, settings } from '../../servers/stream.mjs';

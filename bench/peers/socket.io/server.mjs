@@ -1,4 +1,4 @@
-/** socket.io with its Redis adapter, as documented; `bridge.mjs` puts Parley's messages on that adapter's channel. */
+/** socket.io with its Redis adapter, as documented. `bridge.mjs` publishes Parley's messages on the adapter's channel. */
 import { createServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';

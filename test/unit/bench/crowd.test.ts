@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { missing } from '../../../bench/load/crowd.js';
+import { describeMissing } from '../../../bench/load/crowd.js';
 
-const readers = [7, 9, null].map((seq) => ({ id: Buffer.from('operation'), seq }));
+const subscribers = [7, 9, null].map((seq) => ({ id: Buffer.from('operation'), seq }));
 
-test('a message that has not come is late as long as the server delivers, and lost when it does no more', () => {
-  const room = { readers, sent: 5, stored: 5, seq: 9 };
-  expect(missing(room, true)).toBe(
-    'late, so not sustained: 2 of 3 subscribers still wait for message 9, and are being served',
+test('a missing message is late while the server is still delivering, and lost otherwise', () => {
+  const room = { subscribers, sent: 5, stored: 5, seq: 9 };
+  expect(describeMissing(room, true)).toBe(
+    'late, so not sustained: 2 of 3 subscribers have not received message 9 yet, and the server is still delivering',
   );
-  expect(missing(room, false)).toBe('lost: 2 of 3 subscribers never got message 9');
+  expect(describeMissing(room, false)).toBe('lost: 2 of 3 subscribers never received message 9');
 });
 
-test('a message that was never stored is no loss of the server under test', () => {
-  expect(missing({ readers, sent: 5, stored: 4, seq: 9 }, false)).toBe(
+test('a message that was never stored does not count as lost by the server under test', () => {
+  expect(describeMissing({ subscribers, sent: 5, stored: 4, seq: 9 }, false)).toBe(
     'of 5 messages only 4 were acknowledged',
   );
 });

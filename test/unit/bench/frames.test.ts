@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createFrameReader, encodeFrame, OPCODE } from '../../../bench/load/frames.js';
 
-/** A frame as servers send it: without a mask. */
+/** A server frame, which has no mask. */
 function serverFrame(opcode: number, text: string): Buffer {
   const payload = Buffer.from(text);
   const { length } = payload;
@@ -18,7 +18,7 @@ function readIn(chunks: readonly Buffer[]): (readonly [number, string])[] {
   const read = createFrameReader((opcode, bytes, from, to) =>
     frames.push([opcode, bytes.toString('utf8', from, to)]),
   );
-  // The memory of a chunk is used again, as that of a socket is.
+  // The memory of a chunk is reused, like that of a socket's buffer.
   const shared = Buffer.alloc(200_000);
   for (const chunk of chunks) read(shared, chunk.copy(shared));
   return frames;
@@ -35,13 +35,13 @@ test('frames of all sizes are read from one chunk', () => {
   expect(readIn([all])).toEqual([...expected, ...large.map((text) => [OPCODE.text, text])]);
 });
 
-test.each([1, 2, 3, 7, 130])('frames are read wherever the stream is cut: every %i bytes', (size) => {
+test.each([1, 2, 3, 7, 130])('frames are read from a stream that is split every %i bytes', (size) => {
   const chunks: Buffer[] = [];
   for (let at = 0; at < stream.length; at += size) chunks.push(stream.subarray(at, at + size));
   expect(readIn(chunks)).toEqual(expected);
 });
 
-test("a client's frame says that it is masked, and its mask changes nothing", () => {
+test('a client frame is marked as masked, and its zero mask leaves the payload unchanged', () => {
   for (const text of [...texts, ...large]) {
     const frame = encodeFrame(OPCODE.text, Buffer.from(text));
     const length = Buffer.byteLength(text);
@@ -52,7 +52,7 @@ test("a client's frame says that it is masked, and its mask changes nothing", ()
   }
 });
 
-test('a fragmented or masked frame is refused', () => {
+test('a fragmented or masked server frame is refused', () => {
   const fragmented = serverFrame(OPCODE.text, 'half');
   fragmented[0] = OPCODE.text;
   expect(() => readIn([fragmented])).toThrow('fragmented or masked');

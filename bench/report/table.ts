@@ -1,20 +1,22 @@
-import type { Part } from './parts.js';
+import type { Part } from '../workloads.js';
 
-/** A line of the bench's table: a figure, and what it is held to. */
+/** A row of the bench's table: a figure and its bounds. */
 export interface Row {
-  /** What it is a row of. */
+  /** The part of the bench that this row belongs to. */
   readonly part: Part;
   readonly workload: string;
-  /** Null where it could not be measured, which counts as a failure where there is a `must`. */
+  /** Null if it could not be measured, which is a failure if the row has a `must`. */
   readonly value: number | null;
   readonly unit: 'x' | 'ms' | 'KB' | 'µs' | 'MB';
-  /** Whether the figure should be small or large. */
+  /** Whether a lower or a higher figure is better. */
   readonly better: 'less' | 'more';
+  /** The bound that the figure has to meet. */
   readonly must: number | null;
+  /** The bound that the figure should meet. */
   readonly aim: number | null;
-  /** Where the figure comes from, and what limits it. */
+  /** How the figure was obtained, and what limits it. */
   readonly note: string;
-  /** Something other than the figure went wrong: a message lost, a rate not sustained. */
+  /** A failure other than the figure: a lost message, a rate that was not sustained. */
   readonly fault?: string;
 }
 
@@ -31,7 +33,7 @@ export function verdictOf({ value, better, must, aim, fault }: Row): Verdict {
   return meets(aim) ? 'ok' : 'short of the aim';
 }
 
-/** A row of the Markdown table. */
+/** Formats a row of the Markdown table. */
 export function tableRow(row: Row): string {
   const { workload, value, unit, better, must, aim, note, fault } = row;
   const sign = better === 'less' ? '≤' : '≥';
@@ -52,7 +54,7 @@ function unitText(unit: Row['unit']): string {
   return unit === 'x' ? 'x' : ` ${unit}`;
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 export function figure(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toFixed(digits);

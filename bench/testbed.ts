@@ -5,26 +5,27 @@ import { freePort } from '../test/helpers/free-port.js';
 import { startPostgres } from '../test/helpers/postgres-server.js';
 import { startRedis } from '../test/helpers/redis-server.js';
 
-/** What all servers under test share: one Redis, one Postgres, and the instance that messages are sent through. */
-export interface Stage {
-  /** Parley's settings; its port is missing. */
+/** Shared by all servers under test: one Redis, one Postgres, and the instance that messages are sent through. */
+export interface Testbed {
+  /** Parley's settings, without its port. */
   readonly env: Readonly<Record<string, string>>;
+  /** The instance that messages are sent through, and the access token of their author. */
   readonly sender: { readonly port: number; readonly token: string };
-  /** Who writes all messages. */
+  /** The author of all messages. */
   readonly author: { readonly username: string; readonly displayName: string };
   /** Access tokens of the subscribers. */
   readonly tokens: readonly string[];
-  /** Global ids of rooms in which all of them are. */
+  /** Global ids of the rooms that all subscribers are members of. */
   readonly rooms: readonly string[];
-  /** Another room with so many messages, and the cursor of the first one; `seq` of that is 1. */
+  /** Creates another room with `count` messages, and returns the cursor of the first one, whose `seq` is 1. */
   history(count: number): Promise<{ readonly roomId: string; readonly after: string }>;
 }
 
-const READERS = 4;
+const SUBSCRIBERS = 4;
 const PREFIX = 'bench';
 
-/** Starts it all; it is stopped by `stopAll`. */
-export async function openStage(rooms: number): Promise<Stage> {
+/** Starts all parts of the testbed; `stopAll` stops them. */
+export async function openTestbed(rooms: number): Promise<Testbed> {
   const [redis, database] = await Promise.all([startRedis(), startPostgres()]);
   const databaseUrl = await database.createDatabase();
   const env = {
@@ -39,16 +40,16 @@ export async function openStage(rooms: number): Promise<Stage> {
     LOG_LEVEL: 'warn',
   };
   const port = await freePort();
-  // The announcement that it is ready is a line of `info`.
+  // `startInstance` waits for the log line "Parley is ready", whose level is `info`.
   const instance: Instance = await startInstance({ ...env, LOG_LEVEL: 'info', PORT: String(port) });
   const writer = await signUp(instance.url, 'writer');
-  const readers: Person[] = [];
-  for (let reader = 1; reader <= READERS; reader++)
-    readers.push(await signUp(instance.url, `reader-${reader}`));
+  const subscribers: Person[] = [];
+  for (let subscriber = 1; subscriber <= SUBSCRIBERS; subscriber++)
+    subscribers.push(await signUp(instance.url, `subscriber-${subscriber}`));
 
   async function openRoom(): Promise<string> {
     const room = await createRoom(writer);
-    for (const reader of readers) await joinRoom(reader, room);
+    for (const subscriber of subscribers) await joinRoom(subscriber, room);
     return room;
   }
   const roomIds: string[] = [];
@@ -59,7 +60,7 @@ export async function openStage(rooms: number): Promise<Stage> {
     env,
     sender: { port, token: writer.token },
     author: first.node.author ?? { username: '', displayName: '' },
-    tokens: readers.map(({ token }) => token),
+    tokens: subscribers.map(({ token }) => token),
     rooms: roomIds,
     async history(count) {
       const roomId = await openRoom();
@@ -70,7 +71,7 @@ export async function openStage(rooms: number): Promise<Stage> {
   };
 }
 
-/** Past messages, written into the database as Parley would have: sending them would take minutes. */
+/** Writes past messages into the database as Parley would have written them: sending them would take minutes. */
 async function fill(databaseUrl: string, roomId: string, count: number): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   const id = Buffer.from(roomId.slice(1), 'base64url').toString('hex');
@@ -78,7 +79,7 @@ async function fill(databaseUrl: string, roomId: string, count: number): Promise
     await sql.begin(async (transaction) => {
       const [room] = await transaction<{ lastSeq: number; lastRev: string }[]>`
         select last_seq as "lastSeq", last_rev as "lastRev" from rooms where id = ${id}::uuid for update`;
-      if (!room) throw new Error('The room is gone');
+      if (!room) throw new Error('The room does not exist');
       const more = count - room.lastSeq;
       await transaction`
         insert into messages (id, room_id, seq, rev, type, author_id, text, created_at)

@@ -8,28 +8,28 @@ export interface SendsOptions {
   readonly token: string;
   readonly rooms: readonly string[];
   readonly transport: 'websocket' | 'http';
-  /** Each sends its next message when the last one is acknowledged. */
+  /** Each connection sends its next message when the previous one is acknowledged. */
   readonly connections: number;
   readonly timing: Timing;
 }
 
-/** Messages in a closed loop; what is counted are acknowledgements. */
+/** Sends messages in a closed loop, and counts their acknowledgements. */
 export async function sendMessages(options: SendsOptions): Promise<Window> {
   const { port, token, rooms, transport, connections, timing } = options;
   const faults: string[] = [];
   const seen = new Map<string, Set<number>>();
   let count = 0;
-  let going = true;
-  let closing = () => {};
+  let isRunning = true;
+  let close = () => {};
 
   const onFailure = (fault: string): void => {
-    if (going) faults.push(fault);
+    if (isRunning) faults.push(fault);
   };
-  /** No two messages of a room have the same place. */
+  /** Counts a message, and checks that no two messages of a room have the same `seq`. */
   const acknowledge = (room: string, seq: number): void => {
-    const places = seen.get(room) ?? new Set();
-    if (places.has(seq)) onFailure(`Two messages are number ${seq}`);
-    seen.set(room, places.add(seq));
+    const seqs = seen.get(room) ?? new Set();
+    if (seqs.has(seq)) onFailure(`Two messages have seq ${seq}`);
+    seen.set(room, seqs.add(seq));
     count += 1;
   };
   const roomOf = (connection: number): string => rooms[connection % rooms.length] ?? '';
@@ -41,7 +41,7 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
     senders.forEach((sender, connection) => {
       const room = roomOf(connection);
       const next = (): void => {
-        if (!going) return;
+        if (!isRunning) return;
         sender.send(room, textOf(performance.now()), ({ seq }) => {
           acknowledge(room, seq);
           next();
@@ -49,7 +49,7 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
       };
       next();
     });
-    closing = () => {
+    close = () => {
       for (const sender of senders) sender.close();
     };
   } else {
@@ -57,7 +57,7 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
     for (let connection = 0; connection < connections; connection++) {
       const room = roomOf(connection);
       const next = (): void => {
-        if (!going) return;
+        if (!isRunning) return;
         const input = { roomId: room, text: textOf(performance.now()) };
         post(agent, port, token, JSON.stringify({ query: SEND, variables: { input } })).then(
           (answer) => {
@@ -71,19 +71,19 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
       };
       next();
     }
-    closing = () => agent.destroy();
+    close = () => agent.destroy();
   }
 
   const window = await openWindow(timing, () => count);
-  going = false;
-  closing();
+  isRunning = false;
+  close();
   return { ...window, p50: null, p99: null, faults: faults.slice(0, 10), isSettled: true };
 }
 
 function post(agent: Agent, port: number, token: string, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = {
-      // As clients are to say it: https://graphql.github.io/graphql-over-http/draft/
+      // As specified by https://graphql.github.io/graphql-over-http/draft/
       accept: 'application/graphql-response+json, application/json',
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

@@ -1,14 +1,17 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 
-/** Which core is whose; null where all share what there is. */
+/** The cores that processes are pinned to. */
 export interface Cores {
   readonly server: number;
-  /** The load, the sender, Redis and Postgres. */
+  /** Shared by the load, the sender, Redis and Postgres. */
   readonly load: number;
 }
 
-/** The first core that this process may use is the load's, the last one the server's; null without two, or without taskset. */
+/**
+ * Assigns the first core that this process may use to the load, and the last one to the server. Null if there is only one
+ * core, or no `taskset`.
+ */
 export function findCores(): Cores | null {
   if (availableParallelism() < 2) return null;
   try {
@@ -21,7 +24,7 @@ export function findCores(): Cores | null {
   }
 }
 
-/** As in `0,2-4`. */
+/** Parses a list of cores such as `0,2-4`. */
 export function parseCoreList(list: string): readonly number[] {
   return list.split(',').flatMap((range) => {
     const [first = Number.NaN, last = first] = range.split('-').map(Number);
@@ -29,24 +32,24 @@ export function parseCoreList(list: string): readonly number[] {
   });
 }
 
-/** Keeps this process and all that it starts from now on to the load's core. */
-export function stayOn(core: number): void {
+/** Pins this process, and every process that it starts from now on, to this core. */
+export function pinTo(core: number): void {
   execFileSync('taskset', ['-acp', String(core), String(process.pid)], { stdio: 'ignore' });
 }
 
-/** Starts Node on one core. */
+/** Starts Node, pinned to this core. */
 export function spawnPinned(
   core: number | null,
   args: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
-  // taskset becomes what it starts, so the id of the process is Node's.
+  // taskset replaces itself with the program it starts, so the process id is Node's.
   return core === null
     ? spawn(process.execPath, args, options)
     : spawn('taskset', ['-c', String(core), process.execPath, ...args], options);
 }
 
-/** One line that says where this ran. */
+/** Describes the machine in one line. */
 export function describeMachine(cores: Cores | null): string {
   const [cpu] = cpus();
   const pinned = cores

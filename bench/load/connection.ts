@@ -2,43 +2,49 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { createFrameReader, encodeFrame, type FrameHandler, OPCODE } from './frames.js';
 
-/** A WebSocket over bare TCP: a read costs no object, so that thousands of frames a millisecond can be counted. */
-export interface Line {
+/** A WebSocket over plain TCP. A read allocates no object, so that thousands of frames per millisecond can be counted. */
+export interface Connection {
   send(text: string): void;
-  /** Leaves without a word. */
+  /** Ends the connection without a closing handshake. */
   destroy(): void;
 }
 
-export interface LineOptions {
+export interface ConnectionOptions {
   readonly port: number;
   readonly path: string;
   readonly subprotocol: string | null;
-  /** May be called before the line is handed out: some servers speak first. */
-  readonly onText: (bytes: Buffer, from: number, to: number, line: Line) => void;
-  /** Called once where the line ends without `destroy`. */
+  /** May be called before `openConnection` resolves: some servers send first. */
+  readonly onText: (bytes: Buffer, from: number, to: number, connection: Connection) => void;
+  /** Called once if the connection ends without `destroy`. */
   readonly onEnd: (reason: string) => void;
 }
 
-/** All sockets read into the same memory: each read is taken before the next one begins. */
+/** All sockets read into the same buffer: each read is processed before the next one begins. */
 const shared = Buffer.allocUnsafe(256 * 1024);
 const HEAD_END = Buffer.from('\r\n\r\n');
 
-/** Resolves when the server has taken the upgrade; rejects where it did not. */
-export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions): Promise<Line> {
+/** Resolves when the server has accepted the upgrade; rejects if it refuses. */
+export function openConnection({
+  port,
+  path,
+  subprotocol,
+  onText,
+  onEnd,
+}: ConnectionOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let head: Buffer | null = Buffer.alloc(0);
-    let over = false;
+    let ended = false;
     let socket: Socket;
 
     const end = (reason: string): void => {
-      if (over) return;
-      over = true;
+      if (ended) return;
+      ended = true;
       socket.destroy();
       if (head === null) onEnd(reason);
-      else reject(new Error(`No WebSocket: ${reason}`));
+      else reject(new Error(`The WebSocket did not open: ${reason}`));
     };
     const onFrame: FrameHandler = (opcode, bytes, from, to) => {
-      if (opcode === OPCODE.text) onText(bytes, from, to, line);
+      if (opcode === OPCODE.text) onText(bytes, from, to, connection);
       else if (opcode === OPCODE.ping) socket.write(encodeFrame(OPCODE.pong, bytes.subarray(from, to)));
       else if (opcode === OPCODE.close)
         end(
@@ -46,10 +52,10 @@ export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions
         );
     };
     const read = createFrameReader(onFrame);
-    const line: Line = {
+    const connection: Connection = {
       send: (text) => void socket.write(encodeFrame(OPCODE.text, Buffer.from(text))),
       destroy() {
-        over = true;
+        ended = true;
         socket.destroy();
       },
     };
@@ -67,7 +73,7 @@ export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions
       else {
         const rest = head.subarray(headEnd + HEAD_END.length);
         head = null;
-        resolve(line);
+        resolve(connection);
         read(rest, rest.length);
       }
       return true;
@@ -80,7 +86,7 @@ export function openLine({ port, path, subprotocol, onText, onEnd }: LineOptions
       onread: { buffer: shared, callback: onRead },
     });
     socket.on('error', (error) => end(error.message));
-    socket.on('close', () => end('the connection is gone'));
+    socket.on('close', () => end('the connection was lost'));
     socket.write(
       [
         `GET ${path} HTTP/1.1`,

@@ -1,4 +1,4 @@
-/** A bar of the chart. */
+/** One bar of the chart. */
 export interface Bar {
   readonly label: string;
   readonly value: number;
@@ -18,7 +18,7 @@ const BAR = 22;
 const STEP = 32;
 const TOP = 64;
 
-/** Horizontal bars, the shortest first, as an SVG that reads on light and dark pages. */
+/** Draws horizontal bars, the shortest first, as an SVG for light and dark pages. */
 export function barChart(bars: readonly Bar[], { title, subtitle, unit }: ChartText): string {
   const sorted = [...bars].sort((a, b) => a.value - b.value);
   const longest = Math.max(...sorted.map(({ value }) => value));

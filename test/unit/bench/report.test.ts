@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { barChart } from '../../../bench/chart.js';
-import type { RoundWindow } from '../../../bench/figures.js';
-import { type LoadKind, PARTS, room, scenesOf } from '../../../bench/parts.js';
-import { type Measured, rowsOf } from '../../../bench/rows.js';
-import { createResults } from '../../../bench/scenes.js';
-import { FLOOR, PARLEY, YOGA } from '../../../bench/servers.js';
-import { type Row, tableRow, verdictOf } from '../../../bench/table.js';
+import { createResults } from '../../../bench/measure/results.js';
+import { barChart } from '../../../bench/report/chart.js';
+import type { RoundWindow } from '../../../bench/report/figures.js';
+import { type Measured, rowsOf } from '../../../bench/report/rows.js';
+import { type Row, tableRow, verdictOf } from '../../../bench/report/table.js';
+import { FLOOR, PARLEY, YOGA } from '../../../bench/servers/contestants.js';
+import { type LoadKind, PARTS, room, workloadsOf } from '../../../bench/workloads.js';
 
 const all = new Set(PARTS);
 const rows = (of: Measured) => rowsOf(of, all);
@@ -21,7 +21,7 @@ const row: Row = {
   note: 'n',
 };
 
-test('a row meets its aim, or its must, or falls short', () => {
+test('a row meets its aim, only its must, or neither', () => {
   expect(verdictOf({ ...row, value: 1 })).toBe('ok');
   expect(verdictOf(row)).toBe('short of the aim');
   expect(verdictOf({ ...row, value: 1.2 })).toBe('FALLS SHORT');
@@ -29,15 +29,15 @@ test('a row meets its aim, or its must, or falls short', () => {
   expect(verdictOf({ ...row, better: 'more', must: 8, aim: 15 })).toBe('FALLS SHORT');
 });
 
-test('a row without a figure falls short, unless nothing is asked of it', () => {
+test('a row without a figure falls short, unless it has no bounds', () => {
   expect(verdictOf({ ...row, value: null })).toBe('FALLS SHORT');
   expect(verdictOf({ ...row, value: null, must: null, aim: null })).toBe('');
 });
 
 test('a fault makes a row fall short, whatever its figure', () => {
-  const faulty = { ...row, value: 0.5, fault: 'a message came twice' };
+  const faulty = { ...row, value: 0.5, fault: 'a message was delivered twice' };
   expect(verdictOf(faulty)).toBe('FALLS SHORT');
-  expect(tableRow(faulty)).toContain('a message came twice');
+  expect(tableRow(faulty)).toContain('a message was delivered twice');
 });
 
 test('a row shows its figure and its bounds with their unit', () => {
@@ -54,8 +54,8 @@ function measured(
   foreignBusy = 0.01,
 ) {
   const results = createResults();
-  for (const scene of scenesOf(all, []))
-    for (const [contestant, kinds] of scene.loads)
+  for (const workload of workloadsOf(all, []))
+    for (const [contestant, kinds] of workload.loads)
       for (const kind of kinds) {
         const each = cpuMicros(kind, contestant.name);
         const window: RoundWindow = {
@@ -72,7 +72,7 @@ function measured(
           faults,
           isSettled: true,
         };
-        results.add(scene, kind, contestant, window);
+        results.add(workload, kind, contestant, window);
       }
   return {
     results,
@@ -85,25 +85,25 @@ function measured(
 const cheap = (_kind: LoadKind, name: string) =>
   ({ [PARLEY.name]: 3, [FLOOR.name]: 10, [YOGA.name]: 48 })[name] ?? 0;
 
-test('rows compare the servers by CPU per delivery, and the flood by its latency', () => {
+test('rows compare the servers by CPU per delivery, and the flood has a bound on its latency', () => {
   const fanOut = rows(measured(cheap)).slice(0, 8);
   expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 0.3, 16, 16]);
   expect(fanOut.map(verdictOf)).toEqual(Array(8).fill('ok'));
 });
 
-test('where the load was the limit, speed does not count', () => {
+test('speed does not count if the load was the limit', () => {
   const [, , , , , , , alone] = rows(measured(cheap, 0.99));
   expect(alone?.value).toBe(16);
   expect(alone?.workload).toContain('less CPU');
   expect(alone?.note).toContain('speed does not count');
 });
 
-test('every row that lost a message falls short', () => {
+test('every row with a fault falls short', () => {
   const table = rows(measured(cheap, 0.5, ['message 9 came after 7']));
   expect(table.slice(0, 8).map(verdictOf)).toEqual(Array(8).fill('FALLS SHORT'));
 });
 
-test('a flood that is not sustained falls short, however fast the rest arrives', () => {
+test('a flood that is not sustained falls short, however low its latency', () => {
   const slow = measured(cheap);
   const [flood] = slow.results.of(room(1000), 'flood', PARLEY);
   const results = createResults();
@@ -118,28 +118,28 @@ test('a fixed rate that is not sustained falls short', () => {
   expect(rows(everything)[0]).toMatchObject({ value: 0.3, fault: 'the rate was not sustained' });
 });
 
-test('servers are compared round by round, and only in rounds that both took part in', () => {
+test('servers are compared within single rounds, and only within rounds that both took part in', () => {
   const everything = measured(cheap);
   const [first] = everything.results.of(room(1000), 'rate', PARLEY);
-  if (!first) throw new Error('There is no window');
-  // A machine that was slow in the second round was slow for both; in the third one Parley was alone.
+  if (!first) throw new Error('No window was measured');
+  // The machine was slow for both in the second round; only Parley took part in the third one.
   everything.results.add(room(1000), 'rate', PARLEY, { ...first, round: 2, cpuMicros: 30 });
   everything.results.add(room(1000), 'rate', FLOOR, { ...first, round: 2, cpuMicros: 100 });
   everything.results.add(room(1000), 'rate', PARLEY, { ...first, round: 3, cpuMicros: 1000 });
   expect(rows(everything)[0]?.value).toBeCloseTo(0.3);
 });
 
-test('where somebody else worked on the core of the server, the row says so, and speed does not count', () => {
+test("if other processes used the server's core, the row says so, and speed does not count", () => {
   const disturbed = rows(measured(cheap, 0.5, [], 0.12)).slice(0, 8);
   for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core in");
   expect(disturbed[7]?.note).toContain('speed does not count');
   for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
 });
 
-test('a window in which somebody else worked on the core counts only where there is none without', () => {
+test("a window in which other processes used the server's core counts only if there is no other window", () => {
   const everything = measured(cheap);
   const [first] = everything.results.of(room(1000), 'rate', PARLEY);
-  if (!first) throw new Error('There is no window');
+  if (!first) throw new Error('No window was measured');
   for (const [round, foreignBusy] of [
     [2, 0.3],
     [3, 0.7],
@@ -160,14 +160,14 @@ test('a window in which somebody else worked on the core counts only where there
   );
 });
 
-test('speed is compared where the servers alone limited it', () => {
+test('speed is compared if only the servers limited it', () => {
   expect(rows(measured(cheap))[7]).toMatchObject({
     value: 16,
     note: 'Parley 333,333/s, ordinary pipeline 20,833/s',
   });
 });
 
-test('a window that could not be measured makes its row fall short, and the row says why', () => {
+test('a window that could not be measured makes its row fall short, and the row gives the reason', () => {
   const everything = measured(cheap);
   everything.results.addFault(room(1000), 'saturated', YOGA, 'not measured');
   const table = rows(everything);
@@ -176,7 +176,7 @@ test('a window that could not be measured makes its row fall short, and the row 
   expect(table[3]?.fault).toBeUndefined();
 });
 
-test('the memory of a long replay is held to a bound, that of a short one is not', () => {
+test('the memory of a long replay has a bound, that of a short one has none', () => {
   const replay = (count: number, peakBytes: number) => ({
     count,
     cpuMicros: 10,
@@ -185,14 +185,14 @@ test('the memory of a long replay is held to a bound, that of a short one is not
     faults: [],
   });
   const verdicts = (length: number) =>
-    rows({ ...measured(cheap), replays: [{ few: replay(10, 100e6), many: replay(length, 200e6) }] })
+    rows({ ...measured(cheap), replays: [{ short: replay(10, 100e6), long: replay(length, 200e6) }] })
       .filter(({ part }) => part === 'replay')
       .map(verdictOf);
   expect(verdicts(100_000)).toEqual(['ok', 'FALLS SHORT']);
   expect(verdicts(20_000)).toEqual(['ok', '']);
 });
 
-test('a chart has a bar for each server, the shortest first, and text that is escaped', () => {
+test('a chart has a bar for each server, the shortest first, and its text is escaped', () => {
   const svg = barChart(
     [
       { label: 'a & b', value: 20, highlighted: false },

@@ -1,0 +1,54 @@
+import type { BenchContext } from '../context.js';
+import type { Window } from '../load/windows.js';
+import type { Measured } from '../report/rows.js';
+import { orderIn } from '../scale.js';
+import type { Part, SendsPart, Workload } from '../workloads.js';
+import { runWorkload } from './fan-out.js';
+import { type Idle, measureIdle } from './idle.js';
+import { measureReplays, type Replays } from './replays.js';
+import { createResults } from './results.js';
+import { measureSends, SENDS_PARTS } from './sends.js';
+
+/** Everything that was measured, and one line for each measurement that failed. */
+export interface Outcome {
+  readonly measured: Measured;
+  readonly failures: readonly string[];
+}
+
+/** Runs all measurements of these parts. A measurement that fails is reported at the end; the others go on. */
+export async function measureAll(
+  context: BenchContext,
+  workloads: readonly Workload[],
+  parts: ReadonlySet<Part>,
+): Promise<Outcome> {
+  const { scale, log } = context;
+  const results = createResults();
+  const sends: Record<SendsPart, Window[]> = { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] };
+  const idle: Idle[] = [];
+  const replays: Replays[] = [];
+  const failures: string[] = [];
+
+  const attempt = async (name: string, measure: () => Promise<void>): Promise<void> => {
+    await measure().catch((error: unknown) => {
+      const failure = `${name} FAILED: ${String(error)}`;
+      failures.push(failure);
+      log(failure);
+    });
+  };
+
+  for (let round = 1; round <= scale.rounds; round++) {
+    log(`round ${round} of ${scale.rounds}`);
+    for (const workload of workloads)
+      for (const contestant of orderIn(round, workload))
+        await attempt(`${workload.rooms} x ${workload.subscribersPerRoom}, ${contestant.name}`, () =>
+          runWorkload(context, workload, contestant, round, results),
+        );
+    for (const part of SENDS_PARTS)
+      if (parts.has(part))
+        await attempt(part, async () => void sends[part].push(await measureSends(context, part)));
+  }
+  if (parts.has('idle')) await attempt('idle', async () => void idle.push(await measureIdle(context)));
+  if (parts.has('replay'))
+    await attempt('replay', async () => void replays.push(await measureReplays(context)));
+  return { measured: { results, idle, sends, replays }, failures };
+}

@@ -1,0 +1,95 @@
+import type { BenchContext } from '../context.js';
+import type { Timing, Window } from '../load/windows.js';
+import { describeWindow } from '../report/figures.js';
+import type { Contestant } from '../servers/contestants.js';
+import type { LoadKind, Workload } from '../workloads.js';
+import type { Results } from './results.js';
+import { withServer } from './with-server.js';
+
+/** Deliveries per second of the load `rate`. */
+export const RATE = 10_000;
+/** Messages per second of the load `flood`. */
+export const FLOOD = 200;
+/** Messages per room that not all subscribers have received yet, in the load `saturated`. */
+const OUTSTANDING = 4;
+/** Messages that may wait for their acknowledgement while the sender is slow for a moment. */
+const MAX_IN_FLIGHT = 400;
+
+/**
+ * Runs all loads of a workload against one server, from its start to its stop. A server that has not delivered everything
+ * after one load is not measured under the next ones.
+ */
+export function runWorkload(
+  context: BenchContext,
+  workload: Workload,
+  contestant: Contestant,
+  round: number,
+  results: Results,
+): Promise<void> {
+  const { testbed, cores, scale, log } = context;
+  const { rooms, subscribersPerRoom, loads } = workload;
+  const kinds = loads.get(contestant) ?? [];
+  return withServer(context, contestant, async ({ pid, port }, load) => {
+    const timing = (seconds: number, warmUpSeconds = scale.warmUp): Timing => ({
+      pid,
+      cores,
+      warmUpSeconds,
+      seconds,
+    });
+    const measure = (kind: LoadKind): Promise<Window> =>
+      kind === 'saturated'
+        ? load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.saturated) })
+        : load.atRate({
+            perSecond: kind === 'flood' ? FLOOD : RATE / subscribersPerRoom,
+            timing: timing(kind === 'flood' ? scale.saturated : scale.rate),
+          });
+
+    await load.openCrowd({
+      port,
+      protocol: contestant.protocol,
+      tokens: testbed.tokens,
+      rooms: testbed.rooms.slice(0, rooms),
+      subscribersPerRoom,
+      sender: testbed.sender,
+      concurrency: MAX_IN_FLIGHT,
+    });
+    const warmUp = await load.saturated({
+      outstanding: OUTSTANDING,
+      timing: timing(scale.initialWarmUp, 0),
+    });
+    await measureInTurn(kinds, warmUp, measure, {
+      onWindow(kind, window) {
+        results.add(workload, kind, contestant, { ...window, round });
+        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${contestant.name}: ${describeWindow(window)}`);
+      },
+      onFault(kind, fault) {
+        results.addFault(workload, kind, contestant, fault);
+        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${contestant.name}: FAULT: ${fault}`);
+      },
+    });
+  });
+}
+
+/** Measures one load after the other, and stops after a load whose messages were not all delivered. */
+export async function measureInTurn(
+  kinds: readonly LoadKind[],
+  warmUp: Window,
+  measure: (kind: LoadKind) => Promise<Window>,
+  on: {
+    readonly onWindow: (kind: LoadKind, window: Window) => void;
+    /** Receives a fault outside of a window, once for each load whose figures it affects. */
+    readonly onFault: (kind: LoadKind, fault: string) => void;
+  },
+): Promise<void> {
+  for (const kind of kinds)
+    for (const fault of warmUp.faults) on.onFault(kind, `during the warm-up: ${fault}`);
+  let last = warmUp;
+  for (const kind of kinds) {
+    if (!last.isSettled) {
+      on.onFault(kind, 'not measured: earlier messages were still undelivered');
+      continue;
+    }
+    last = await measure(kind);
+    on.onWindow(kind, last);
+  }
+}

@@ -1,0 +1,164 @@
+import type { Window } from '../load/windows.js';
+import { FLOOD, RATE } from '../measure/fan-out.js';
+import type { Results } from '../measure/results.js';
+import { type Contestant, FLOOR, PARLEY, YOGA } from '../servers/contestants.js';
+import { GROWTH_SIZES, type LoadKind, MANY_ROOMS, type Part, room, type Shape } from '../workloads.js';
+import {
+  BUSY_THRESHOLD,
+  cpuOf,
+  faultIn,
+  foreignNote,
+  isLimitedByServer,
+  loadBusyOf,
+  percent,
+  perSecond,
+  quantileOf,
+  ratio,
+  speedOf,
+  undisturbed,
+} from './figures.js';
+import { figure, type Row } from './table.js';
+
+/** The rows about deliveries to many subscribers, in the order of the table. */
+export function fanOutRows(results: Results): readonly Row[] {
+  const againstFloor = (...args: Tail<Parameters<typeof floorRow>>) => floorRow(results, ...args);
+  return [
+    againstFloor('rate-1000', 'one room of 1,000, 10k deliveries/s', room(1000), 'rate', 1.15, 1),
+    againstFloor('rate-2000', 'one room of 2,000, 10k deliveries/s', room(2000), 'rate', 1.15, 1),
+    againstFloor('rate-100', 'one room of 100, 10k deliveries/s', room(100), 'rate', 1.3, 1.15),
+    againstFloor('saturated', 'one room of 1,000, saturated', room(1000), 'saturated', 0.5, 0.3),
+    floodRow(results),
+    againstFloor('rooms', '100 rooms of 10, saturated', MANY_ROOMS, 'saturated', 1.4, 1.15),
+    ...yogaRows(results),
+  ];
+}
+
+type Tail<Args extends readonly unknown[]> = Args extends [unknown, ...infer Rest] ? Rest : never;
+
+/** `12.3 µs`, or a dash without windows. */
+function cpuText(windows: readonly Window[]): string {
+  return `${windows.length === 0 ? '–' : figure(cpuOf(windows))} µs`;
+}
+
+function floorRow(
+  results: Results,
+  part: Part,
+  workload: string,
+  shape: Shape,
+  kind: LoadKind,
+  must: number,
+  aim: number,
+): Row {
+  const [ours, floors] = [results.of(shape, kind, PARLEY), results.of(shape, kind, FLOOR)];
+  const speed = kind === 'saturated' ? `; ${speedOf('Parley', ours)}, ${speedOf('floor', floors)}` : '';
+  const both = [...ours, ...floors];
+  const faults = results.faultsOf(shape, kind, [PARLEY, FLOOR]);
+  return {
+    part,
+    workload: `${workload}: CPU against the floor`,
+    value: ratio(ours, floors, ({ cpuMicros }) => cpuMicros),
+    unit: 'x',
+    better: 'less',
+    must,
+    aim,
+    note: `CPU per delivery: Parley ${cpuText(ours)}, floor ${cpuText(floors)}${speed}${foreignNote(both)}`,
+    ...(kind === 'rate' ? rateFault(both, faults) : faultIn(faults)),
+  };
+}
+
+/** A room of 5,000 gets two messages per second, so a large share of them falls on the edges of a window. */
+const MIN_RATE_SHARE = 0.85;
+
+function rateFault(windows: readonly Window[], faults: readonly string[]): { readonly fault?: string } {
+  const isSustained = undisturbed(windows).every(
+    ({ count, seconds }) => count / seconds >= MIN_RATE_SHARE * RATE,
+  );
+  return faultIn(isSustained ? faults : [...faults, 'the rate was not sustained']);
+}
+
+function floodRow(results: Results): Row {
+  const windows = results.of(room(1000), 'flood', PARLEY);
+  const wanted = FLOOD * 1000;
+  const isSustained = windows.length > 0 && perSecond(windows) >= 0.98 * wanted;
+  const loadBusy = loadBusyOf(windows);
+  const limited =
+    loadBusy !== null && loadBusy >= BUSY_THRESHOLD
+      ? `; the load's core was ${percent(loadBusy)} busy, which adds to the latency`
+      : '';
+  const faults = results.faultsOf(room(1000), 'flood', [PARLEY]);
+  return {
+    part: 'flood',
+    workload: `flood: ${FLOOD} messages/s into 1,000 subscribers, p99 from sending to arrival`,
+    value: quantileOf(windows, 'p99'),
+    unit: 'ms',
+    better: 'less',
+    must: 50,
+    aim: 15,
+    note: `${windows.length === 0 ? '–' : Math.round(perSecond(windows)).toLocaleString('en')} deliveries/s, p50 ${quantileOf(windows, 'p50') ?? '–'} ms, ${cpuText(windows)} CPU each${limited}${foreignNote(windows)}`,
+    ...faultIn(isSustained ? faults : ['not sustained', ...faults]),
+  };
+}
+
+function yogaRows(results: Results): readonly Row[] {
+  const of = (kind: LoadKind, contestant: Contestant) => results.of(room(1000), kind, contestant);
+  const [ours, yogas] = [of('saturated', PARLEY), of('saturated', YOGA)];
+  // Speeds are compared only if the servers limited them; otherwise the CPU per delivery is.
+  const comparable = [ours, yogas].every(isLimitedByServer);
+  const [oursAtRate, yogasAtRate] = [of('rate', PARLEY), of('rate', YOGA)];
+  const all = [...ours, ...yogas];
+  const faultsAt = (kind: LoadKind) => results.faultsOf(room(1000), kind, [PARLEY, YOGA]);
+  return [
+    {
+      part: 'yoga',
+      workload: 'one room of 1,000, 10k deliveries/s: less CPU than the ordinary Yoga pipeline',
+      value: ratio(yogasAtRate, oursAtRate, ({ cpuMicros }) => cpuMicros),
+      unit: 'x',
+      better: 'more',
+      must: 4,
+      aim: null,
+      note: `ordinary pipeline ${cpuText(yogasAtRate)}${foreignNote([...oursAtRate, ...yogasAtRate])}`,
+      ...rateFault([...oursAtRate, ...yogasAtRate], faultsAt('rate')),
+    },
+    {
+      part: 'yoga',
+      workload: `one room of 1,000, saturated: ${comparable ? 'more deliveries/s' : 'less CPU'} than the ordinary Yoga pipeline`,
+      value: comparable
+        ? ratio(ours, yogas, ({ count, seconds }) => count / seconds)
+        : ratio(yogas, ours, ({ cpuMicros }) => cpuMicros),
+      unit: 'x',
+      better: 'more',
+      must: 8,
+      aim: 15,
+      note: `${comparable ? '' : 'CPU per delivery alone: '}${speedOf('Parley', ours)}, ${speedOf('ordinary pipeline', yogas)}${foreignNote(all)}`,
+      ...faultIn(faultsAt('saturated')),
+    },
+  ];
+}
+
+/** How CPU per delivery grows with the number of subscribers. */
+export function growthRow(results: Results): Row {
+  const sizes = GROWTH_SIZES.map((subscribers) => {
+    const windows = results.of(room(subscribers), 'rate', PARLEY);
+    return { subscribers, windows, cpu: windows.length === 0 ? Number.NaN : cpuOf(windows) };
+  });
+  const all = sizes.flatMap(({ windows }) => windows);
+  const [smallest = Number.NaN, ...larger] = sizes.map(({ cpu }) => cpu);
+  const growth = Math.max(...larger) / smallest;
+  const shown = sizes.map(
+    ({ subscribers, windows }) => `${subscribers.toLocaleString('en')}: ${cpuText(windows)}`,
+  );
+  return {
+    part: 'growth',
+    workload: 'growth of CPU per delivery from 100 subscribers to up to 5,000, 10k deliveries/s',
+    value: Number.isNaN(growth) ? null : growth,
+    unit: 'x',
+    better: 'less',
+    must: 1.5,
+    aim: null,
+    note: `${shown.join(', ')}${foreignNote(all)}`,
+    ...rateFault(
+      all,
+      GROWTH_SIZES.flatMap((subscribers) => results.faultsOf(room(subscribers), 'rate', [PARLEY])),
+    ),
+  };
+}
