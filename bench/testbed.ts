@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { type Instance, startInstance } from '../test/faults/instance.js';
+import { type Instance, startInstance } from '../test/faults/environment/instance.js';
 import { createRoom, joinRoom, type Person, page, send, signUp } from '../test/helpers/client.js';
 import { freePort } from '../test/helpers/free-port.js';
 import { startPostgres } from '../test/helpers/postgres-server.js';

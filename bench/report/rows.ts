@@ -77,7 +77,7 @@ function sendRow(
 
 /** Garbage makes memory vary by less than this; holding a long history in memory would take some 100 MB. */
 const MAX_GROWTH_MB = 32;
-/** A shorter history, even if all of it were held in memory, could not be told apart from garbage. */
+/** A shorter history, even if all of it were held in memory, could not be distinguished from garbage. */
 const MIN_BOUNDED_COUNT = 100_000;
 
 function replayRows(replays: readonly Replays[]): readonly Row[] {

@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Instance } from './instance.js';
-import { type Lab, openLab, type Servers, startServers, withInstances } from './lab.js';
+import {
+  type Environment,
+  openEnvironment,
+  type Servers,
+  startServers,
+  withInstances,
+} from './environment/environment.js';
+import type { Instance } from './environment/instance.js';
 import { runIn, runScenario } from './run-scenario.js';
 import type { Outcome, Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
 
-/** Each in its short form; `npm run faults` runs them in full. Servers of their own, since they break them. */
+/** All scenarios in their short form, on private servers because they break them. `npm run faults` runs them in full. */
 let servers: Servers;
 
 beforeAll(async () => {
@@ -27,7 +33,7 @@ function assertFlawless(outcome: Outcome): void {
 
 const keeping = scenarios.filter(({ keepsInstances }) => keepsInstances);
 const breaking = scenarios.filter(({ keepsInstances }) => !keepsInstances);
-const NAME = '$title: every message once, in order, on every screen';
+const NAME = '$title: every subscriber receives every message once and in order';
 const TIMEOUT_MS = 60_000;
 
 test.each(breaking)(
@@ -36,23 +42,23 @@ test.each(breaking)(
   TIMEOUT_MS,
 );
 
-/** These leave the instances as they were: two serve all of them, since a start costs more than a short form. */
-describe('two instances that outlive all of it', () => {
-  let lab: Lab;
+/** These scenarios keep the instances running, so they share two: a start takes longer than a short scenario. */
+describe('two instances that keep running', () => {
+  let environment: Environment;
   let instances: readonly Instance[];
 
   beforeAll(async () => {
-    lab = await openLab(servers);
-    instances = await lab.startAll(2);
+    environment = await openEnvironment(servers);
+    instances = await environment.startAll(2);
   });
 
-  // Throws where one of them has ended by itself.
-  afterAll(() => lab.close());
+  // Throws if one of them has exited.
+  afterAll(() => environment.close());
 
   test.each(keeping)(
     NAME,
     async (scenario: Scenario) =>
-      assertFlawless(await runIn(withInstances(lab, instances), scenario, 'short')),
+      assertFlawless(await runIn(withInstances(environment, instances), scenario, 'short')),
     TIMEOUT_MS,
   );
 });

@@ -1,21 +1,21 @@
-import { type Lab, openLab, type Servers } from './lab.js';
+import { type Environment, openEnvironment, type Servers } from './environment/environment.js';
 import type { Outcome, Scale, Scenario } from './scenario.js';
 
-/** Runs a scenario in a lab of its own, which is gone afterwards. Rejects, too, where an instance ended by itself. */
+/** Runs a scenario in an environment of its own, and closes it. Also rejects if an instance exited unexpectedly. */
 export async function runScenario(servers: Servers, scenario: Scenario, scale: Scale): Promise<Outcome> {
-  return runIn(await openLab(servers), scenario, scale);
+  return runIn(await openEnvironment(servers), scenario, scale);
 }
 
-/** Runs it in this lab, and closes that. */
-export async function runIn(lab: Lab, scenario: Scenario, scale: Scale): Promise<Outcome> {
+/** Runs a scenario in this environment, and closes it. */
+export async function runIn(environment: Environment, scenario: Scenario, scale: Scale): Promise<Outcome> {
   let outcome: Outcome;
   try {
-    outcome = await scenario.run(lab, scale);
+    outcome = await scenario.run(environment, scale);
   } catch (error) {
-    // What went wrong first tells more than that an instance has ended, too.
-    const closing = await lab.close().catch((reason: unknown) => reason);
+    // The first error is more informative than the exit of an instance after it.
+    const closing = await environment.close().catch((reason: unknown) => reason);
     throw closing instanceof Error ? new Error(`${error}\n${closing.message}`) : error;
   }
-  await lab.close();
+  await environment.close();
   return outcome;
 }

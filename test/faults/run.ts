@@ -1,14 +1,14 @@
 import { cpus, release, totalmem } from 'node:os';
 import { stopAll } from '../helpers/stopping.js';
-import { startServers } from './lab.js';
+import { startServers } from './environment/environment.js';
 import { runScenario } from './run-scenario.js';
 import type { Scale, Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
 import { passed, type Result, TABLE_HEAD, tableRow } from './table.js';
 
 /**
- * `npm run faults [-- [--short] NAME …]`: runs all scenarios, or those that are named, and prints a Markdown table. Exits
- * with 1 where a message was lost, repeated, swapped or not seen, or a scenario failed otherwise.
+ * `npm run faults [-- [--short] NAME …]`: runs all scenarios, or the named ones, and prints a Markdown table. Exits with
+ * status 1 if a message was lost, duplicated, out of order or unseen, or if a scenario failed in another way.
  */
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const scale: Scale = process.argv.includes('--short') ? 'short' : 'full';
@@ -18,13 +18,13 @@ let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
     interrupted = true;
-    // What a scenario starts at this very moment is ended by the reaper (see temporary-folder.ts).
+    // The reaper ends processes that are just being started (see test/helpers/temporary-folder.ts).
     void stopAll().finally(() => process.exit(130));
   });
 
 if (unknown.length > 0) {
   console.error(
-    `There is no ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
+    `Unknown scenario: ${unknown.join(', ')}. Scenarios: ${scenarios.map(({ name }) => name).join(', ')}.`,
   );
   process.exitCode = 1;
 } else await run(scenarios.filter(({ name }) => names.length === 0 || names.includes(name)));

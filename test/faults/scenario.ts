@@ -1,37 +1,37 @@
-import type { Verdict } from './check.js';
-import type { Lab } from './lab.js';
+import type { Environment } from './environment/environment.js';
+import type { Verdict } from './verdict/check.js';
 
-/** `full`: as `npm run faults` runs it; `short`: the same in a few seconds, for `npm test`. */
+/** `full` is run by `npm run faults`; `short` takes a few seconds and is run by `npm test`. */
 export type Scale = 'full' | 'short';
 
-/** One fault, injected under load. */
+/** A fault that is injected under load. */
 export interface Scenario {
-  /** In kebab case; the command line takes it. */
+  /** The name on the command line, in kebab case. */
   readonly name: string;
-  /** One plain line for the table. */
+  /** The title in the table. */
   readonly title: string;
-  /** It leaves the instances that it starts as it found them, so that others may go on with them. */
+  /** Whether its instances keep running, so that other scenarios can use them too. */
   readonly keepsInstances?: true;
-  /** Rejects where something else goes wrong than what the outcome counts. */
-  run(lab: Lab, scale: Scale): Promise<Outcome>;
+  /** Rejects on any failure that the outcome does not count. */
+  run(environment: Environment, scale: Scale): Promise<Outcome>;
 }
 
-/** What became of a scenario's messages. */
+/** The counts of a scenario's messages. */
 export interface Outcome extends Verdict {
-  /** Messages that somebody tried to send. */
+  /** Messages that senders tried to send. */
   readonly sent: number;
-  /** Those of them that a server said it had stored. All, where senders go on trying. */
+  /** Messages that a server acknowledged: all of them, because senders retry. */
   readonly acked: number;
   /**
-   * For each screen and each moment of a fault, in ms: the longest wait for a message from then on (see recovery.ts). What
-   * the moments are, the scenario says. Empty where nothing was broken.
+   * The recovery time of each subscriber after each fault, in ms (see verdict/recovery.ts). Each scenario documents the
+   * moments of its faults. Empty if nothing was broken.
    */
   readonly recoveryMs: readonly number[];
-  /** Further figures, for people. */
+  /** More figures, as text. */
   readonly notes?: string;
 }
 
-/** Whether every message is on every screen, once and in order. */
+/** Whether every subscriber received every message once and in order. */
 export function isFlawless({ sent, acked, lost, duplicated, outOfOrder, unseen }: Outcome): boolean {
   return sent > 0 && acked === sent && lost + duplicated + outOfOrder + unseen === 0;
 }

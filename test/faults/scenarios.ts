@@ -16,7 +16,7 @@ import { rollingRestart } from './scenarios/rolling-restart.js';
 import { rowLock } from './scenarios/row-lock.js';
 import { subscribeComplete } from './scenarios/subscribe-complete.js';
 
-/** All of them, in the order of the table. */
+/** All scenarios, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
   killInstance,
   killSender,

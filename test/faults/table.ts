@@ -1,15 +1,15 @@
-import { percentile } from './check.js';
 import { isFlawless, type Outcome, type Scenario } from './scenario.js';
+import { percentile } from './verdict/check.js';
 
-/** How one scenario went: what it counted, or why it could not. */
+/** The outcome of a scenario, or the error that it failed with. */
 export type Result = { readonly outcome: Outcome } | { readonly error: unknown };
 
 export const TABLE_HEAD = `| scenario | sent | acked | lost | duplicated | out of order | unseen | recovery p50, ms | p99, ms | seconds | |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|`;
 
-/** A row of the Markdown table. */
+/** Formats a row of the Markdown table. */
 export function tableRow({ name, title }: Scenario, result: Result, seconds: number): string {
-  return `| ${[`${title} (\`${name}\`)`, ...figures(result), seconds.toFixed(0), remark(result)].join(' | ')} |`;
+  return `| ${[`${title} (\`${name}\`)`, ...figures(result), seconds.toFixed(0), note(result)].join(' | ')} |`;
 }
 
 export function passed(result: Result): boolean {
@@ -30,7 +30,7 @@ function figures(result: Result): readonly string[] {
   ].map((value) => (value === null ? '–' : Math.round(value).toLocaleString('en')));
 }
 
-function remark(result: Result): string {
+function note(result: Result): string {
   const text = 'error' in result ? String(result.error) : (result.outcome.notes ?? '');
   const line = text.replaceAll('\n', ' ').replaceAll('|', '\\|');
   return passed(result) ? line : `**FAILED** ${line}`;

@@ -1,36 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSocketOf, type RawSocket } from '../../helpers/raw-socket.js';
-import { residentMb } from '../figures.js';
+import { openTestRoom } from '../clients/test-room.js';
+import { residentMb } from '../environment/process-stats.js';
 import type { Scenario } from '../scenario.js';
-import { setScene } from '../scene.js';
 
-/** Three bytes a character, as long as a text may be: a few hundred fill what a network buffers for one socket. */
+/** The longest text allowed, with three bytes per character: a few hundred of them fill the network buffers of one socket. */
 const LONG_TEXT = '€'.repeat(4000);
-/** Kept for all blocked sockets together, in MB; each of them is sent several MB. */
+/** Memory for all blocked sockets together; each of them is sent several MB. */
 const MAX_GROWTH_MB = 512;
-/** An instance gives a socket up that takes nothing for 10 s; it looks once a second, and may be busy. */
-const GIVEN_UP_AFTER_MS = 15_000;
+/** An instance closes a socket that reads nothing for 10 s; it checks once per second, and may be busy. */
+const STALL_TIMEOUT_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** How many sockets stop reading, how many screens go on, and how many long messages they are sent. */
-type Size = readonly [blocked: number, screens: number, count: number];
+/** The number of sockets that stop reading, of subscribers that go on, and of long messages. */
+type Size = readonly [blocked: number, subscribers: number, count: number];
 
-/** The moment is when they stop to read. The screens go on, and the instance keeps little of what the others don't take. */
+/** The fault is that sockets stop reading. The other subscribers go on, and the memory of the instance stays bounded. */
 function blockedSockets(name: string, title: string, full: Size, short: Size): Scenario {
   return {
     name,
     title,
     keepsInstances: true,
-    async run(lab, scale) {
-      const [blocked, screens, count] = scale === 'full' ? full : short;
-      const instance = await lab.start();
-      const scene = await setScene(lab, { instances: [instance], screens });
-      await scene.send({ count: 1 }).finish();
-      await scene.live();
+    async run(environment, scale) {
+      const [blocked, subscribers, count] = scale === 'full' ? full : short;
+      const instance = await environment.start();
+      const room = await openTestRoom(environment, { instances: [instance], subscribers });
+      await room.send({ count: 1 }).finish();
+      await room.live();
       const sockets: RawSocket[] = [];
       for (let index = 0; index < blocked; index += 1) {
-        const socket = await openSocketOf(scene.person, instance.webSocketUrl);
-        socket.subscribe('1', { roomId: scene.roomId, after: scene.cursor });
+        const socket = await openSocketOf(room.owner, instance.webSocketUrl);
+        socket.subscribe('1', { roomId: room.id, after: room.cursor });
         await socket.received('next', '1');
         socket.pause();
         sockets.push(socket);
@@ -38,17 +38,18 @@ function blockedSockets(name: string, title: string, full: Size, short: Size): S
 
       const before = await residentMb(instance.pid);
       const moment = performance.now();
-      await scene.send({ count, inFlight: 8, text: LONG_TEXT }).finish();
+      await room.send({ count, inFlight: 8, text: LONG_TEXT }).finish();
       const growth = (await residentMb(instance.pid)) - before;
       if (growth > MAX_GROWTH_MB) throw new Error(`The instance grew by ${growth} MB.`);
-      // In the short form they have not been blocked for long enough.
-      if (scale === 'full') await closedByInstance(sockets);
+      // In the short form the sockets are not blocked for long enough.
+      if (scale === 'full') await assertClosed(sockets);
       for (const socket of sockets) socket.destroy();
-      const outcome = await scene.conclude({
+      const outcome = await room.conclude({
         moments: [moment],
         notes: `the instance grew by ${growth} MB`,
       });
-      if (outcome.recoveryMs.length !== screens) throw new Error('A screen has shown nothing since.');
+      if (outcome.recoveryMs.length !== subscribers)
+        throw new Error('A subscriber has received nothing since the fault.');
       return outcome;
     },
   };
@@ -69,16 +70,17 @@ export const manyBlocked = blockedSockets(
 );
 
 /**
- * A socket that reads nothing doesn't notice its end either: in the end it reads on, and finds the end behind what had come
- * through. One that the instance had not given up by then would go on living.
+ * Checks that the instance has closed the blocked sockets. A socket that does not read does not notice its end either, so each
+ * one resumes reading first and finds the end after the buffered data. A socket that was not closed stays open.
  */
-async function closedByInstance(sockets: readonly RawSocket[]): Promise<void> {
-  await sleep(GIVEN_UP_AFTER_MS);
+async function assertClosed(sockets: readonly RawSocket[]): Promise<void> {
+  await sleep(STALL_TIMEOUT_MS);
   for (const socket of sockets) socket.resume();
   const late = sleep(CLOSE_TIMEOUT_MS, null, { ref: false });
   const ends = await Promise.all(sockets.map(({ closed }) => Promise.race([closed, late])));
   const alive = ends.filter((end) => end === null).length;
-  if (alive > 0) throw new Error(`${alive} of ${sockets.length} blocked sockets were never given up.`);
-  const odd = ends.find((end) => end !== null && ![1006, 1013].includes(end.code));
-  if (odd) throw new Error(`A blocked socket was closed with ${odd.code} ${odd.reason}.`);
+  if (alive > 0) throw new Error(`${alive} of ${sockets.length} blocked sockets were never closed.`);
+  const unexpected = ends.find((end) => end !== null && ![1006, 1013].includes(end.code));
+  if (unexpected)
+    throw new Error(`A blocked socket was closed with ${unexpected.code} ${unexpected.reason}.`);
 }

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { at as asAt, joinRoom, signUp } from '../../helpers/client.js';
-import type { Placed, ScreenLog } from '../check.js';
-import { type Operations, openOperations } from '../operations.js';
+import { type Operations, openOperations } from '../clients/operations.js';
+import { at, openTestRoom, type TestRoom } from '../clients/test-room.js';
 import type { Scenario } from '../scenario.js';
-import { at, type Scene, setScene } from '../scene.js';
+import type { DeliveryLog, MessageRef } from '../verdict/check.js';
 
-/** A place in the room to begin after. */
-interface Place {
+/** A position in the room to start after. */
+interface StartPosition {
   readonly seq: number;
   readonly cursor: string;
 }
 
 interface Delivery {
-  readonly messageAdded: { readonly cursor: string; readonly node: Placed };
+  readonly messageAdded: { readonly cursor: string; readonly node: MessageRef };
 }
 
 interface Page {
@@ -29,99 +29,102 @@ const JOIN = `subscription ($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) { cursor node { seq clientMessageId } }
 }`;
 
-/** Longer than from one message to the next, in ms: so every moment around one is met. */
+/** Longer than the interval between two messages, so that subscriptions start at every moment around one. */
 const SPREAD_MS = 20;
-/** How many messages a joiner stays for, at most. */
+/** The maximum number of messages that a joiner stays for. */
 const MAX_MESSAGES = 5;
-/** Cursors of so many messages are kept, for others to begin with. */
-const RECENT = 200;
+/** The number of recent cursors that are kept for others to start after. */
+const MAX_RECENT = 200;
 const TIMEOUT_MS = 10_000;
-/** Few enough that messages keep coming at their pace. */
+/** Few enough that they do not slow down the senders. */
 const JOINERS_PER_SOCKET = 6;
-const NEWCOMERS_PAUSE_MS = 100;
+const NEW_MEMBER_INTERVAL_MS = 100;
 
-/** Nothing breaks. Joiners come and go on a few sockets, on the senders' instances; each has a log that is judged. */
+/**
+ * Without a fault. Joiners subscribe and leave on a few sockets, on the same instances as the senders; the deliveries to each
+ * one are checked.
+ */
 export const joins: Scenario = {
   name: 'joins',
   title: '10,000 joins at every moment around a publish',
   keepsInstances: true,
-  async run(lab, scale) {
+  async run(environment, scale) {
     const [count, sockets] = scale === 'full' ? [10_000, 6] : [400, 4];
-    const instances = await lab.startAll(2);
-    const scene = await setScene(lab, { instances, screens: 4 });
-    const load = scene.send({ inFlight: 4, pauseMs: 8 });
-    await scene.live();
-    const recent: Place[] = [{ seq: 0, cursor: scene.cursor }];
-    const logs: ScreenLog[] = [];
+    const instances = await environment.startAll(2);
+    const room = await openTestRoom(environment, { instances, subscribers: 4 });
+    const load = room.send({ inFlight: 4, pauseMs: 8 });
+    await room.live();
+    const recent: StartPosition[] = [{ seq: 0, cursor: room.cursor }];
+    const logs: DeliveryLog[] = [];
     let begun = 0;
     const start = performance.now();
 
     const joining = Array.from({ length: sockets }, async (_, index) => {
-      const operations = await openOperations(at(instances, index).webSocketUrl, scene.person.token);
+      const operations = await openOperations(at(instances, index).webSocketUrl, room.owner.token);
       const join = async (): Promise<void> => {
         while (begun < count) {
           begun += 1;
-          logs.push(await joinOnce(operations, scene, recent));
+          logs.push(await joinOnce(operations, room, recent));
         }
       };
       await Promise.all(Array.from({ length: JOINERS_PER_SOCKET }, join));
       operations.destroy();
     });
 
-    // Somebody becomes a member by the one instance, and watches by the other at once: their coming is a message, too.
-    let newcomers = 0;
-    const coming = (async () => {
+    // New members join on one instance and subscribe on the other at once; each join is a message, too.
+    let newMembers = 0;
+    const joiningMembers = (async () => {
       while (begun < count) {
-        const [near, far] = [at(instances, newcomers), at(instances, newcomers + 1)];
-        const person = await signUp(near.url);
-        const operations = await openOperations(far.webSocketUrl, person.token);
-        await joinRoom(asAt(near.url, person), scene.roomId);
-        logs.push(await joinOnce(operations, scene, recent));
+        const [here, there] = [at(instances, newMembers), at(instances, newMembers + 1)];
+        const person = await signUp(here.url);
+        const operations = await openOperations(there.webSocketUrl, person.token);
+        await joinRoom(asAt(here.url, person), room.id);
+        logs.push(await joinOnce(operations, room, recent));
         operations.destroy();
-        newcomers += 1;
-        await sleep(NEWCOMERS_PAUSE_MS);
+        newMembers += 1;
+        await sleep(NEW_MEMBER_INTERVAL_MS);
       }
     })();
-    await Promise.all([...joining, coming]);
+    await Promise.all([...joining, joiningMembers]);
     const interval = (performance.now() - start) / load.sent.length;
-    const notes = `${logs.length} joins, among them ${newcomers} by new members; a message every ${interval.toFixed(1)} ms`;
-    return scene.conclude({ logs, notes });
+    const notes = `${logs.length} joins, among them ${newMembers} by new members; a message every ${interval.toFixed(1)} ms`;
+    return room.conclude({ logs, notes });
   },
 };
 
-/** Begins after a page that was just read, or a cursor that somebody was given; stays for some messages; leaves. */
+/** Subscribes after a page that was just read, or after a cursor of another joiner; receives some messages; leaves. */
 async function joinOnce(
   operations: Operations,
-  { roomId }: Pick<Scene, 'roomId'>,
-  recent: Place[],
-): Promise<ScreenLog> {
+  { id: roomId }: Pick<TestRoom, 'id'>,
+  recent: StartPosition[],
+): Promise<DeliveryLog> {
   await sleep(Math.random() * SPREAD_MS);
-  const place = Math.random() < 0.5 ? await pageEnd(operations, roomId) : knownPlace(recent);
+  const start = Math.random() < 0.5 ? await pageEnd(operations, roomId) : recentPosition(recent);
   if (Math.random() < 0.5) await sleep(Math.random() * SPREAD_MS);
-  const after = place.seq;
+  const after = start.seq;
   const upTo = after + 1 + Math.floor(Math.random() * MAX_MESSAGES);
-  const seen: Placed[] = [];
+  const seen: MessageRef[] = [];
   await new Promise<void>((resolve, reject) => {
     const leave = (): void => {
       clearTimeout(timer);
       complete();
       resolve();
     };
-    // Who has not seen all by then is judged by what they saw.
+    // After the timeout, the deliveries so far are checked.
     const timer = setTimeout(() => leave(), TIMEOUT_MS);
     const complete = operations.start<Delivery>(
       JOIN,
-      { roomId, after: place.cursor },
+      { roomId, after: start.cursor },
       {
         next({ messageAdded: { cursor, node } }) {
           seen.push(node);
           recent.push({ seq: node.seq, cursor });
-          if (recent.length > RECENT) recent.splice(0, RECENT / 2);
+          if (recent.length > MAX_RECENT) recent.splice(0, MAX_RECENT / 2);
           if (node.seq >= upTo) leave();
         },
         ended(errors) {
           clearTimeout(timer);
-          reject(new Error(`A joiner was sent away: ${JSON.stringify(errors)}`));
+          reject(new Error(`A joiner's subscription ended: ${JSON.stringify(errors)}`));
         },
       },
     );
@@ -129,13 +132,13 @@ async function joinOnce(
   return { after, upTo, seen };
 }
 
-async function pageEnd(operations: Operations, roomId: string): Promise<Place> {
+async function pageEnd(operations: Operations, roomId: string): Promise<StartPosition> {
   const { roomMessages } = await operations.request<Page>(PAGE, { roomId });
   return { seq: roomMessages.edges[0]?.node.seq ?? 0, cursor: roomMessages.liveCursor };
 }
 
-/** The newest, which the other instance may not have heard of yet, or any other. */
-function knownPlace(recent: readonly Place[]): Place {
+/** The newest position, which the other instance may not have reached yet, or any other. */
+function recentPosition(recent: readonly StartPosition[]): StartPosition {
   const back = Math.random() < 0.5 ? 0 : Math.floor(Math.random() * recent.length);
   return at(recent, recent.length - 1 - back);
 }

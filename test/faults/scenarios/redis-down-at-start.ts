@@ -1,32 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openTestRoom } from '../clients/test-room.js';
 import type { Scenario } from '../scenario.js';
-import { setScene } from '../scene.js';
 
-/** The moments are the first message, while Redis is still away, and its coming. */
+/** The faults are the first message, while Redis is down, and the start of Redis. */
 export const redisDownAtStart: Scenario = {
   name: 'redis-down-at-start',
   title: 'Redis down when both instances start, and for 10 s more',
-  async run(lab, scale) {
-    await lab.redis.kill();
+  async run(environment, scale) {
+    await environment.redis.kill();
     try {
-      const instances = await lab.startAll(2);
-      const scene = await setScene(lab, { instances, screens: scale === 'full' ? 50 : 6 });
+      const instances = await environment.startAll(2);
+      const room = await openTestRoom(environment, { instances, subscribers: scale === 'full' ? 50 : 6 });
       const first = performance.now();
-      const load = scene.send({ inFlight: 8, pauseMs: 40 });
-      await scene.live();
+      const load = room.send({ inFlight: 8, pauseMs: 40 });
+      await room.live();
       await sleep(scale === 'full' ? 10_000 : 500);
-      await lab.redis.restart();
+      await environment.redis.restart();
       const back = performance.now();
       await Promise.all(instances.map((instance) => instance.ready(30_000)));
       const ready = performance.now() - back;
       await load.acked(load.sent.length + 50);
-      return await scene.conclude({
+      return await room.conclude({
         moments: [first, back],
-        notes: `ready ${Math.round(ready)} ms after Redis came`,
+        notes: `ready ${Math.round(ready)} ms after Redis started`,
       });
     } finally {
-      // Whatever went wrong: the next scenario finds it there.
-      await lab.redis.restart();
+      // The next scenario needs a running Redis, even after a failure.
+      await environment.redis.restart();
     }
   },
 };

@@ -1,25 +1,25 @@
+import { openTestRoom } from '../clients/test-room.js';
 import type { Scenario } from '../scenario.js';
-import { setScene } from '../scene.js';
 
-/** Each instance is told to stop and is started again, as a deployment does. The moments are each screen's lost sockets. */
+/** Each instance is shut down and started again, as in a deployment. The faults are the lost sockets of each subscriber. */
 export const rollingRestart: Scenario = {
   name: 'rolling-restart',
   title: 'rolling restart of both instances with 1,000 sockets',
-  async run(lab, scale) {
-    const [screens, drainSeconds, pauseMs] = scale === 'full' ? [1000, 5, 250] : [16, 1, 50];
-    const instances = await lab.startAll(2, { DRAIN_SECONDS: String(drainSeconds) });
-    const scene = await setScene(lab, { instances, screens });
-    const load = scene.send({ inFlight: 2, pauseMs });
-    await scene.live();
+  async run(environment, scale) {
+    const [subscribers, drainSeconds, pauseMs] = scale === 'full' ? [1000, 5, 250] : [16, 1, 50];
+    const instances = await environment.startAll(2, { DRAIN_SECONDS: String(drainSeconds) });
+    const room = await openTestRoom(environment, { instances, subscribers });
+    const load = room.send({ inFlight: 2, pauseMs });
+    await room.live();
 
     for (const instance of instances) {
-      await instance.leave();
+      await instance.shutDown();
       await instance.restart();
       await load.acked(load.sent.length + 4);
     }
-    const losses = scene.screens.reduce((sum, screen) => sum + screen.losses.length, 0);
-    // Each screen began on one of the two; the first half came back to the second instance, and was moved again.
-    if (losses < screens) throw new Error(`Only ${losses} sockets were closed, of ${screens}.`);
-    return scene.conclude({ lostSockets: true, notes: `${losses} sockets moved` });
+    const losses = room.subscribers.reduce((sum, subscriber) => sum + subscriber.losses.length, 0);
+    // Each subscriber started on one of the two; those of the first instance reconnected to the second and were moved again.
+    if (losses < subscribers) throw new Error(`Only ${losses} of ${subscribers} sockets were closed.`);
+    return room.conclude({ lostSockets: true, notes: `${losses} sockets moved` });
   },
 };

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createRoom, page, send } from '../../helpers/client.js';
-import { openFiles, residentMb } from '../figures.js';
-import type { Instance } from '../instance.js';
-import { type Operations, openOperations } from '../operations.js';
+import { type Operations, openOperations } from '../clients/operations.js';
+import { at, openTestRoom } from '../clients/test-room.js';
+import type { Instance } from '../environment/instance.js';
+import { openFiles, residentMb } from '../environment/process-stats.js';
 import type { Scenario } from '../scenario.js';
-import { at, setScene } from '../scene.js';
 
-/** Where pairs subscribe: after the cursor something comes at once; without one, whatever comes. */
-interface Place {
+/** A subscription of a pair: with a cursor, a message is delivered at once; without one, only new messages are. */
+interface Target {
   readonly roomId: string;
   readonly after: string | null;
 }
@@ -16,58 +16,59 @@ interface Place {
 const QUERY = `subscription ($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) { node { seq } }
 }`;
-/** Rooms that nobody else watches: their feeds begin and end with the pairs. */
+/** Rooms without other subscribers: their feeds start and end with the pairs. */
 const QUIET_ROOMS = 20;
 const PAIRS_PER_SOCKET = 20;
-const MAX_MS = 5;
-/** What is left of 100,000 pairs, in MB, once as many as a tenth of them have warmed the instance up. */
+/** The maximum random delay before a pair completes. */
+const MAX_DELAY_MS = 5;
+/** Memory that may remain after all pairs, once a tenth of them has warmed up the instance. */
 const MAX_GROWTH_MB = 64;
 const TIMEOUT_MS = 15_000;
-const POLL_MS = 100;
+const POLL_INTERVAL_MS = 100;
 
-/** Nothing breaks: what is tested is that nothing of a subscription stays, and that screens beside it notice nothing. */
+/** Without a fault: tests that subscriptions leave nothing behind and do not affect the other subscribers. */
 export const subscribeComplete: Scenario = {
   name: 'subscribe-complete',
   title: '100,000 subscribe/complete pairs, after which nothing is left',
   keepsInstances: true,
-  async run(lab, scale) {
+  async run(environment, scale) {
     const [pairs, sockets] = scale === 'full' ? [100_000, 8] : [600, 4];
-    const instances = await lab.startAll(2);
-    const scene = await setScene(lab, { instances, screens: 6 });
-    scene.send({ pauseMs: 100 });
-    await scene.live();
-    const places: Place[] = Array.from({ length: QUIET_ROOMS }, () => ({
-      roomId: scene.roomId,
+    const instances = await environment.startAll(2);
+    const room = await openTestRoom(environment, { instances, subscribers: 6 });
+    room.send({ pauseMs: 100 });
+    await room.live();
+    const targets: Target[] = Array.from({ length: QUIET_ROOMS }, () => ({
+      roomId: room.id,
       after: null,
     }));
-    for (let room = 1; room <= QUIET_ROOMS; room += 1) {
-      const roomId = await createRoom(scene.person);
-      const { liveCursor: after } = await page(scene.person, roomId);
-      await send(scene.person, roomId, 'hello');
-      places.push({ roomId, after });
+    for (let created = 0; created < QUIET_ROOMS; created += 1) {
+      const roomId = await createRoom(room.owner);
+      const { liveCursor: after } = await page(room.owner, roomId);
+      await send(room.owner, roomId, 'hello');
+      targets.push({ roomId, after });
     }
 
-    const redis = new Redis(lab.redis.url);
+    const redis = new Redis(environment.redis.url);
     try {
-      const channels = () => subscribers(redis, lab.redisPrefix);
-      const figures = () => Promise.all(instances.map(({ pid }) => residentMb(pid)));
+      const channels = () => channelSubscribers(redis, environment.redisPrefix);
+      const memory = () => Promise.all(instances.map(({ pid }) => residentMb(pid)));
       const files = () => instances.map(({ pid }) => openFiles(pid));
       const churn = (count: number) =>
-        subscribeAndComplete(instances, scene.person.token, places, count, sockets);
+        subscribeAndComplete(instances, room.owner.token, targets, count, sockets);
       const channelsBefore = await channels();
       await churn(pairs / 10);
-      await until('Channels are left', async () => extra(channelsBefore, await channels()));
-      const [filesBefore, memoryBefore] = [files(), await figures()];
+      await untilEmpty('Channels are left', async () => extra(channelsBefore, await channels()));
+      const [filesBefore, memoryBefore] = [files(), await memory()];
 
       await churn(pairs);
-      await until('Channels are left', async () => extra(channelsBefore, await channels()));
-      await until('Open files are left', async () => extra(count(filesBefore), count(files())));
-      const memory = await figures();
-      const growth = memory.map((mb, index) => mb - at(memoryBefore, index));
+      await untilEmpty('Channels are left', async () => extra(channelsBefore, await channels()));
+      await untilEmpty('Open files are left', async () => extra(count(filesBefore), count(files())));
+      const memoryAfter = await memory();
+      const growth = memoryAfter.map((mb, index) => mb - at(memoryBefore, index));
       if (growth.some((mb) => mb > MAX_GROWTH_MB))
         throw new Error(`The instances grew by ${growth.join(' and ')} MB.`);
-      return await scene.conclude({
-        notes: `the instances grew by ${growth.join(' and ')} MB, to ${memory.join(' and ')} MB`,
+      return await room.conclude({
+        notes: `the instances grew by ${growth.join(' and ')} MB, to ${memoryAfter.join(' and ')} MB`,
       });
     } finally {
       redis.disconnect();
@@ -75,22 +76,22 @@ export const subscribeComplete: Scenario = {
   },
 };
 
-/** Over sockets of its own, which are closed in the end. */
+/** Runs the pairs over sockets of their own, and closes these in the end. */
 async function subscribeAndComplete(
   instances: readonly Instance[],
   token: string,
-  places: readonly Place[],
+  targets: readonly Target[],
   pairs: number,
   sockets: number,
 ): Promise<void> {
-  let begun = 0;
+  let started = 0;
   await Promise.all(
     Array.from({ length: sockets }, async (_, index) => {
       const operations = await openOperations(at(instances, index).webSocketUrl, token);
       const work = async (): Promise<void> => {
-        while (begun < pairs) {
-          begun += 1;
-          await pair(operations, at(places, Math.floor(Math.random() * places.length)));
+        while (started < pairs) {
+          started += 1;
+          await pair(operations, at(targets, Math.floor(Math.random() * targets.length)));
         }
       };
       await Promise.all(Array.from({ length: PAIRS_PER_SOCKET }, work));
@@ -99,8 +100,8 @@ async function subscribeAndComplete(
   );
 }
 
-/** Completes at once, a moment later, or, where something comes at once, when it has come. */
-async function pair(operations: Operations, { roomId, after }: Place): Promise<void> {
+/** Subscribes and completes: at once, after a short delay, or after the first delivery if there is one at once. */
+async function pair(operations: Operations, { roomId, after }: Target): Promise<void> {
   const kind = Math.random();
   await new Promise<void>((resolve, reject) => {
     const complete = operations.start(
@@ -118,16 +119,16 @@ async function pair(operations: Operations, { roomId, after }: Place): Promise<v
     };
     const waits = kind >= 0.6 && after !== null;
     const late = (): void => (waits ? reject(new Error('Nothing was delivered.')) : leave());
-    const timer = setTimeout(late, waits ? TIMEOUT_MS : Math.random() * MAX_MS);
+    const timer = setTimeout(late, waits ? TIMEOUT_MS : Math.random() * MAX_DELAY_MS);
     if (kind < 0.3) leave();
   });
-  // So that not all of a socket's go in one segment.
-  if (Math.random() < 0.5) await sleep(Math.random() * MAX_MS);
+  // So that not all operations of a socket are sent in one segment.
+  if (Math.random() < 0.5) await sleep(Math.random() * MAX_DELAY_MS);
 }
 
-/** How many instances listen to each channel of the deployment. */
-async function subscribers(redis: Redis, prefix: string): Promise<ReadonlyMap<string, number>> {
-  // Redis answers with texts, and for NUMSUB with names and numbers by turns.
+/** The number of instances that are subscribed to each channel of the deployment. */
+async function channelSubscribers(redis: Redis, prefix: string): Promise<ReadonlyMap<string, number>> {
+  // Redis replies with strings; to NUMSUB with names and numbers alternately.
   const names = (await redis.pubsub('CHANNELS', `${prefix}:*`)) as string[];
   const answer = names.length > 0 ? await redis.pubsub('NUMSUB', ...names) : [];
   return new Map(names.map((name) => [name, Number(answer[answer.indexOf(name) + 1])]));
@@ -137,7 +138,7 @@ function count(numbers: readonly number[]): ReadonlyMap<string, number> {
   return new Map(numbers.map((number, index) => [`instance ${index + 1}`, number]));
 }
 
-/** What there is more of than before. */
+/** The entries that have grown since `before`, as text. */
 function extra(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): readonly string[] {
   return [...now].flatMap(([name, number]) => {
     const old = before.get(name) ?? 0;
@@ -145,11 +146,14 @@ function extra(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, num
   });
 }
 
-/** An instance lets go of a room half a second after its last subscriber, and of a socket when it hears of its end. */
-async function until(complaint: string, left: () => Promise<readonly string[]>): Promise<void> {
+/**
+ * Waits until nothing is left: an instance leaves a room half a second after its last subscriber, and releases a socket when
+ * it notices its end.
+ */
+async function untilEmpty(complaint: string, left: () => Promise<readonly string[]>): Promise<void> {
   const start = performance.now();
   for (let found = await left(); found.length > 0; found = await left()) {
     if (performance.now() - start > TIMEOUT_MS) throw new Error(`${complaint}: ${found.join('; ')}.`);
-    await sleep(POLL_MS);
+    await sleep(POLL_INTERVAL_MS);
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { recoveriesOf } from '../../faults/recovery.js';
+import { recoveriesOf } from '../../faults/verdict/recovery.js';
 
-/** A message of this place in the room, sent and shown at these times. */
+/** A message with this seq, sent and delivered at these times. */
 function message(seq: number, sentAt: number, shownAt: number) {
   const clientMessageId = `m${seq}`;
   return {
@@ -18,17 +18,17 @@ function recoveries(messages: readonly ReturnType<typeof message>[], ...moments:
   );
 }
 
-test('a message under way counts from the fault, a later one from its sending', () => {
+test('a message in flight counts from the fault, a later one from its first attempt', () => {
   expect(recoveries([message(1, 50, 400), message(2, 200, 420)], 100)).toEqual([300]);
   expect(recoveries([message(1, 50, 120), message(2, 200, 420)], 100)).toEqual([220]);
 });
 
-test('a message that was shown before the fault does not count, nor one that was sent after the next', () => {
+test('messages delivered before the fault or sent after the next fault do not count', () => {
   expect(recoveries([message(1, 0, 99), message(2, 110, 130), message(3, 600, 640)], 100, 500)).toEqual([
     20, 40,
   ]);
 });
 
-test('there is no value where nothing came', () => {
+test('a fault after which nothing was delivered has no value', () => {
   expect(recoveries([message(1, 0, 50)], 100)).toEqual([]);
 });

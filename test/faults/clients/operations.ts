@@ -1,47 +1,47 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
-import type { GraphQLError, Result } from '../helpers/client.js';
-import { stopInTheEnd } from '../helpers/stopping.js';
+import type { GraphQLError, Result } from '../../helpers/client.js';
+import { stopInTheEnd } from '../../helpers/stopping.js';
 
-/** Takes what becomes of one operation. */
+/** Receives the results of one operation. */
 export interface Sink<Data> {
   next(data: Data): void;
-  /** Called once, unless the operation was completed before: null where the server says `complete`. */
+  /** Called once when the server ends the operation: with its errors, or with null for `complete`. */
   ended(errors: readonly GraphQLError[] | null): void;
 }
 
 /**
- * One socket with many operations that come and go, by the protocol's own words: leaner than the standard client, and ids
- * are used again as soon as they are free.
+ * One socket with many short operations, in raw protocol messages. It is leaner than the standard client, and reuses ids as
+ * soon as they are free.
  */
 export interface Operations {
-  /** Starts one; the function it returns completes it, after which its sink hears nothing more. */
+  /** Starts an operation, and returns a function that completes it. Its sink is not called after that. */
   start<Data>(query: string, variables: object, sink: Sink<Data>): () => void;
-  /** The data of a query; rejects on any error. */
+  /** Resolves to the data of a query; rejects on any error. */
   request<Data>(query: string, variables: object): Promise<Data>;
-  /** Cuts the connection without a word; no sink hears of it. */
+  /** Drops the connection without a closing handshake. No sink is called. */
   destroy(): void;
 }
 
 interface Frame {
   readonly type: string;
   readonly id?: string;
-  // What the server sends is checked by the scenario that reads it.
+  // The scenario that reads the payload checks it.
   readonly payload?: unknown;
 }
 
-/** Resolves when the server has acknowledged the token. A socket that the server closes ends all of its operations. */
+/** Resolves when the server has accepted the token. If the server closes the socket, all of its operations end. */
 export async function openOperations(url: string, token: string): Promise<Operations> {
   const socket = new WebSocket(url, 'graphql-transport-ws');
   const sinks = new Map<string, Sink<unknown>>();
   const free: string[] = [];
   let ids = 0;
-  const say = (message: object): void => socket.send(JSON.stringify(message));
+  const send = (message: object): void => socket.send(JSON.stringify(message));
 
   function end(id: string, errors: readonly GraphQLError[] | null): void {
     const sink = sinks.get(id);
     sinks.delete(id);
-    // An id that we have completed comes back with its pong.
+    // The id of an operation that we completed becomes free with its pong.
     if (sink) free.push(id);
     sink?.ended(errors);
   }
@@ -59,23 +59,23 @@ export async function openOperations(url: string, token: string): Promise<Operat
   function start<Data>(query: string, variables: object, sink: Sink<Data>): () => void {
     const id = free.pop() ?? String(++ids);
     sinks.set(id, sink as Sink<unknown>);
-    say({ type: 'subscribe', id, payload: { query, variables } });
+    send({ type: 'subscribe', id, payload: { query, variables } });
     return () => {
       if (!sinks.delete(id)) return;
-      say({ type: 'complete', id });
-      // What was on its way when the server heard of it comes before the answer: then the id is nobody's.
-      say({ type: 'ping', payload: { id } });
+      send({ type: 'complete', id });
+      // Deliveries that were in flight arrive before the pong; after it, the id can be reused.
+      send({ type: 'ping', payload: { id } });
     };
   }
 
   await once(socket, 'open');
   const stop = stopInTheEnd(async () => socket.terminate());
-  socket.on('error', () => {}); // Told by its close.
+  socket.on('error', () => {}); // The close event follows.
   socket.once('close', (code, reason) => {
     stop();
     for (const id of [...sinks.keys()]) end(id, [{ message: `The socket was closed: ${code} ${reason}` }]);
   });
-  say({ type: 'connection_init', payload: { token } });
+  send({ type: 'connection_init', payload: { token } });
   await once(socket, 'message');
   socket.on('message', (data) => take(JSON.parse(String(data)) as Frame));
 

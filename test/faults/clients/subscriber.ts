@@ -1,27 +1,27 @@
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { stopInTheEnd } from '../helpers/stopping.js';
-import type { Placed, ScreenLog } from './check.js';
+import { stopInTheEnd } from '../../helpers/stopping.js';
+import type { DeliveryLog, MessageRef } from '../verdict/check.js';
 
-export interface Seen extends Placed {
-  /** When it came, by this process' monotonic clock, in ms. */
+export interface Seen extends MessageRef {
+  /** The time of arrival, as a time of `performance.now()` in ms. */
   readonly at: number;
 }
 
-/** One screen: a standard client that always comes back and goes on where it was. */
-export interface Screen extends ScreenLog {
+/** A standard client that always reconnects and resumes where it stopped. */
+export interface Subscriber extends DeliveryLog {
   readonly seen: readonly Seen[];
-  /** When its socket was lost, each time. */
+  /** The times at which it lost its socket. */
   readonly losses: readonly number[];
-  /** Why it has given up, which no screen ever may: told `complete`, or an error that is not to be tried again. */
+  /** Why it has given up, which must never happen: after a `complete`, or an error that clients do not retry. */
   readonly failure: string | null;
-  /** Resolves with true as soon as it has seen this or a later message; with false after the patience, or a failure. */
+  /** Resolves to true when it has received this or a later message; to false after the timeout or a failure. */
   reached(seq: number, timeoutMs: number): Promise<boolean>;
   stop(): void;
 }
 
-export interface ScreenOptions {
-  /** Where to connect, asked again for each attempt. */
+export interface SubscriberOptions {
+  /** The URL to connect to, for each attempt (from 0). */
   readonly url: (attempt: number) => string;
   readonly token: string;
   readonly roomId: string;
@@ -31,22 +31,22 @@ export interface ScreenOptions {
 }
 
 interface Delivery {
-  readonly messageAdded: { readonly cursor: string; readonly node: Placed };
+  readonly messageAdded: { readonly cursor: string; readonly node: MessageRef };
 }
 
 const QUERY = `subscription ($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) { cursor node { seq clientMessageId } }
 }`;
 
-/** A client waits this long at least, in ms, and up to twice as long, so that not all come back at once. */
-const RETRY_MS = 50;
+/** The minimum delay before a reconnect; it is up to twice as long, so that clients do not reconnect all at once. */
+const RETRY_DELAY_MS = 50;
 
 /**
- * Opens a screen as the documentation tells frontends to: the graphql-ws client, retrying for ever, with `variables.after`
- * moved on in place by each delivery, since the client sends its variables again with each reconnect. Where the operation
- * ends with `SERVICE_UNAVAILABLE`, it subscribes again from where it was.
+ * Subscribes as the documentation recommends to frontends: with the graphql-ws client, endless retries, and `variables.after`
+ * updated in place by each delivery, because the client sends its variables again on each reconnect. If the operation ends
+ * with `SERVICE_UNAVAILABLE`, it subscribes again with the last cursor.
  */
-export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions): Screen {
+export function openSubscriber({ url, token, roomId, cursor, after }: SubscriberOptions): Subscriber {
   const seen: Seen[] = [];
   const losses: number[] = [];
   const waiting = new Set<() => void>();
@@ -71,13 +71,13 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
     connectionParams: { token },
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
-    retryWait: retryPause,
+    retryWait: retryDelay,
     on: {
       connected: () => {
         connected = true;
       },
       closed: () => {
-        // An attempt that failed is no loss.
+        // A failed attempt to connect is not a loss.
         if (connected) losses.push(performance.now());
         connected = false;
       },
@@ -97,10 +97,10 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
         },
         error(error) {
           if (stopped) return;
-          if (isPassing(error)) void retryPause().then(() => stopped || subscribe());
+          if (isTemporary(error)) void retryDelay().then(() => stopped || subscribe());
           else fail(describe(error));
         },
-        complete: () => fail('told that the subscription is complete'),
+        complete: () => fail('the server completed the subscription'),
       },
     );
   }
@@ -109,7 +109,7 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
     forget();
     stopped = true;
     unsubscribe();
-    // In the middle of a retry it rejects, which is nobody's fault.
+    // It rejects if the client is just retrying, which is not a failure.
     void Promise.resolve(client.dispose()).catch(() => {});
   };
   const forget = stopInTheEnd(async () => stop());
@@ -140,12 +140,12 @@ export function openScreen({ url, token, roomId, cursor, after }: ScreenOptions)
   };
 }
 
-function retryPause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, RETRY_MS * (1 + Math.random())));
+function retryDelay(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * (1 + Math.random())));
 }
 
-/** Whether the operation ended with `SERVICE_UNAVAILABLE`: the documented answer is to subscribe again. */
-function isPassing(error: unknown): boolean {
+/** Whether the operation ended with `SERVICE_UNAVAILABLE`, after which clients should subscribe again. */
+function isTemporary(error: unknown): boolean {
   return Array.isArray(error) && error.every((one) => one?.extensions?.code === 'SERVICE_UNAVAILABLE');
 }
 

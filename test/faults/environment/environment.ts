@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
-import { freePort } from '../helpers/free-port.js';
-import { type PrivatePostgres, startPostgres } from '../helpers/postgres-server.js';
-import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
-import type { Placed } from './check.js';
+import { freePort } from '../../helpers/free-port.js';
+import { type PrivatePostgres, startPostgres } from '../../helpers/postgres-server.js';
+import { type PrivateRedis, startRedis } from '../../helpers/redis-server.js';
+import type { MessageRef } from '../verdict/check.js';
 import { type Instance, startInstance } from './instance.js';
 
-/** What scenarios break: nobody else's, and shared by them, one after the other. */
+/** The private servers that scenarios break, one scenario after the other. */
 export interface Servers {
   readonly redis: PrivateRedis;
   readonly postgres: PrivatePostgres;
@@ -24,28 +24,28 @@ export async function startServers(): Promise<Servers> {
   };
 }
 
-/** A message's row. */
-export interface Row extends Placed {
+/** The row of a message. */
+export interface Row extends MessageRef {
   readonly createdAt: Date;
 }
 
-/** Where one scenario runs: an empty database, a Redis prefix of its own, and whatever instances it starts. */
-export interface Lab {
+/** The environment of one scenario: an empty database, a Redis prefix of its own, and the instances that it starts. */
+export interface Environment {
   readonly redis: PrivateRedis;
   readonly postgres: PrivatePostgres;
   readonly databaseUrl: string;
   readonly redisPrefix: string;
-  /** Starts an instance, and more settings by their names in the environment; resolves when it is ready. */
+  /** Starts an instance with additional settings (environment variables); resolves when it is ready. */
   start(env?: Record<string, string>): Promise<Instance>;
-  /** So many with the same settings, at once. */
+  /** Starts `count` instances with the same settings, concurrently. */
   startAll(count: number, env?: Record<string, string>): Promise<readonly Instance[]>;
-  /** All messages of the room with this name, by `seq`. */
+  /** All messages of the room with this name, in `seq` order. */
   rows(roomName: string): Promise<readonly Row[]>;
-  /** Stops all instances; throws where one has ended by itself. */
+  /** Stops all instances; throws if one has exited unexpectedly. */
   close(): Promise<void>;
 }
 
-export async function openLab({ redis, postgres: server }: Servers): Promise<Lab> {
+export async function openEnvironment({ redis, postgres: server }: Servers): Promise<Environment> {
   const databaseUrl = await server.createDatabase();
   const redisPrefix = `faults-${randomBytes(6).toString('hex')}`;
   const settings = {
@@ -85,24 +85,24 @@ export async function openLab({ redis, postgres: server }: Servers): Promise<Lab
     async close() {
       const crashes = instances.flatMap((instance) => instance.crash ?? []);
       await Promise.all(instances.map((instance) => instance.discard()));
-      if (crashes.length > 0) throw new Error(`An instance ended by itself:\n${crashes.join('\n')}`);
+      if (crashes.length > 0) throw new Error(`An instance exited unexpectedly:\n${crashes.join('\n')}`);
     },
   };
 }
 
 /**
- * The same lab for scenarios one after the other: who starts instances without settings of their own gets these, which run
- * already. Closing it is the lab's matter, and so is what they did meanwhile.
+ * The same environment for several scenarios in a row: starting instances without settings returns these running instances.
+ * Only the original environment stops them and checks that they did not exit.
  */
-export function withInstances(lab: Lab, running: readonly Instance[]): Lab {
-  let taken = 0;
-  const start: Lab['start'] = async (env) => {
-    const next = env === undefined ? running[taken] : undefined;
-    taken += 1;
-    return next ?? lab.start(env);
+export function withInstances(environment: Environment, running: readonly Instance[]): Environment {
+  let used = 0;
+  const start: Environment['start'] = async (env) => {
+    const next = env === undefined ? running[used] : undefined;
+    used += 1;
+    return next ?? environment.start(env);
   };
   return {
-    ...lab,
+    ...environment,
     start,
     startAll: (count, env) => Promise.all(Array.from({ length: count }, () => start(env))),
     close: async () => {},

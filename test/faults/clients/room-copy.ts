@@ -1,8 +1,8 @@
-import type { Placed } from './check.js';
+import type { MessageRef } from '../verdict/check.js';
 import type { Operations } from './operations.js';
 
-/** A message as a page and as an event show it. */
-export interface Shown extends Placed {
+/** A message as pages and events contain it. */
+export interface CopiedMessage extends MessageRef {
   readonly id: string;
   readonly type: string;
   readonly text: string;
@@ -12,13 +12,13 @@ export interface Shown extends Placed {
 export interface CopiedEvent {
   readonly __typename: string;
   readonly cursor: string;
-  readonly edge?: { readonly node: Shown };
-  readonly message?: Shown;
+  readonly edge?: { readonly node: CopiedMessage };
+  readonly message?: CopiedMessage;
 }
 
 interface Page {
   readonly roomMessages: {
-    readonly edges: readonly { readonly node: Shown }[];
+    readonly edges: readonly { readonly node: CopiedMessage }[];
     readonly pageInfo: { readonly hasPreviousPage: boolean; readonly startCursor: string | null };
     readonly liveCursor: string;
   };
@@ -31,7 +31,7 @@ const PAGE = `query ($roomId: ID!, $before: String) {
   }
 }`;
 
-/** What a client asks for to keep its copy of a room in step. */
+/** The subscription that keeps a copy of a room up to date. */
 export const EVENTS = `subscription ($roomId: ID!, $after: String) {
   roomEvents(roomId: $roomId, after: $after) {
     __typename cursor
@@ -42,24 +42,25 @@ export const EVENTS = `subscription ($roomId: ID!, $after: String) {
 
 /** A client's copy of a room. */
 export interface RoomCopy {
-  /** Where to go on. */
+  /** The cursor to resume from. */
   readonly cursor: string;
-  /** The last message of the page that it began with. */
+  /** The `seq` of the last message on its first page. */
   readonly after: number;
-  /** Messages that were added by events, as they came. */
-  readonly seen: readonly Placed[];
+  /** The messages that events have added, in the order of arrival. */
+  readonly seen: readonly MessageRef[];
   apply(event: CopiedEvent): void;
-  /** All messages by `seq`, as text that can be compared. */
+  /** All messages in `seq` order, as text for comparisons. */
   text(): string;
 }
 
 /**
- * A copy of the whole room: its newest page, whose position it keeps, and then the older ones. What changes meanwhile comes
- * with the events from that position. Of two copies of a message it keeps the one with the higher revision, as documented.
+ * Copies a whole room: reads the newest page, keeps its position, and then reads the older pages. Changes in the meantime
+ * arrive with the events after that position. Of two copies of a message it keeps the one with the higher revision, as
+ * documented.
  */
 export async function copyRoom(operations: Operations, roomId: string): Promise<RoomCopy> {
-  const messages = new Map<string, Shown>();
-  const keep = (message: Shown): void => {
+  const messages = new Map<string, CopiedMessage>();
+  const keep = (message: CopiedMessage): void => {
     const known = messages.get(message.id);
     if (!known || known.revision < message.revision) messages.set(message.id, message);
   };
@@ -71,7 +72,7 @@ export async function copyRoom(operations: Operations, roomId: string): Promise<
 
   const newest = await read(null);
   for (let page = newest; page.pageInfo.hasPreviousPage; page = await read(page.pageInfo.startCursor));
-  const seen: Placed[] = [];
+  const seen: MessageRef[] = [];
   let cursor = newest.liveCursor;
   return {
     get cursor() {

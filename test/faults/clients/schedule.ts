@@ -1,69 +1,74 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newId } from '../../src/domain/id.js';
-import { rowId } from '../../src/graphql/schema/global-id.js';
-import { at as asAt, createRoom, joinRoom, type Person, send } from '../helpers/client.js';
-import { random } from '../helpers/model-room.js';
-import type { Stores } from '../helpers/stores.js';
-import type { Placed, ScreenLog } from './check.js';
-import type { Instance } from './instance.js';
+import { newId } from '../../../src/domain/id.js';
+import { rowId } from '../../../src/graphql/schema/global-id.js';
+import { at as asAt, createRoom, joinRoom, type Person, send } from '../../helpers/client.js';
+import { random } from '../../helpers/model-room.js';
+import type { Stores } from '../../helpers/stores.js';
+import type { Instance } from '../environment/instance.js';
+import type { DeliveryLog, MessageRef } from '../verdict/check.js';
 import { type Operations, openOperations } from './operations.js';
 import { type CopiedEvent, copyRoom, EVENTS, type RoomCopy } from './room-copy.js';
-import { at } from './scene.js';
+import { at } from './test-room.js';
 
-export interface Cast {
+export interface Participants {
   readonly instances: readonly Instance[];
   readonly stores: Stores;
-  /** They write, each by an instance of their own. The first one makes the room and reads it, too. */
+  /** Each one writes through another instance. The first one also creates the room and reads it. */
   readonly writers: readonly Person[];
-  /** Comes and is removed, again and again. */
+  /** Joins and is removed repeatedly. */
   readonly guest: Person;
 }
 
-/** What a schedule leaves to be judged against the database. */
-export interface Played {
-  readonly acked: readonly Placed[];
-  readonly logs: readonly ScreenLog[];
-  /** How often a reader was cut off. */
+/** The result of a schedule, to be compared with the database. */
+export interface ScheduleResult {
+  readonly acked: readonly MessageRef[];
+  readonly logs: readonly DeliveryLog[];
+  /** How often readers were disconnected. */
   readonly cuts: number;
 }
 
 const ACTS = 30;
 const MAX_PAUSE_MS = 20;
 const READERS = 3;
-/** A reader is cut off after so many events, or so many ms, whichever is first. */
+/** A reader is disconnected after a random number of events or a random time, whichever is first. */
 const MAX_EVENTS = 15;
 const MAX_STAY_MS = 400;
 const ARRIVAL_TIMEOUT_MS = 15_000;
 
 /**
- * Lets all act at random in a new room: writers send, and edit what they sent; somebody comes and is removed; readers are cut
- * off and go on by either instance. Edits and removals are written by the storage alone, and ring no bell.
+ * Runs random actions in a new room: writers send messages and edit their own, a guest joins and is removed, readers are
+ * disconnected and resume on any instance. Edits and removals are written directly to the storage, without an event on the
+ * bus.
  *
- * @throws where a reader's page with its events applied is not, in the end, what a fresh page shows.
+ * @throws Error if a reader's page with its events applied differs from a fresh page in the end.
  */
-export async function playSchedule(cast: Cast, roomName: string, seed: number): Promise<Played> {
-  const { instances, writers } = cast;
+export async function runSchedule(
+  participants: Participants,
+  roomName: string,
+  seed: number,
+): Promise<ScheduleResult> {
+  const { instances, writers } = participants;
   const owner = at(writers, 0);
   const roomId = await createRoom(owner, roomName);
   for (const writer of writers.slice(1)) await joinRoom(writer, roomId);
-  const acked: Placed[] = [];
+  const acked: MessageRef[] = [];
   const over = new AbortController();
-  // Each has random numbers of their own, so that their acts don't depend on who comes first.
-  const drawn = (actor: number) => random(seed * 100 + actor);
+  // Separate random numbers for each actor, so that its actions do not depend on the order of the others.
+  const randomFor = (actor: number) => random(seed * 100 + actor);
 
   const reading = Promise.all(
     Array.from({ length: READERS }, (_, index) =>
-      read(instances, owner, roomId, drawn(10 + index), over.signal),
+      read(instances, owner, roomId, randomFor(10 + index), over.signal),
     ),
   );
-  // Told where it is awaited.
+  // A rejection is reported where `reading` is awaited.
   reading.catch(() => {});
   await Promise.all([
     ...writers.map((writer, index) => {
-      const near = asAt(at(instances, index).url, writer);
-      return write(near, roomId, cast.stores, drawn(index), acked);
+      const onInstance = asAt(at(instances, index).url, writer);
+      return write(onInstance, roomId, participants.stores, randomFor(index), acked);
     }),
-    comeAndGo(cast, owner, roomId, drawn(9)),
+    joinAndRemove(participants, owner, roomId, randomFor(9)),
   ]);
   over.abort();
   const readers = await reading;
@@ -71,7 +76,7 @@ export async function playSchedule(cast: Cast, roomName: string, seed: number): 
   for (const { copy, fresh } of readers)
     if (copy.text() !== fresh)
       throw new Error(
-        `Seed ${seed}: a page and its events are\n${copy.text()}\nand a fresh page is\n${fresh}`,
+        `Seed ${seed}: a page and its events give\n${copy.text()}\nbut a fresh page is\n${fresh}`,
       );
   return {
     acked,
@@ -85,7 +90,7 @@ async function write(
   roomId: string,
   stores: Stores,
   next: () => number,
-  acked: Placed[],
+  acked: MessageRef[],
 ): Promise<void> {
   const own: string[] = [];
   for (let act = 1; act <= ACTS; act += 1) {
@@ -107,8 +112,8 @@ async function write(
   }
 }
 
-async function comeAndGo(
-  { stores, guest, instances }: Cast,
+async function joinAndRemove(
+  { stores, guest, instances }: Participants,
   owner: Person,
   roomId: string,
   next: () => number,
@@ -116,17 +121,17 @@ async function comeAndGo(
   for (let visit = 1; visit <= ACTS / 10; visit += 1) {
     await joinRoom(asAt(at(instances, Math.floor(next() * instances.length)).url, guest), roomId);
     await sleep(next() * MAX_PAUSE_MS * 10);
-    const gone = await stores.rooms.removeMember({
+    const removed = await stores.rooms.removeMember({
       roomId: rowId('Room', roomId) ?? '',
       userId: rowId('User', guest.userId) ?? '',
       actorId: rowId('User', owner.userId) ?? '',
       messageId: newId(),
     });
-    if (!gone) throw new Error('A guest could not be removed.');
+    if (!removed) throw new Error('A guest could not be removed.');
   }
 }
 
-/** Reads in rounds while there is writing; then until it has caught up and shows what a fresh page does, if it ever does. */
+/** Reads and reconnects while others write; then until it has caught up and equals a fresh page, or times out. */
 async function read(
   instances: readonly Instance[],
   { token }: Person,
@@ -139,9 +144,9 @@ async function read(
   const copy = await copyRoom(operations, roomId);
   let cuts = 0;
   for (; !over.aborted; cuts += 1) {
-    const most = Math.floor(next() * MAX_EVENTS);
+    const limit = Math.floor(next() * MAX_EVENTS);
     let count = 0;
-    await follow(operations, roomId, copy, () => ++count > most, next() * MAX_STAY_MS);
+    await follow(operations, roomId, copy, () => ++count > limit, next() * MAX_STAY_MS);
     operations.destroy();
     operations = await open();
   }
@@ -156,7 +161,7 @@ async function read(
   return { copy, fresh, cuts };
 }
 
-/** Applies events until one of them is enough, or the time is over. */
+/** Applies events until `isEnough` returns true for one, or the timeout has passed. */
 function follow(
   operations: Operations,
   roomId: string,
@@ -181,7 +186,7 @@ function follow(
         },
         ended(errors) {
           clearTimeout(timer);
-          reject(new Error(`A reader was sent away: ${JSON.stringify(errors)}`));
+          reject(new Error(`A reader's subscription ended: ${JSON.stringify(errors)}`));
         },
       },
     );

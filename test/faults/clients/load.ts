@@ -1,49 +1,49 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from '../helpers/client.js';
-import type { Placed } from './check.js';
+import { request } from '../../helpers/client.js';
+import type { MessageRef } from '../verdict/check.js';
 
-/** A message as its sender knows it. Times are of this process' monotonic clock, in ms. */
+/** A message from its sender's point of view. Times are those of `performance.now()`, in ms. */
 export interface Sent {
   readonly clientMessageId: string;
-  /** When the first attempt began. */
+  /** The start of the first attempt. */
   readonly sentAt: number;
-  /** Null until a server has said that it is stored. */
-  acked: (Placed & { readonly at: number }) | null;
+  /** Null until a server has acknowledged the message. */
+  acked: (MessageRef & { readonly at: number }) | null;
 }
 
 export interface LoadOptions {
-  /** Access tokens; each person sends by itself. */
+  /** Access tokens of the senders. */
   readonly tokens: readonly string[];
   readonly roomId: string;
-  /** Where the so-many-th sender sends to (from 0), after so many attempts of its own that failed. */
+  /** The URL for the sender at this index (from 0), given how many of its attempts have failed. */
   readonly url: (sender: number, failures: number) => string;
-  /** Messages in all; by default it goes on until it is finished. */
+  /** The total number of messages. By default, sending goes on until `finish`. */
   readonly count?: number;
-  /** How many messages of each person are under way at once. */
+  /** The number of messages of each person that are in flight at once. */
   readonly inFlight?: number;
-  /** How long each of these waits between two messages, in ms. */
+  /** The pause of each sender between two messages, in ms. */
   readonly pauseMs?: number;
-  /** What is written. */
+  /** The text of each message. */
   readonly text?: string;
 }
 
-/** Senders at work. */
+/** Running senders. */
 export interface Load {
   readonly sent: readonly Sent[];
-  /** Attempts that failed and were made again. */
+  /** The number of attempts that failed and were retried. */
   readonly retries: number;
-  /** The longest that one attempt took to be answered, in ms. */
+  /** The longest time that one attempt waited for its response, in ms. */
   readonly longestAttemptMs: number;
-  /** Resolves when so many are acknowledged; rejects where a sender can't go on. */
+  /** Resolves when `count` messages are acknowledged; rejects if a sender fails. */
   acked(count: number): Promise<void>;
-  /** Begins nothing new, and resolves when all that was begun is acknowledged. With a `count`, that many. */
+  /** Stops sending new messages, and resolves when all are acknowledged. With a `count`, sends the remaining ones first. */
   finish(): Promise<void>;
 }
 
 interface Answer {
   readonly sendMessage: {
     readonly __typename: string;
-    readonly edge?: { readonly node: Placed };
+    readonly edge?: { readonly node: MessageRef };
     readonly message?: string;
   };
 }
@@ -56,17 +56,17 @@ const SEND = `mutation ($input: SendMessageInput!) {
   }
 }`;
 
-/** Longer than any time-out of the server's, so that a wait that is too long is seen as long as it is. */
+/** Longer than any timeout of the server, so that a wait that is too long is measured in full. */
 const ATTEMPT_TIMEOUT_MS = 40_000;
-/** No fault here lasts longer than this; a message that takes longer is not going to arrive. */
+/** Longer than any fault; a message that takes longer never arrives. */
 const MESSAGE_TIMEOUT_MS = 90_000;
-const RETRY_MS = 50;
+const RETRY_DELAY_MS = 50;
 
 let loads = 0;
 
 /**
- * Starts senders that try each message until it is acknowledged, always by the same `clientMessageId`: after a lost
- * connection, no answer in time, and `SERVICE_UNAVAILABLE`. Anything else ends the load with an error.
+ * Starts senders that retry each message with the same `clientMessageId` until it is acknowledged: after a lost connection,
+ * after a timeout and after `SERVICE_UNAVAILABLE`. Any other error ends the load.
  */
 export function startLoad(options: LoadOptions): Load {
   const { tokens, roomId, url, count = Number.POSITIVE_INFINITY, inFlight = 1, pauseMs = 0 } = options;
@@ -79,18 +79,18 @@ export function startLoad(options: LoadOptions): Load {
   let longestAttemptMs = 0;
   let finishing = false;
 
-  /** The acknowledgement, or null where it is to be tried again. */
-  async function attempt(token: string, clientMessageId: string, to: string): Promise<Placed | null> {
+  /** The acknowledgement, or null if the attempt must be retried. */
+  async function attempt(token: string, clientMessageId: string, to: string): Promise<MessageRef | null> {
     const start = performance.now();
     const signal = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
     const input = { roomId, text, clientMessageId };
     const answer = await request<Answer>(to, SEND, { input }, token, signal).catch(() => null);
     longestAttemptMs = Math.max(longestAttemptMs, performance.now() - start);
     if (answer === null || answer.errors?.[0]?.extensions?.code === 'SERVICE_UNAVAILABLE') return null;
-    const placed = answer.data?.sendMessage.edge?.node;
-    if (placed?.clientMessageId !== clientMessageId)
+    const stored = answer.data?.sendMessage.edge?.node;
+    if (stored?.clientMessageId !== clientMessageId)
       throw new Error(`A message was refused: ${JSON.stringify(answer)}`);
-    return placed;
+    return stored;
   }
 
   async function work(token: string, sender: number): Promise<void> {
@@ -103,16 +103,16 @@ export function startLoad(options: LoadOptions): Load {
       };
       sent.push(message);
       for (;;) {
-        const placed = await attempt(token, message.clientMessageId, url(sender, failures));
-        if (placed) {
-          message.acked = { ...placed, at: performance.now() };
+        const stored = await attempt(token, message.clientMessageId, url(sender, failures));
+        if (stored) {
+          message.acked = { ...stored, at: performance.now() };
           break;
         }
         if (performance.now() - message.sentAt > MESSAGE_TIMEOUT_MS)
-          throw new Error(`A message was not taken in ${MESSAGE_TIMEOUT_MS} ms.`);
+          throw new Error(`A message was not acknowledged within ${MESSAGE_TIMEOUT_MS} ms.`);
         retries += 1;
         failures += 1;
-        await sleep(RETRY_MS);
+        await sleep(RETRY_DELAY_MS);
       }
       ackedCount += 1;
       for (const check of waiting) check();

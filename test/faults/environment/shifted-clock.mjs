@@ -1,4 +1,4 @@
-/** Preloaded by `node --import`: this process' clock of the day is wrong by SHIFT_CLOCK_MS. Its timers are not. */
+/** Preloaded with `node --import`: shifts the wall clock of the process by SHIFT_CLOCK_MS, but not its timers. */
 const shift = Number(process.env.SHIFT_CLOCK_MS);
 const RightDate = Date;
 

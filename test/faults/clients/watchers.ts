@@ -1,16 +1,16 @@
-import { decodeMessageCursor } from '../../src/domain/cursor.js';
-import { rowId } from '../../src/graphql/schema/global-id.js';
-import type { GraphQLError } from '../helpers/client.js';
-import type { Placed } from './check.js';
+import { decodeMessageCursor } from '../../../src/domain/cursor.js';
+import { rowId } from '../../../src/graphql/schema/global-id.js';
+import type { GraphQLError } from '../../helpers/client.js';
+import type { MessageRef } from '../verdict/check.js';
 import type { Operations } from './operations.js';
 
-/** Somebody who watches a room and is told when its history is another one. */
+/** A client that watches a room and expects to be notified when its history was replaced. */
 export interface Watcher {
-  /** What it saw since it was told last: from the page that it took then. Before that, from its beginning. */
-  readonly log: { readonly after: number; readonly seen: readonly Placed[] };
-  /** When it was told `RESET`, each time, by this process' monotonic clock, in ms. */
+  /** Its deliveries since the last reset, or since its start. */
+  readonly log: { readonly after: number; readonly seen: readonly MessageRef[] };
+  /** The times at which it was notified of a `RESET`, as times of `performance.now()` in ms. */
   readonly resets: readonly number[];
-  /** Resolves as soon as the condition holds, with true; with false after the patience. Rejects where it was sent away. */
+  /** Resolves to true when the condition holds; to false after the timeout. Rejects if its subscription has failed. */
   until(condition: () => boolean, timeoutMs: number): Promise<boolean>;
 }
 
@@ -31,7 +31,7 @@ interface Page {
 
 interface RoomEvent {
   readonly cursor: string;
-  readonly edge?: { readonly node: Placed };
+  readonly edge?: { readonly node: MessageRef };
   readonly gapReason?: string;
 }
 
@@ -49,19 +49,19 @@ const EVENTS = `subscription ($roomId: ID!, $after: String) {
   }
 }`;
 
-/** By `messageAdded`, which ends with `HISTORY_GAP`; then it takes a fresh page and starts again after that. */
+/** Watches with `messageAdded`. After `HISTORY_GAP` it fetches a page and subscribes again from there. */
 export function watchMessages({ operations, roomId, cursor, after }: WatcherOptions): Watcher {
   const state = createState(after);
   const subscribe = (from: string): void =>
-    void operations.start<{ messageAdded: { node: Placed } }>(
+    void operations.start<{ messageAdded: { node: MessageRef } }>(
       MESSAGES,
       { roomId, after: from },
       {
         next: ({ messageAdded }) => state.see(messageAdded.node),
-        ended: (errors) => (isReset(errors) ? void startAgain().catch(state.fail) : state.fail(errors)),
+        ended: (errors) => (isReset(errors) ? void restart().catch(state.fail) : state.fail(errors)),
       },
     );
-  async function startAgain(): Promise<void> {
+  async function restart(): Promise<void> {
     const at = performance.now();
     const { roomMessages: page } = await operations.request<Page>(PAGE, { roomId });
     state.reset(page.edges[0]?.node.seq ?? 0, at);
@@ -71,7 +71,7 @@ export function watchMessages({ operations, roomId, cursor, after }: WatcherOpti
   return state;
 }
 
-/** By `roomEvents`, which tells of the gap and goes on from the new head. */
+/** Watches with `roomEvents`, which reports the gap and continues from the new head. */
 export function watchEvents({ operations, roomId, cursor, after }: WatcherOptions): Watcher {
   const state = createState(after);
   operations.start<{ roomEvents: RoomEvent }>(
@@ -96,7 +96,7 @@ function isReset(errors: readonly GraphQLError[] | null): boolean {
 }
 
 function createState(after: number) {
-  let log: { after: number; seen: Placed[] } = { after, seen: [] };
+  let log: { after: number; seen: MessageRef[] } = { after, seen: [] };
   let failure: Error | null = null;
   const resets: number[] = [];
   const waiting = new Set<() => void>();
@@ -108,7 +108,7 @@ function createState(after: number) {
       return log;
     },
     resets,
-    see(message: Placed): void {
+    see(message: MessageRef): void {
       log.seen.push(message);
       wake();
     },
@@ -118,7 +118,8 @@ function createState(after: number) {
       wake();
     },
     fail(reason: unknown): void {
-      failure ??= reason instanceof Error ? reason : new Error(`Sent away: ${JSON.stringify(reason)}`);
+      failure ??=
+        reason instanceof Error ? reason : new Error(`The subscription ended: ${JSON.stringify(reason)}`);
       wake();
     },
     until: (condition: () => boolean, timeoutMs: number) =>

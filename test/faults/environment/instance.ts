@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ParleyProcess, runParley } from '../helpers/process.js';
+import { type ParleyProcess, runParley } from '../../helpers/process.js';
 
-/** One Parley process, and its successors on the same port. */
+/** A Parley process, and its successors on the same port. */
 export interface Instance {
   readonly url: string;
   readonly webSocketUrl: string;
   readonly pid: number;
-  /** What it said last, where it has ended without being told to; else null. */
+  /** Its exit status and last output if it has exited without being stopped; otherwise null. */
   readonly crash: string | null;
-  /** SIGKILL, and resolves when it is gone. */
+  /** Sends SIGKILL, and resolves when the process has exited. */
   kill(): Promise<void>;
-  /** SIGTERM, and resolves when it has left; throws where it leaves otherwise than it should. */
-  leave(): Promise<void>;
-  /** Starts it again, once it is gone; resolves when it is ready. */
+  /** Sends SIGTERM, and resolves when the process has exited; throws if its exit status is not 0. */
+  shutDown(): Promise<void>;
+  /** Starts a new process after the last one has exited; resolves when it is ready. */
   restart(): Promise<void>;
-  /** Whether it finds database and bus both there. */
+  /** Whether it reports that database and bus are available. */
   isReady(): Promise<boolean>;
-  /** Resolves when it is ready; throws after the patience. */
+  /** Resolves when it is ready; throws after the timeout. */
   ready(timeoutMs: number): Promise<void>;
-  /** Ends it, whatever state it is in. */
+  /** Kills the process, in any state, and removes its files. */
   discard(): Promise<void>;
 }
 
-const LAST_WORDS = 2000;
+const MAX_OUTPUT_CHARS = 2000;
 const POLL_MS = 20;
 
 /** Starts a process on the port of these settings, and waits until it is ready. */
@@ -30,20 +30,20 @@ export async function startInstance(env: Record<string, string> & { PORT: string
   const base = `127.0.0.1:${env.PORT}`;
   let current: ParleyProcess;
   let crash: string | null = null;
-  let isToEnd = false;
+  let isStopping = false;
 
   async function launch(): Promise<void> {
-    isToEnd = false;
+    isStopping = false;
     const launched = await runParley(env);
     current = launched;
     void launched.exited.then(({ code, signal }) => {
-      if (!isToEnd) crash = `${signal ?? code}: ${launched.output().slice(-LAST_WORDS)}`;
+      if (!isStopping) crash = `${signal ?? code}: ${launched.output().slice(-MAX_OUTPUT_CHARS)}`;
     });
     await launched.ready;
   }
 
   async function end(signal: NodeJS.Signals) {
-    isToEnd = true;
+    isStopping = true;
     current.kill(signal);
     return current.exited;
   }
@@ -63,9 +63,9 @@ export async function startInstance(env: Record<string, string> & { PORT: string
     async kill() {
       await end('SIGKILL');
     },
-    async leave() {
+    async shutDown() {
       const { code, signal } = await end('SIGTERM');
-      if (code !== 0) throw new Error(`An instance that was told to stop ended with ${signal ?? code}.`);
+      if (code !== 0) throw new Error(`An instance that was shut down exited with ${signal ?? code}.`);
     },
     restart: async () => {
       await current.stop();
@@ -75,12 +75,13 @@ export async function startInstance(env: Record<string, string> & { PORT: string
     async ready(timeoutMs) {
       const start = performance.now();
       while (!(await isReady())) {
-        if (performance.now() - start > timeoutMs) throw new Error(`Not ready again after ${timeoutMs} ms.`);
+        if (performance.now() - start > timeoutMs)
+          throw new Error(`The instance was not ready again after ${timeoutMs} ms.`);
         await sleep(POLL_MS);
       }
     },
     async discard() {
-      // No time for a drain: nobody is there any more.
+      // SIGKILL: no clients are left to be drained.
       await end('SIGKILL');
       await current.stop();
     },
