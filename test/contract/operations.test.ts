@@ -17,7 +17,7 @@ import {
 import { connect, LOBBY, request } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
-/** The documents that clients are generated from, run as a typed client would. */
+/** Runs the documents that clients are generated from as a typed client would. */
 let parley: TestParley;
 let token: string;
 
@@ -34,11 +34,11 @@ async function run<Data, Variables extends object>(
 ): Promise<Data> {
   const { data, errors } = await request<Data>(parley.url, print(document), variables, token);
   expect(errors).toBeUndefined();
-  if (!data) throw new Error('There is no data.');
+  if (!data) throw new Error('The response has no data.');
   return data;
 }
 
-test('every shared operation is generated, and used below', async () => {
+test('every shared operation is generated and used in this file', async () => {
   const folder = new URL('../../schema/operations/', import.meta.url);
   const texts = await Promise.all(
     (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
@@ -51,7 +51,7 @@ test('every shared operation is generated, and used below', async () => {
   for (const name of names) expect(used).toMatch(new RegExp(`\\b(run\\(|print\\()${name}Document`));
 });
 
-test('signing in, making a room, joining, sending and paging have the generated shapes', async () => {
+test('the results of queries and mutations have the generated types', async () => {
   const { login } = await run(LoginDocument, { input: { username: 'ADA', password: 'correct horse' } });
   expect(login).toMatchObject({ __typename: 'AuthPayload', viewer: { user: { username: 'ada' } } });
 
@@ -71,7 +71,7 @@ test('signing in, making a room, joining, sending and paging have the generated 
   expect(roomMessages?.edges).toEqual([sendMessage.edge]);
 });
 
-test('the subscriptions have the generated shapes', async () => {
+test('the results of subscriptions have the generated types', async () => {
   const client = connect(parley.webSocketUrl, { token });
   const { roomMessages } = await run(RoomMessagesDocument, { roomId: LOBBY });
   const variables = { roomId: LOBBY, after: roomMessages?.liveCursor };

@@ -14,7 +14,7 @@ import { openSocketOf } from '../helpers/raw-socket.js';
 
 const JWT_SECRET = 'a secret for tests, longer than 32 bytes';
 
-test('two processes on one Postgres and one Redis deliver to each other', async () => {
+test('two processes that share Postgres and Redis deliver messages to each other', async () => {
   const database = await createTestDatabase();
   const env = {
     DATABASE_URL: database.url,
@@ -40,7 +40,7 @@ test('two processes on one Postgres and one Redis deliver to each other', async 
   expect(await here.stop()).toEqual({ code: 0, signal: null });
 }, 60_000);
 
-test('sockets are closed over the time that is set, and a second signal ends the process at once', async () => {
+test('sockets are closed over DRAIN_SECONDS, and a second signal ends the process at once', async () => {
   const database = await createTestDatabase();
   const parley = await runParley({ DATABASE_URL: database.url, JWT_SECRET, DRAIN_SECONDS: '600' });
   const { url } = await parley.ready;
@@ -49,9 +49,9 @@ test('sockets are closed over the time that is set, and a second signal ends the
   const start = performance.now();
 
   parley.kill('SIGTERM');
-  // One of three goes at once; the others have minutes.
+  // One of the three is closed at once, the others over minutes.
   expect(await Promise.race(sockets.map(({ closed }) => closed))).toMatchObject({ code: 1012 });
-  // A second signal counts only when it can't be the first one's echo.
+  // A second signal within half a second counts as an echo of the first one.
   await sleep(600);
   parley.kill('SIGTERM');
 
@@ -61,7 +61,7 @@ test('sockets are closed over the time that is set, and a second signal ends the
   expect(codes.sort()).toEqual([1006, 1006, 1012]);
 }, 60_000);
 
-test('a Postgres that comes later is waited for, alive but not ready', async () => {
+test('a process waits for a Postgres that starts later; meanwhile it is alive but not ready', async () => {
   const database = await createTestDatabase();
   const port = await freePort();
   const url = new URL(database.url);
@@ -102,7 +102,7 @@ test('a Postgres that comes later is waited for, alive but not ready', async () 
   proxy.close();
 }, 60_000);
 
-test('a database that refuses ends it with one line', async () => {
+test('a database that refuses the connection ends the process with one line', async () => {
   const database = await createTestDatabase();
   const parley = await runParley({ DATABASE_URL: `${database.url}_missing`, JWT_SECRET });
 
@@ -112,7 +112,7 @@ test('a database that refuses ends it with one line', async () => {
   );
 });
 
-test('ten instances that start on an empty database make one set of tables, and all become ready', async () => {
+test('ten instances that start on an empty database create the tables once, and all become ready', async () => {
   const database = await createTestDatabase();
   const ten = await Promise.all(Array.from({ length: 10 }, () => startParley({ database })));
 
@@ -131,7 +131,7 @@ test('ten instances that start on an empty database make one set of tables, and 
   await Promise.all(ten.map((parley) => parley.stop()));
 }, 60_000);
 
-test('a new epoch by command is told by running instances within a second or two', async () => {
+test('the new-epoch command ends subscriptions on running instances with HISTORY_GAP', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const client = connect(parley.webSocketUrl, { token: alice.token });

