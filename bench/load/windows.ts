@@ -13,7 +13,7 @@ export interface Window {
   readonly serverBusy: number;
   /** The share of the time that the server's core was busy, for any process; null if nothing is pinned. */
   readonly coreBusy: number | null;
-  /** The share of the time that the server's core worked for other processes or was stolen by the host; null if nothing is pinned. */
+  /** The share of the time that other processes or the host used the server's core; null if nothing is pinned. */
   readonly foreignBusy: number | null;
   /** The share of the time that the core of all other processes was busy; null if nothing is pinned. */
   readonly loadBusy: number | null;
@@ -21,7 +21,7 @@ export interface Window {
   readonly p50: number | null;
   readonly p99: number | null;
   readonly faults: readonly string[];
-  /** Whether all deliveries arrived in time after the last message was sent. If not, later ones would distort another window. */
+  /** Whether all deliveries arrived before the timeout. If not, late ones would distort the next window. */
   readonly isSettled: boolean;
 }
 

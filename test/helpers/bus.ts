@@ -3,7 +3,7 @@ import { afterAll } from 'vitest';
 import type { Bus } from '../../src/domain/bus.js';
 import type { RoomChanged } from '../../src/domain/events.js';
 
-/** A change of one message. */
+/** An event with one message. */
 export function change(roomId: string, text = 'hello'): RoomChanged {
   const message = {
     id: randomUUID(),
@@ -22,18 +22,18 @@ export function change(roomId: string, text = 'hello'): RoomChanged {
   return { roomId, epoch: '0123456789abcdef', head: { seq: 1, rev: 1 }, messages: [message] };
 }
 
-/** What a listener of a room hears from now on; resolves once it misses nothing. */
+/** Collects the events of a room from now on; resolves when the subscription is confirmed. */
 export async function listen(bus: Bus, roomId: string): Promise<RoomChanged[]> {
-  const heard: RoomChanged[] = [];
-  await bus.subscribe(roomId, (event) => heard.push(event)).confirmed;
-  return heard;
+  const received: RoomChanged[] = [];
+  await bus.subscribe(roomId, (event) => received.push(event)).confirmed;
+  return received;
 }
 
-export function textsOf(heard: readonly RoomChanged[]): (string | undefined)[] {
-  return heard.map(({ messages }) => messages[0]?.text);
+export function textsOf(events: readonly RoomChanged[]): (string | undefined)[] {
+  return events.map(({ messages }) => messages[0]?.text);
 }
 
-/** Collects the promises of this process that reject without anyone to catch it, until the end of the test file. */
+/** Collects the unhandled rejections of this process until the end of the test file. */
 export function unhandledRejections(): unknown[] {
   const unhandled: unknown[] = [];
   const onRejection = (reason: unknown) => void unhandled.push(reason);

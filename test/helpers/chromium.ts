@@ -7,8 +7,10 @@ const HOW_TO =
   'This test drives Chromium: set CHROMIUM_PATH to a Chromium or Chrome binary, or install one (Debian: apt-get install chromium).';
 
 /**
- * A headless Chromium that talks to nobody by itself, so that a test may count every request as its page's. Uses CHROMIUM_PATH
- * or Debian's; as root (or with a sudo that asks nothing) installs the latter if need be. Throws what to do otherwise.
+ * Starts a headless Chromium that sends no requests of its own, so that a test can attribute every request to its page. Uses
+ * CHROMIUM_PATH or Debian's package, which it installs if needed (as root, or with a sudo that asks for no password).
+ *
+ * @throws Error that says how to install Chromium if there is none.
  */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
@@ -42,7 +44,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Fails silently: whoever calls looks for the binary, and knows what to tell. */
+/** Fails silently: the caller looks for the binary afterwards, and reports if there is none. */
 function installFromDebian(): void {
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   try {

@@ -9,7 +9,7 @@ export interface GraphQLError {
   readonly extensions?: { readonly code?: string } & Readonly<Record<string, unknown>>;
 }
 
-/** A result as it stands on the wire. Tests name the shape of the data they expect. */
+/** A result as received. Tests name the type of the data they expect. */
 export interface Result<Data> {
   readonly data?: Data | null;
   readonly errors?: readonly GraphQLError[];
@@ -18,7 +18,7 @@ export interface Result<Data> {
 /** The lobby's documented id. */
 export const LOBBY = 'Rlobby0000000000000000A';
 
-/** Runs one operation over HTTP. Rejects where no answer comes, or the signal says that it has taken too long. */
+/** Runs one operation over HTTP. Rejects if there is no response, or if the signal aborts the request. */
 export async function request<Data = Record<string, unknown>>(
   url: string,
   query: string,
@@ -35,7 +35,7 @@ export async function request<Data = Record<string, unknown>>(
     },
     body: JSON.stringify({ query, variables }),
   });
-  // What the server answers is checked by the test that reads it.
+  // The test that reads the result checks it.
   return (await response.json()) as Result<Data>;
 }
 
@@ -48,7 +48,7 @@ export interface Person {
   request<Data = Record<string, unknown>>(query: string, variables?: object): Promise<Result<Data>>;
 }
 
-/** Signs a new person up. */
+/** Signs up a new person. */
 export async function signUp(
   url: string,
   username = `user-${randomBytes(5).toString('hex')}`,
@@ -68,7 +68,7 @@ export async function signUp(
   return personOf(url, username, token, viewer.user.id);
 }
 
-/** The same person towards another instance. */
+/** The same person as a client of another instance. */
 export function at(url: string, { username, token, userId }: Person): Person {
   return personOf(url, username, token, userId);
 }
@@ -82,7 +82,7 @@ function personOf(url: string, username: string, token: string, userId: string):
   };
 }
 
-/** Makes a public room with the person as its member, and returns its id. */
+/** Creates a room with the person as its member, and returns its id. */
 export async function createRoom(person: Person, name = 'A room', kind = 'PUBLIC'): Promise<string> {
   const { data, errors } = await person.request<{ createRoom: { room?: { id: string } } }>(
     'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { ... on CreateRoomPayload { room { id } } } }',
@@ -120,7 +120,7 @@ export interface Edge {
 export const EDGE_FIELDS =
   'cursor node { id seq text type createdAt clientMessageId author { username displayName } }';
 
-/** Sends one message and returns its edge; throws on anything else. */
+/** Sends one message and returns its edge; throws on any error. */
 export async function send(
   person: Person,
   roomId: string,
@@ -149,7 +149,7 @@ export interface MessagePage {
   readonly liveCursor: string;
 }
 
-/** A page of a room's history; throws on anything else. */
+/** Reads a page of a room's history; throws on any error. */
 export async function page(
   person: Person,
   roomId: string,
@@ -181,7 +181,7 @@ export function connect(
     webSocketImpl: WebSocket,
     ...(connectionParams === undefined ? {} : { connectionParams }),
   });
-  // A client whose server has gone is in the middle of a retry, which fails: that is no fault of the test.
+  // A client whose server has stopped may be retrying; the failure of that retry is not an error of the test.
   stopInTheEnd(async () => {
     await Promise.resolve(client.dispose()).catch(() => {});
   });
@@ -192,9 +192,9 @@ export function connect(
 export interface Stream<Item> {
   /** Everything received so far. */
   readonly items: readonly Item[];
-  /** Resolves with the first `count` items as soon as there are so many; rejects where the stream ends before. */
+  /** Resolves to the first `count` items when they have arrived; rejects if the stream ends before. */
   received(count: number): Promise<readonly Item[]>;
-  /** Settles when the stream ends: with its error, or null where it was complete. */
+  /** Resolves when the stream ends: to its error, or to null if it was completed. */
   readonly ended: Promise<unknown>;
   unsubscribe(): void;
 }
@@ -208,7 +208,7 @@ export const MESSAGE_ADDED = `subscription ($roomId: ID!, $after: String) {
   messageAdded(roomId: $roomId, after: $after) { ${EDGE_FIELDS} }
 }`;
 
-/** Subscribes by the standard client; `after` is moved on as edges arrive, so that a reconnect resumes. */
+/** Subscribes with the standard client; each edge updates `after`, so that a reconnect resumes. */
 export function subscribe(client: WebSocketClient, roomId: string, after?: string): Subscription {
   const stream = follow<{ messageAdded: Edge }, Edge>(
     client,
@@ -219,7 +219,7 @@ export function subscribe(client: WebSocketClient, roomId: string, after?: strin
   return { ...stream, edges: stream.items };
 }
 
-/** As `roomEvents` tells it, with the fields of whichever type it is. */
+/** An event of `roomEvents`, with the fields of all event types. */
 export interface RoomEvent {
   readonly __typename: string;
   readonly cursor: string;
@@ -241,7 +241,7 @@ export const ROOM_EVENTS = `subscription ($roomId: ID!, $after: String) {
   }
 }`;
 
-/** As `subscribe`, for `roomEvents`. */
+/** Like `subscribe`, for `roomEvents`. */
 export function subscribeToEvents(
   client: WebSocketClient,
   roomId: string,

@@ -5,7 +5,7 @@ import type { DatabaseAddress } from '../../src/storage/database.js';
 import { stopInTheEnd } from './stopping.js';
 import { openStoresAt, type Stores } from './stores.js';
 
-/** As postgres.js takes it: `host` is a folder, where it is a unix socket. */
+/** Connection options of postgres.js; `host` is a folder for a Unix socket. */
 export interface TestConnection {
   host: string;
   port: number;
@@ -15,11 +15,11 @@ export interface TestConnection {
 
 export interface TestDatabase {
   readonly name: string;
-  /** The way of the pair under test: through the unix socket on `embedded`, over TCP on `cluster`. */
+  /** The connection of the pair under test: the Unix socket on `embedded`, TCP on `cluster`. */
   readonly connection: TestConnection;
-  /** The same database over TCP, on both pairs: postgres.js knows no URL for a unix socket. */
+  /** The same database over TCP, on both pairs: postgres.js has no URLs for Unix sockets. */
   readonly url: string;
-  /** Also cuts off whoever is still connected. Harmless when repeated. */
+  /** Also disconnects all clients. May be called repeatedly. */
   drop(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ function connectionTo(database: string): TestConnection {
   return { host: inject('pair') === 'embedded' ? socketHost : tcpHost, port, database, username };
 }
 
-/** A connection that lasts for one statement: what stays open would keep other databases from being dropped. */
+/** Runs one statement on a connection of its own: an open connection would block the drop of other databases. */
 async function administer(statement: string): Promise<void> {
   const sql = postgres({ ...connectionTo('postgres'), max: 1, onnotice: () => {} });
   try {
@@ -38,7 +38,7 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
-/** A new, empty database in the Postgres of this run, dropped at the end of the test file if not before. */
+/** Creates an empty database in the Postgres of this run. It is dropped at the end of the test file at the latest. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administer(`create database ${name}`);
@@ -56,12 +56,12 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** The way that Parley itself takes, on the pair under test. */
+/** The address that Parley itself uses on the pair under test. */
 export function addressOf(database: TestDatabase): DatabaseAddress {
   return inject('pair') === 'cluster' ? { url: database.url } : { connection: database.connection };
 }
 
-/** As `openStoresAt`, on the pair under test. */
+/** Like `openStoresAt`, on the pair under test. */
 export function openStores(database: TestDatabase): Stores {
   return openStoresAt(addressOf(database));
 }

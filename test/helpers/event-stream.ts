@@ -1,27 +1,30 @@
 import { type Edge, MESSAGE_ADDED, type Person, type Result } from './client.js';
 import { stopInTheEnd } from './stopping.js';
 
-/** A server-sent event as it came over the wire; comments (`:`) are left out. */
+/** A server-sent event as received; comments (`:`) are left out. */
 export interface StreamEvent {
   readonly event: string;
-  /** What `next` holds; null in a `complete`. */
+  /** The data of a `next` event; null for `complete`. */
   readonly result: Result<{ messageAdded: Edge }> | null;
 }
 
-/** A subscription by fetch, as the GraphQL over SSE protocol has it in «distinct connections» mode. */
+/** A subscription with fetch, in the "distinct connections" mode of the GraphQL over SSE protocol. */
 export interface EventStream {
   readonly response: Response;
-  /** All that came so far. */
+  /** All events received so far. */
   readonly events: readonly StreamEvent[];
-  /** Resolves with the first `count` events; rejects where the stream ends before. */
+  /** Resolves to the first `count` events; rejects if the stream ends before. */
   received(count: number): Promise<readonly StreamEvent[]>;
-  /** Resolves when the body ends: `false` where the connection broke, or was aborted, before its proper end. */
+  /** Resolves when the body ends: to `false` if the connection broke or was aborted before its regular end. */
   readonly ended: Promise<boolean>;
   /** Aborts the fetch. */
   abort(): void;
 }
 
-/** Resolves when the answer begins; the controller aborts it also before. It is aborted at the end of the test file. */
+/**
+ * Resolves when the response begins; the controller can also abort it before. It is aborted at the end of the test file at the
+ * latest.
+ */
 export async function openEventStream(
   url: string,
   person: Pick<Person, 'token'> | null,
@@ -41,7 +44,7 @@ export async function openEventStream(
   });
   const events: StreamEvent[] = [];
   const waiting = new Set<() => void>();
-  let over = false;
+  let isOver = false;
   const check = (): void => {
     for (const waiter of [...waiting]) waiter();
   };
@@ -59,7 +62,7 @@ export async function openEventStream(
     } catch {
       return false;
     } finally {
-      over = true;
+      isOver = true;
       check();
     }
   }
@@ -75,7 +78,7 @@ export async function openEventStream(
     received: (count) =>
       new Promise((resolve, reject) => {
         const waiter = (): void => {
-          if (events.length < count && !over) return;
+          if (events.length < count && !isOver) return;
           waiting.delete(waiter);
           if (events.length >= count) resolve(events.slice(0, count));
           else reject(new Error(`Ended before ${count} events: ${JSON.stringify(events)}`));
@@ -86,12 +89,12 @@ export async function openEventStream(
   };
 }
 
-/** The events of a text that ends with a whole one. */
+/** Parses a text that ends with a complete event. */
 export function parseEvents(text: string): StreamEvent[] {
   return text.split('\n\n').flatMap(parseEvent);
 }
 
-/** None where it is a comment. */
+/** Empty for a comment. */
 function parseEvent(block: string): StreamEvent[] {
   const fields = block.split('\n').flatMap((line) => {
     const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
@@ -104,7 +107,7 @@ function parseEvent(block: string): StreamEvent[] {
       .map(({ value }) => value)
       .join('\n');
   const data = fieldOf('data');
-  // What the server sends is checked by the test that reads it.
+  // The test that reads the event checks it.
   return [
     {
       event: fieldOf('event'),

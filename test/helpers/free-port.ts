@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below what operating systems hand out to outgoing connections (from 32768 on Linux, 49152 elsewhere): one of
- * those could take the port while its server is being restarted.
+ * Below the ephemeral ports of operating systems (from 32768 on Linux, 49152 elsewhere): an outgoing connection could take one
+ * of those while its server is being restarted.
  */
-const LOWEST = 20_000;
-const HIGHEST = 32_000;
+const MIN_PORT = 20_000;
+const MAX_PORT = 32_000;
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
@@ -20,10 +20,10 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A port of 127.0.0.1 on which nobody listens right now. Random, so that two runs side by side rarely collide. */
+/** A free port of 127.0.0.1. It is random, so that two concurrent runs rarely collide. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    const port = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT));
     if (await isFree(port)) return port;
   }
 }

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MESSAGE_ADDED, type Person } from './client.js';
+import { random } from './model-room.js';
 import type { TestParley } from './parley.js';
 import { openRawSocket, openSocketOf, type RawSocket } from './raw-socket.js';
 
@@ -11,28 +12,17 @@ export interface MixtureOptions {
   readonly seed: number;
 }
 
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-function randomly(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
- * A crowd that comes and goes in every way: subscribes, completes, uses ids again, and is torn off in the middle of a
- * handshake, of an init, of a subscribe, of an event stream.
+ * Clients that connect and disconnect in every way: they subscribe, complete, reuse ids, and break off during a handshake, an
+ * init, a subscribe or an event stream.
  *
- * @returns a function that takes so many steps; when it resolves everyone has left, some a moment ago.
+ * @returns a function that runs this number of random steps; when it resolves, all clients have disconnected.
  */
 export function mixture({ parley, alice, rooms, seed }: MixtureOptions): (steps: number) => Promise<void> {
-  const random = randomly(seed);
-  const below = (count: number) => Math.floor(random() * count);
+  const next = random(seed);
+  const below = (count: number) => Math.floor(next() * count);
   const { hostname, port, host } = new URL(parley.url);
-  /** By their places; one that is gone makes room. */
+  /** Open sockets by slot; a closed socket frees its slot. */
   const live = new Map<number, RawSocket>();
   const idOf = () => `${below(8)}`;
   const init = { type: 'connection_init', payload: { authorization: `Bearer ${alice.token}` } };
@@ -43,18 +33,18 @@ export function mixture({ parley, alice, rooms, seed }: MixtureOptions): (steps:
   });
   const end = (id: string) => ({ type: 'complete', id });
 
-  async function turns(): Promise<void> {
+  async function waitTurns(): Promise<void> {
     for (let left = below(6); left > 0; left -= 1) await nextTurn();
   }
 
-  /** Writes a part of a request, or all of it, and is gone. */
+  /** Writes all or a part of a request, and breaks off. */
   async function tearRequest(lines: readonly string[], body = ''): Promise<void> {
     const socket = connect({ host: hostname, port: Number(port) });
     socket.on('error', () => {});
     await new Promise((resolve) => socket.once('connect', resolve));
     const text = `${lines.join('\r\n')}\r\n\r\n${body}`;
-    socket.write(random() < 0.5 ? text : text.slice(0, below(text.length)));
-    await turns();
+    socket.write(next() < 0.5 ? text : text.slice(0, below(text.length)));
+    await waitTurns();
     socket.destroy();
   }
 
@@ -81,27 +71,27 @@ export function mixture({ parley, alice, rooms, seed }: MixtureOptions): (steps:
     return tearRequest(['POST /graphql HTTP/1.1', ...headers], body);
   }
 
-  /** Says the first so many of these, and is gone. */
+  /** Opens a socket, sends a random number of the first messages, and breaks off. */
   async function tearSocket(): Promise<void> {
     const socket = await openRawSocket(parley.webSocketUrl);
-    const said = below(3);
-    if (said > 0) socket.send(init);
-    if (said > 1) {
+    const stage = below(3);
+    if (stage > 0) socket.send(init);
+    if (stage > 1) {
       await socket.received('connection_ack');
       socket.send(...['1', '2', '3'].slice(below(3)).map(begin));
     }
-    await turns();
+    await waitTurns();
     socket.destroy();
     await socket.closed;
   }
 
   async function liveSocket(): Promise<RawSocket> {
-    const place = below(10);
-    const there = live.get(place);
-    if (there) return there;
+    const slot = below(10);
+    const existing = live.get(slot);
+    if (existing) return existing;
     const socket = await openSocketOf(alice, parley.webSocketUrl);
-    live.set(place, socket);
-    void socket.closed.then(() => live.delete(place));
+    live.set(slot, socket);
+    void socket.closed.then(() => live.delete(slot));
     return socket;
   }
 
@@ -109,16 +99,16 @@ export function mixture({ parley, alice, rooms, seed }: MixtureOptions): (steps:
     const socket = await liveSocket();
     const id = idOf();
     const kind = below(10);
-    // An id in use ends the socket, so this is a way to leave too, though a rare one.
+    // An id in use closes the socket, so this rarely disconnects a client too.
     if (kind < 1) socket.send(begin(id));
     else if (kind < 6) socket.send(end(id), begin(id));
     else if (kind < 9) socket.send(end(id));
     else {
       socket.send(end(id), begin(id), end(id), begin(id));
-      await turns();
+      await waitTurns();
       socket.destroy();
     }
-    await turns();
+    await waitTurns();
   }
 
   async function step(): Promise<void> {
@@ -131,7 +121,7 @@ export function mixture({ parley, alice, rooms, seed }: MixtureOptions): (steps:
   }
 
   return async (steps) => {
-    for (let taken = 0; taken < steps; taken += 1) await step();
+    for (let done = 0; done < steps; done += 1) await step();
     const left = [...live.values()];
     for (const socket of left) socket.destroy();
     await Promise.all(left.map(({ closed }) => closed));

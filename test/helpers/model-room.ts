@@ -10,31 +10,31 @@ export const numbers = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 export interface ModelRoom {
-  /** What a reader waits for, after the snapshot and before its answer. */
+  /** Reads wait for this after their snapshot was taken and before they return. */
   hold(): Promise<void>;
-  /** The same, of a read of heads. */
+  /** The same for reads of heads. */
   holdHeads(): Promise<void>;
   isMember: boolean;
   epoch: string;
-  /** Whether the database stands on another server than its epoch was made on. */
+  /** Whether the database runs on another server than the one its epoch was created on. */
   isMoved: boolean;
-  /** How often anything but heads was read. */
+  /** The number of reads, except reads of heads. */
   reads: number;
   readonly messages: readonly Message[];
   readonly head: Head;
-  /** The next message of the sequence. */
+  /** Adds the next message of the sequence. */
   add(message?: Partial<Pick<Message, 'type' | 'subjectId' | 'text'>>): RoomChanged;
-  /** A change of an older message: it takes the room's next `rev`. */
+  /** Changes an older message, which gets the room's next `rev`. */
   edit(seq: number): RoomChanged;
-  /** Puts an older copy in its place, with so many messages. */
+  /** Replaces the history with an older copy that ends at this `seq`. */
   restore(seq: number): void;
   readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHead' | 'readHeads'>;
 }
 
 /**
- * A room as the database keeps it, for the moments that a test over the network can't hit: a test holds back what was
- * read, after its snapshot was taken, and lets events overtake it. That the database itself keeps to these rules is
- * shown by the tests of the storage.
+ * A room in memory that behaves like the database, for interleavings that a test over the network cannot produce: a test holds
+ * back the result of a read after its snapshot was taken, and lets events overtake it. The tests of the storage verify that
+ * the database behaves the same.
  */
 export function createModelRoom(stored = 0): ModelRoom {
   const messages: Message[] = [];
@@ -53,7 +53,6 @@ export function createModelRoom(stored = 0): ModelRoom {
       return head();
     },
 
-    /** The next message of the sequence. */
     add({ type = 'TEXT', subjectId = null, text } = {}) {
       const seq = messages.length + 1;
       rev += 1;
@@ -136,7 +135,7 @@ export function createModelRoom(stored = 0): ModelRoom {
   return room;
 }
 
-/** mulberry32: the same numbers for the same seed, so that a failure can be repeated. */
+/** Numbers from 0 to below 1 (mulberry32): the same for the same seed, so that a failure can be reproduced. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {

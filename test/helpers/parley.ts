@@ -6,7 +6,7 @@ import { type Config, readConfig } from '../../src/config.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { stopInTheEnd } from './stopping.js';
 
-/** Parley inside the test's process, on the pair of database and bus under test. */
+/** Parley inside the test's process, with the pair of database and bus under test. */
 export interface TestParley {
   readonly app: App;
   readonly config: Config;
@@ -15,15 +15,15 @@ export interface TestParley {
   /** `ws://localhost:PORT/graphql` */
   readonly webSocketUrl: string;
   readonly database: TestDatabase;
-  /** What it logged so far, a line each. */
+  /** The log lines so far. */
   readonly log: readonly string[];
   stop(): Promise<void>;
 }
 
 export interface TestParleyOptions {
-  /** Settings by their names in the environment; rate limits are off unless given. */
+  /** Settings by their names in the environment; rate limits are off by default. */
   readonly env?: Record<string, string>;
-  /** The database to use; a new one by default. Two instances share one by taking it from the first. */
+  /** The database to use; a new one by default. Two instances share a database if the second uses that of the first. */
   readonly database?: TestDatabase;
   /** The Redis prefix to use; a new one by default. */
   readonly redisPrefix?: string;
@@ -32,7 +32,7 @@ export interface TestParleyOptions {
 
 const SECRET = 'a secret for tests, longer than 32 bytes';
 
-/** Starts Parley on a free port and waits until it is ready. It is stopped at the end of the test file, if not before. */
+/** Starts Parley on a free port and waits until it is ready. It is stopped at the end of the test file at the latest. */
 export async function startParley(options: TestParleyOptions = {}): Promise<TestParley> {
   const database = options.database ?? (await createTestDatabase());
   const cluster = inject('pair') === 'cluster';
@@ -58,7 +58,7 @@ export async function startParley(options: TestParleyOptions = {}): Promise<Test
     { write: (line) => void log.push(line) },
   );
   const app = await createApp(config, logger, {
-    // The embedded server has tests of its own: here its stand-in is a database of the run's server.
+    // The embedded server has tests of its own; here a database of the run's server replaces it.
     ...(cluster ? {} : { database: { connection: database.connection } }),
     ...options.overrides,
   });
@@ -73,8 +73,8 @@ export async function startParley(options: TestParleyOptions = {}): Promise<Test
 }
 
 /**
- * A second instance beside the first: the same database, the same Redis. On the embedded pair it stands alone on the
- * bus, so what the other one sends reaches it by the tick.
+ * Starts a second instance with the same database and Redis. On the embedded pair it has a bus of its own, so messages sent
+ * to the other instance reach it by the periodic comparison with the database.
  */
 export function startSibling(parley: TestParley, options: TestParleyOptions = {}): Promise<TestParley> {
   return startParley({

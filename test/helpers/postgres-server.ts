@@ -10,51 +10,48 @@ import { freePort } from './free-port.js';
 import { stopInTheEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-/** A Postgres of one's own, which may be broken at will. Its data are thrown away in the end. */
+/** A private Postgres that tests may break. Its data is removed in the end. */
 export interface PrivatePostgres {
-  /** The folder of its unix socket, as postgres.js takes it in `host`; another one after a restart. */
+  /** The folder of its Unix socket, for the option `host` of postgres.js; it changes with a restart. */
   readonly socketHost: string;
   readonly tcpHost: '127.0.0.1';
-  /** Stays the same over a restart. */
+  /** Stays the same after a restart. */
   readonly port: number;
   readonly username: string;
-  /** Over TCP: the database that Parley itself would use. */
+  /** The database that Parley itself would use, over TCP. */
   readonly url: string;
-  /** Makes a new, empty database, and returns its URL over TCP. */
+  /** Creates an empty database, and returns its URL over TCP. */
   createDatabase(): Promise<string>;
   /**
-   * Stops it, as `pg_ctl stop -m` does: `fast` rolls back and disconnects everybody, `immediate` is a crash. Its data stay.
-   * Resolves when it is gone.
+   * Stops it like `pg_ctl stop -m`: `fast` rolls back transactions and disconnects all clients, `immediate` is a crash. Its
+   * data is kept. Resolves when it has stopped.
    */
   halt(mode?: 'fast' | 'immediate'): Promise<void>;
-  /** After `halt`: copies its data, all databases, as they stand. Another copy takes the place of the last one. */
+  /** After `halt`: copies the data of all databases. A new copy replaces the last one. */
   snapshot(): Promise<void>;
-  /** After `halt`: puts the last copy in the place of its data, as one restores a backup of files. */
+  /** After `halt`: replaces its data with the last copy, like the restoration of a file backup. */
   restore(): Promise<void>;
   /**
-   * Starts it again after `halt`, with a recovery after a crash, and resolves when it serves. A standby only reads, until
-   * it is promoted.
+   * Starts it again after `halt`, with recovery after a crash, and resolves when it accepts connections. A standby is
+   * read-only until it is promoted.
    */
   resume(as?: { readonly asStandby: boolean }): Promise<void>;
-  /** Harmless when repeated. */
+  /** May be called repeatedly. */
   stop(): Promise<void>;
 }
 
-/** Unlike Parley's own, this server is for those too who come over TCP. */
+/** Unlike Parley's own server, this one also accepts connections over TCP. */
 const ACCESS = `local all all trust
 host all all 127.0.0.1/32 trust
 `;
 
-/**
- * Starts the server that Parley brings along, on a free port of 127.0.0.1. It is stopped at the end of the test file, if
- * the test didn't.
- */
+/** Starts Parley's embedded Postgres on a free port of 127.0.0.1. It is stopped at the end of the test file at the latest. */
 export async function startPostgres(): Promise<PrivatePostgres> {
   const folder = temporaryFolder('postgres');
   const copy = join(folder.path, 'copy');
   const hbaFile = join(folder.path, 'pg_hba.conf');
   await writeFile(hbaFile, ACCESS);
-  await chmod(hbaFile, 0o644); // Under root, Postgres reads it as another account, whatever our umask.
+  await chmod(hbaFile, 0o644); // Under root, Postgres reads it as another account, independent of the umask.
   const port = await freePort();
   const start = () =>
     startEmbeddedPostgres({
@@ -64,7 +61,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
         listen_addresses: '127.0.0.1',
         port: String(port),
         hba_file: hbaFile,
-        // Processes are killed here, never the machine: what was written stays written without it.
+        // Tests kill processes, but never the machine, so written data survives without it.
         fsync: 'off',
         max_connections: '200',
       },
@@ -101,7 +98,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     async halt(mode = 'fast') {
       if (mode === 'immediate') {
         const postmaster = await readPostmaster(join(current.dataFolder, 'postgres'));
-        if (!postmaster) throw new Error('There is no Postgres to be stopped.');
+        if (!postmaster) throw new Error('No Postgres is running.');
         process.kill(postmaster.pid, 'SIGQUIT');
       }
       await current.stop();
@@ -120,7 +117,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
   };
 }
 
-/** With owners and modes, which Postgres insists on and Node's own copy forgets; in the place of what is there. */
+/** Replaces a folder with a copy, including owners and modes, which Postgres requires and Node's own copy loses. */
 async function copyFolder(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await promisify(execFile)('cp', ['-a', from, to]);

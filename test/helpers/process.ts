@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { stopInTheEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-/** Compiled by global-setup.ts, once a run. */
+/** Built by global-setup.ts, once per run. */
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
@@ -16,11 +16,11 @@ const OUTPUT_TIMEOUT_MS = 1000;
 
 export interface ParleyOptions {
   /**
-   * Its working folder, where its `.data` goes. One of its own by default, so that nothing is left and no `.env`
-   * is found; give two processes the same temporaryFolder() to have the second take over from the first.
+   * The working folder, which contains its `.data`. A temporary folder by default, so that nothing is left and no `.env` is
+   * found. Give two processes the same temporaryFolder() to let the second take over from the first.
    */
   cwd?: string;
-  /** Which program of `dist/bin/` is run; the server by default. A command of a moment never is `ready`: await `exited`. */
+  /** The program in `dist/bin/` to run; the server by default. Other commands never become `ready`: await `exited`. */
   script?: 'server.js' | 'new-epoch.js';
 }
 
@@ -29,26 +29,26 @@ export interface ParleyExit {
   signal: NodeJS.Signals | null;
 }
 
-/** The real thing: `node dist/bin/server.js` in a process of its own. */
+/** A real Parley process: `node dist/bin/server.js`. */
 export interface ParleyProcess extends AsyncDisposable {
   readonly pid: number;
-  /** When it has said so itself. Rejects with all its output where it exits first, or after 30 s. */
+  /** Resolves when the process logs that it is ready. Rejects with all its output if it exits first, or after 30 s. */
   readonly ready: Promise<{ url: string }>;
   readonly exited: Promise<ParleyExit>;
   kill(signal: NodeJS.Signals): void;
   /** Standard output and standard error so far, in the order of their arrival. */
   output(): string;
-  /** SIGTERM, and SIGKILL after 15 s. Harmless when repeated. Also ends a Postgres it left behind. */
+  /** Sends SIGTERM, and SIGKILL after 15 s. Also stops a Postgres it left behind. May be called repeatedly. */
   stop(): Promise<ParleyExit>;
 }
 
-/** Nothing of the developer's own settings: DATABASE_URL and its like would lead elsewhere. */
+/** Without the developer's own settings, such as DATABASE_URL. */
 function cleanEnvironment(): Record<string, string> {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), PORT: '0' };
 }
 
-/** The address in the log line that announces it, or undefined for any other line. */
+/** The URL in the log line "Parley is ready"; undefined for any other line. */
 function announcedUrl(line: string): string | undefined {
   if (!line.startsWith('{') || !line.includes('"Parley is ready"')) return undefined;
   const entry: unknown = JSON.parse(line);
@@ -65,23 +65,23 @@ function firstAnnouncement(stdout: Readable): Promise<{ url: string }> {
   });
 }
 
-/** The announcement, or an error with all output where the process exits first or takes too long. */
+/** Resolves to the announcement; rejects with all output if the process exits first or takes too long. */
 async function untilReady(
   announcement: Promise<{ url: string }>,
   exited: Promise<ParleyExit>,
   output: () => string,
 ): Promise<{ url: string }> {
-  const patience = new AbortController();
-  const late = sleep(READY_TIMEOUT_MS, `wasn't ready in ${READY_TIMEOUT_MS} ms`, patience);
-  late.catch(() => {}); // Aborted, which is the good case.
+  const timeout = new AbortController();
+  const late = sleep(READY_TIMEOUT_MS, `was not ready within ${READY_TIMEOUT_MS} ms`, timeout);
+  late.catch(() => {}); // Aborted if the process became ready in time.
   const early = exited.then(({ code, signal }) => `exited with ${signal ?? code} before it was ready`);
   const outcome = await Promise.race([announcement, early, late]);
-  patience.abort();
+  timeout.abort();
   if (typeof outcome === 'string') throw new Error(`Parley ${outcome}:\n${output()}`);
   return outcome;
 }
 
-/** With its last output, but not for ever: a Postgres it left behind may hold the pipe open. */
+/** Waits for the exit and the last output, but not forever: a Postgres it left behind may keep the pipe open. */
 async function untilExited(child: ChildProcess): Promise<ParleyExit> {
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const exit = await new Promise<ParleyExit>((resolve) => {
@@ -92,9 +92,8 @@ async function untilExited(child: ChildProcess): Promise<ParleyExit> {
 }
 
 /**
- * Spawns Parley with these variables and nothing else but PATH, HOME and TMPDIR; on any free port, unless PORT is
- * given. Resolves when it is spawned, not when it is ready. It is stopped at the end of the test file, if the test
- * didn't.
+ * Spawns Parley with only these variables, PATH, HOME and TMPDIR; on any free port unless PORT is given. Resolves when it is
+ * spawned, not when it is ready. It is stopped at the end of the test file at the latest.
  */
 export async function runParley(
   env: Record<string, string>,
@@ -119,12 +118,12 @@ export async function runParley(
   const output = () => collected;
   const exited = untilExited(child);
   const ready = untilReady(firstAnnouncement(child.stdout), exited, output);
-  ready.catch(() => {}); // Not every test asks whether it ever was.
+  ready.catch(() => {}); // Not every test waits for it.
 
   const stop = async () => {
     stopped();
     child.kill('SIGTERM');
-    child.kill('SIGCONT'); // A test may have halted it.
+    child.kill('SIGCONT'); // A test may have paused it.
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     const exit = await exited;
     clearTimeout(timer);

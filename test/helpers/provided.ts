@@ -1,6 +1,6 @@
-/** The run's Postgres, reachable both ways. */
+/** The run's Postgres, reachable through its Unix socket and over TCP. */
 export interface ProvidedPostgres {
-  /** The folder of its unix socket, as postgres.js takes it in `host`. */
+  /** The folder of its Unix socket, for the option `host` of postgres.js. */
   socketHost: string;
   tcpHost: '127.0.0.1';
   port: number;
@@ -10,11 +10,11 @@ export interface ProvidedPostgres {
 declare module 'vitest' {
   interface ProvidedContext {
     /**
-     * Which of the two ways to run is under test: `embedded` is Postgres through its unix socket and a bus inside
-     * the process, `cluster` is Postgres over TCP and Redis. Comes from vitest.config.ts.
+     * The pair of database and bus under test: `embedded` is Postgres through its Unix socket and a bus inside the process,
+     * `cluster` is Postgres over TCP and Redis. Set by vitest.config.ts.
      */
     pair: 'embedded' | 'cluster';
-    /** From global-setup.ts, as is `redisUrl`: started for this run, gone after it. */
+    /** The run's own Postgres and Redis, from global-setup.ts. */
     postgres: ProvidedPostgres;
     redisUrl: string;
   }

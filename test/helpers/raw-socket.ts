@@ -3,7 +3,7 @@ import WebSocket from 'ws';
 import { type Edge, type GraphQLError, MESSAGE_ADDED, type Person, type Result } from './client.js';
 import { stopInTheEnd } from './stopping.js';
 
-/** A message of the `graphql-transport-ws` protocol as it came over the wire. */
+/** A message of the `graphql-transport-ws` protocol as received. */
 export type Frame =
   | { readonly type: 'connection_ack' | 'ping' | 'pong' }
   | { readonly type: 'next'; readonly id: string; readonly payload: Result<{ messageAdded: Edge }> }
@@ -12,31 +12,31 @@ export type Frame =
 
 type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>;
 
-/** The protocol by hand: for what the standard client would never send, and for what it hides of the answers. */
+/** Raw protocol messages: for messages that the standard client never sends, and for replies that it hides. */
 export interface RawSocket {
-  /** All that came so far. */
+  /** All messages received so far. */
   readonly frames: readonly Frame[];
-  /** The same, byte for byte. */
+  /** The same messages as text. */
   readonly texts: readonly string[];
-  /** Sends each as a frame of its own, in one go: objects as JSON, texts as they are. */
+  /** Sends each message as a frame of its own: objects as JSON, strings unchanged. */
   send(...messages: (object | string)[]): void;
   /** Starts an operation; `messageAdded` unless another query is given. */
   subscribe(id: string, variables: object, query?: string): void;
-  /** Resolves with the first `count` frames of this type and id; rejects where the socket closes before. */
+  /** Resolves to the first `count` frames of this type and id; rejects if the socket closes before. */
   received<Type extends Frame['type']>(
     type: Type,
     id?: string,
     count?: number,
   ): Promise<readonly FrameOf<Type>[]>;
   readonly closed: Promise<{ code: number; reason: string }>;
-  /** Reads nothing more, so that the network's buffers fill up. Not even a close is noticed then. */
+  /** Stops reading, so that the network's buffers fill up. A close is not noticed meanwhile. */
   pause(): void;
   resume(): void;
-  /** Pings by WebSocket's own means, not the protocol's. */
+  /** Sends a WebSocket ping frame, not a ping message of the protocol. */
   ping(payload: string): void;
-  /** Bytes that the server has not taken yet. */
+  /** Bytes that were not sent yet. */
   unsentBytes(): number;
-  /** Cuts the connection without a word, as a lost network does. */
+  /** Drops the connection without a closing handshake, like a lost network. */
   destroy(): void;
 }
 
@@ -45,26 +45,26 @@ export interface RawSocketOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Resolves when the socket is open; rejects where the server refuses it. It is closed at the end of the test file. */
+/** Resolves when the socket is open; rejects if the server refuses it. It is closed at the end of the test file. */
 export async function openRawSocket(url: string, options: RawSocketOptions = {}): Promise<RawSocket> {
   const { protocols = ['graphql-transport-ws'], headers = {} } = options;
   const socket = new WebSocket(url, protocols, { headers });
   const frames: Frame[] = [];
   const texts: string[] = [];
   const waiting = new Set<() => void>();
-  let over = false;
+  let isClosed = false;
   const check = (): void => {
     for (const waiter of [...waiting]) waiter();
   };
   socket.on('message', (data) => {
     texts.push(String(data));
-    // What the server sends is checked by the test that reads it.
+    // The test that reads the frame checks it.
     frames.push(JSON.parse(String(data)) as Frame);
     check();
   });
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.once('close', (code, reason) => {
-      over = true;
+      isClosed = true;
       check();
       resolve({ code, reason: String(reason) });
     });
@@ -72,7 +72,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
   const stop = stopInTheEnd(async () => socket.terminate());
   void closed.then(stop);
   await once(socket, 'open');
-  // Told by `closed`.
+  // `closed` follows.
   socket.on('error', () => {});
 
   const send = (...messages: (object | string)[]): void => {
@@ -92,7 +92,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
             (frame): frame is FrameOf<typeof type> =>
               frame.type === type && (id === undefined || ('id' in frame && frame.id === id)),
           );
-          if (found.length < count && !over) return;
+          if (found.length < count && !isClosed) return;
           waiting.delete(waiter);
           if (found.length >= count) resolve(found.slice(0, count));
           else reject(new Error(`Closed before ${count} ${type} of ${id}: ${JSON.stringify(frames)}`));
@@ -109,7 +109,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
   };
 }
 
-/** A socket on which the server has acknowledged the person. */
+/** A socket whose `connection_init` the server has acknowledged. */
 export async function openSocketOf(
   person: Pick<Person, 'token'>,
   url: string,

@@ -1,12 +1,12 @@
 /**
- * Outlives the process that started it by a moment, and clears away what that left behind.
+ * Runs a moment longer than the process that started it, and clears what that process left behind.
  *
- * A test run can end without running any of its own code (SIGKILL; vitest leaves 1 ms after SIGINT, and stops its
- * workers by SIGTERM), so the cleaning is done from outside: standard input is a pipe from the owner, and the end
- * of that pipe, which the kernel sees to, is the signal. It is plain JavaScript, since Node 20 runs it as it is.
+ * A test run can end without running any of its own code (SIGKILL; vitest exits 1 ms after SIGINT, and stops its workers with
+ * SIGTERM), so the cleanup runs in this separate process: its standard input is a pipe from the owner, and the end of that
+ * pipe, which the kernel guarantees, starts the cleanup. It is plain JavaScript, so that Node 20 can run it directly.
  *
- * Lines on standard input: `hold FOLDER` (clear it in the end), `clear FOLDER` (now; answered by `cleared FOLDER`).
- * To clear a folder is to end the processes whose ids are in its `*.pid` files, and to remove it.
+ * Lines on standard input: `hold FOLDER` (clear it in the end), `clear FOLDER` (clear it now; the reply is `cleared FOLDER`).
+ * Clearing a folder ends the processes whose ids are in its `*.pid` files, and removes it.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -24,8 +24,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
 const TIMEOUT_MS = 5000;
-const LATECOMERS_MS = 500;
-/** `.data/postgres/postmaster.pid` below a folder in which Parley ran, and one more. */
+const SECOND_PASS_DELAY_MS = 500;
+/** Deep enough for `.data/postgres/postmaster.pid` below a working folder of Parley, plus one level. */
 const SEARCH_DEPTH = 4;
 
 const held = new Set();
@@ -47,7 +47,7 @@ function pidFilesBelow(folder, depth = SEARCH_DEPTH) {
   });
 }
 
-/** A zombie counts as dead: its parent may be the one that waits for us. */
+/** A zombie counts as dead: its parent may be the process that waits for this one. */
 function isAlive(pid) {
   if (!attempt(() => process.kill(pid, 0), false)) return false;
   const state = attempt(
@@ -59,8 +59,8 @@ function isAlive(pid) {
 }
 
 /**
- * Postgres writes its pid file itself, and a crash leaves it there, so by now its pid may be somebody else's: its
- * working folder is its data folder, and its command line names that.
+ * A crashed Postgres leaves its pid file behind, so its pid may belong to another process by now. A postmaster has its data
+ * folder as working folder and in its command line.
  */
 function isPostmasterOf(dataFolder, pid) {
   const real = attempt(() => realpathSync(dataFolder), dataFolder);
@@ -80,7 +80,7 @@ async function end(pid, signal) {
   if (isAlive(pid)) attempt(() => process.kill(pid, 'SIGKILL'));
 }
 
-/** The folder of its unix socket is the fifth line; once the server is gone nothing else is in there. */
+/** Removes the folder of the Unix socket, which is the fifth line of the pid file; it contains nothing else. */
 function removeSocketFolder(folder) {
   if (!folder) return;
   for (const name of attempt(() => readdirSync(folder), [])) {
@@ -91,12 +91,12 @@ function removeSocketFolder(folder) {
 
 async function endPostgres(pidFile, lines) {
   const pid = Number(lines[0]);
-  // SIGQUIT is an immediate shutdown that still gives its shared memory back, which SIGKILL does not.
+  // SIGQUIT is an immediate shutdown that still releases the shared memory, which SIGKILL does not.
   if (isPostmasterOf(dirname(pidFile), pid)) await end(pid, 'SIGQUIT');
   if (!isAlive(pid) || !isPostmasterOf(dirname(pidFile), pid)) removeSocketFolder(lines[4]);
 }
 
-/** A process other than Postgres is ended first, lest it starts its Postgres again. */
+/** Ends other processes before Postgres, so that they do not start it again. */
 async function endProcessesOf(folder) {
   const files = pidFilesBelow(folder);
   const isPostgres = (file) => basename(file) === 'postmaster.pid';
@@ -108,7 +108,7 @@ async function endProcessesOf(folder) {
   }
 }
 
-/** More than once, where something writes into it while it is removed. */
+/** Retries if a process writes into the folder while it is being removed. */
 async function clear(folder) {
   for (let round = 0; round < 20; round++) {
     await endProcessesOf(folder);
@@ -122,16 +122,16 @@ async function clear(folder) {
   held.delete(folder);
 }
 
-/** And once more: what the owner was just starting (initdb makes its folders itself) may come after the first. */
+/** Clears twice: processes that the owner was just starting (initdb creates folders itself) may write after the first time. */
 async function clearAllAndExit() {
   const folders = [...held].filter((folder) => existsSync(folder));
   await Promise.all(folders.map(clear));
-  if (folders.length > 0) await sleep(LATECOMERS_MS);
+  if (folders.length > 0) await sleep(SECOND_PASS_DELAY_MS);
   await Promise.all(folders.map(clear));
   process.exit(0);
 }
 
-async function obey(line) {
+async function handleLine(line) {
   const [verb = '', folder = ''] = line.split(/ (.*)/s);
   if (verb === 'hold') held.add(folder);
   if (verb !== 'clear') return;
@@ -140,7 +140,7 @@ async function obey(line) {
 }
 
 const lines = createInterface({ input: process.stdin });
-lines.on('line', obey);
+lines.on('line', handleLine);
 lines.on('close', clearAllAndExit);
-// Nobody may be left to read the answers.
+// The owner may have exited, so nothing may read the replies.
 process.stdout.on('error', () => {});

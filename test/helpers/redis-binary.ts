@@ -8,13 +8,12 @@ const run = promisify(execFile);
 const USUAL_PLACES = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
 /**
- * On Debian `redis-server` is a link to `redis-check-rdb`: one program, which goes by the name it is called with
- * (startRedis calls it `redis-server`). The package `redis-tools` holds the program, `redis-server` the link and
- * the service.
+ * On Debian, `redis-server` is a link to `redis-check-rdb`: one program that behaves according to its name in argv[0]
+ * (startRedis passes `redis-server`). The package `redis-tools` contains the program, `redis-server` the link and the service.
  */
 const NAMES = ['redis-server', 'redis-check-rdb'];
 
-/** Quiet, and no restart of services that have nothing to do with this (Ubuntu's needrestart). */
+/** No questions, and no restarts of other services (Ubuntu's needrestart). */
 const APT_ENVIRONMENT = ['DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_SUSPEND=1', 'LC_ALL=C'];
 
 const HOW_TO_INSTALL =
@@ -34,7 +33,7 @@ function find(name: string): string | undefined {
     });
 }
 
-/** Elsewhere a `redis-check-rdb` may be a program of its own. */
+/** On other systems, `redis-check-rdb` may be a separate program. */
 function isRedisServer(path: string): boolean {
   const { stdout } = spawnSync(path, ['--version'], { argv0: 'redis-server', encoding: 'utf8' });
   return stdout?.startsWith('Redis server') ?? false;
@@ -44,19 +43,19 @@ function findRedisServer(): string | undefined {
   return NAMES.map(find).find((path) => path !== undefined && isRedisServer(path));
 }
 
-/** As root, or by a sudo that doesn't ask for a password. */
+/** Runs apt-get as root, or with a sudo that asks for no password. */
 async function apt(...args: string[]): Promise<void> {
   const command = ['env', ...APT_ENVIRONMENT, 'apt-get', '-o', 'DPkg::Lock::Timeout=120', ...args];
   const [program = '', ...rest] = process.getuid?.() === 0 ? command : ['sudo', '-n', ...command];
   await run(program, rest, { maxBuffer: 64 * 1024 * 1024 });
 }
 
-/** `redis-tools`, not `redis-server`: without the service there is none to be started, now or at the next boot. */
+/** Installs `redis-tools`, not `redis-server`, whose service would be started, now and at each boot. */
 async function installWithApt(): Promise<void> {
   console.log('No Redis on this machine: installing the package redis-tools (its server, no service) ...');
   const install = () => apt('install', '--yes', '--no-install-recommends', 'redis-tools');
   await install().catch(async () => {
-    // No package lists yet, or old ones which name files that are gone.
+    // The package lists are missing or out of date.
     await apt('update');
     await install();
   });
@@ -68,10 +67,10 @@ function firstErrorLine(error: unknown): string {
 }
 
 /**
- * The path of a Redis server, to be called by the name (argv[0]) `redis-server`. Installs it where there is none,
- * on Debian and its kin. Not for calls in parallel.
+ * The path of a Redis server, to be started with the name (argv[0]) `redis-server`. Installs it on Debian and its derivatives
+ * if there is none. Not for concurrent calls.
  *
- * @throws an Error of one line, which says what to install, where it can't.
+ * @throws Error of one line that says what to install.
  */
 export async function ensureRedisServer(): Promise<string> {
   const present = findRedisServer();
@@ -84,6 +83,8 @@ export async function ensureRedisServer(): Promise<string> {
   });
   const installed = findRedisServer();
   if (!installed)
-    throw new Error(`The tests need Redis, and redis-tools didn't bring it: ${HOW_TO_INSTALL}.`);
+    throw new Error(
+      `The tests need Redis, and the package redis-tools does not contain it: ${HOW_TO_INSTALL}.`,
+    );
   return installed;
 }

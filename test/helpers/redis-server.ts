@@ -6,25 +6,25 @@ import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
 const START_TIMEOUT_MS = 10_000;
 const PORT_ATTEMPTS = 5;
-const DOES_NOT_END_IT = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT']);
+const NON_FATAL_SIGNALS = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT']);
 
-/** A Redis of one's own, which may be broken at will: nothing is persistent, and nobody else knows its port. */
+/** A private Redis that tests may break. It has no persistence. */
 export interface PrivateRedis {
-  /** Stays the same over a restart, as does `port`. */
+  /** Stays the same after a restart, like `port`. */
   readonly url: string;
   readonly port: number;
-  /** Of the process that runs now, or ran last. */
+  /** The id of the current process, or of the last one. */
   readonly pid: number;
-  /** Ends it and removes its folder. Harmless when repeated. */
+  /** Stops it and removes its folder. May be called repeatedly. */
   stop(): Promise<void>;
-  /** SIGKILL by default. Resolves when the process is gone; at once after SIGSTOP (it hangs) and SIGCONT. */
+  /** Sends SIGKILL by default. Resolves when the process has exited; at once for SIGSTOP and SIGCONT. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Ends it if it runs, and starts it, empty, on the same port. */
+  /** Kills it if it is running, and starts an empty one on the same port. */
   restart(): Promise<void>;
 }
 
 export interface RedisOptions {
-  /** More of redis-server's command line, e.g. `['--maxclients', '5']`. */
+  /** Additional arguments of redis-server, e.g. `['--maxclients', '5']`. */
   args?: string[];
   port?: number;
 }
@@ -40,10 +40,7 @@ function commandLine(port: number, folder: TemporaryFolder, args: string[]): str
   return [...where, '--daemonize', 'no', '--save', '', '--appendonly', 'no', ...args];
 }
 
-/**
- * Resolves when it accepts connections. That is known from its own output: to a PING, another Redis which holds
- * the port could answer.
- */
+/** Resolves when the output says that it accepts connections: another Redis on the same port could answer a PING. */
 async function launch(binary: string, args: string[], folder: TemporaryFolder): Promise<RedisProcess> {
   const child = spawn(binary, args, { argv0: 'redis-server', stdio: ['ignore', 'pipe', 'pipe'] });
   const { pid } = child;
@@ -69,7 +66,7 @@ async function launch(binary: string, args: string[], folder: TemporaryFolder): 
   return { pid, exited, kill: (signal) => child.kill(signal) };
 }
 
-/** Tries other ports where one was taken by somebody else since it was found free. */
+/** Tries other ports if one was taken after it was found free. */
 async function launchOnFreePort(
   start: (port: number) => Promise<RedisProcess>,
 ): Promise<{ port: number; first: RedisProcess }> {
@@ -84,9 +81,9 @@ async function launchOnFreePort(
 }
 
 /**
- * Starts a Redis on a free port of 127.0.0.1. It is stopped at the end of the test file, if the test didn't.
+ * Starts a Redis on a free port of 127.0.0.1. It is stopped at the end of the test file at the latest.
  *
- * @throws with its output, where it doesn't accept connections within ten seconds.
+ * @throws Error with its output if it does not accept connections within 10 s.
  */
 export async function startRedis({ args = [], port: wanted }: RedisOptions = {}): Promise<PrivateRedis> {
   const binary = await ensureRedisServer();
@@ -102,9 +99,9 @@ export async function startRedis({ args = [], port: wanted }: RedisOptions = {})
   let current = first;
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
     current.kill(signal);
-    if (!DOES_NOT_END_IT.has(signal)) await current.exited;
+    if (!NON_FATAL_SIGNALS.has(signal)) await current.exited;
   };
-  // SIGKILL: it has nothing to save, and one that hangs (SIGSTOP) wouldn't hear anything else.
+  // SIGKILL: there is nothing to save, and a paused process (SIGSTOP) ignores other signals.
   const stop = async () => {
     stopped();
     await kill();

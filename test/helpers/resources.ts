@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 
 const FILES = '/proc/self/fd';
 
-/** What this process holds, by kind: timers, connections, listeners of its own, and open files where that can be told. */
+/** Counts the resources of this process: timers, connections, its own listeners, and open files if /proc is available. */
 export function resources(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -12,16 +12,16 @@ export function resources(): Map<string, number> {
   return counts;
 }
 
-/** Whoever waits for the answer holds a few of these. */
-const OURS = new Map([
+/** Resources that the waiting test itself may hold. */
+const TOLERANCE = new Map([
   ['Timeout', 3],
   ['Immediate', 2],
 ]);
 
-/** Of what there is more than before, and how much more. */
+/** The resources whose count has grown since `before`, and by how much. */
 export function moreThan(before: ReadonlyMap<string, number>): Record<string, number> {
   const more = [...resources()].map(
-    ([kind, count]) => [kind, count - (before.get(kind) ?? 0) - (OURS.get(kind) ?? 0)] as const,
+    ([kind, count]) => [kind, count - (before.get(kind) ?? 0) - (TOLERANCE.get(kind) ?? 0)] as const,
   );
   return Object.fromEntries(more.filter(([, count]) => count > 0));
 }

@@ -1,16 +1,16 @@
 /**
- * What this process has started and not yet stopped. A test stops what it starts; this is for the test that fails
- * before it gets there.
+ * The stop functions of everything that this process has started and not stopped yet. Tests stop what they start; this covers
+ * tests that fail before they do.
  */
 const stops = new Set<() => Promise<unknown>>();
 
-/** Has `stop` called in the end, unless the function this returns is called first. */
+/** Registers `stop` to be called by `stopAll`. The function that is returned removes it again. */
 export function stopInTheEnd(stop: () => Promise<unknown>): () => void {
   stops.add(stop);
   return () => stops.delete(stop);
 }
 
-/** Latest first, and all of them, whatever fails: then throws the first failure. */
+/** Calls all registered functions, the latest first, even if some of them fail; then throws the first failure. */
 export async function stopAll(): Promise<void> {
   const failures: unknown[] = [];
   for (const stop of [...stops].reverse()) {

@@ -5,8 +5,8 @@ import { createRoomStore } from '../../src/storage/room.js';
 import { stopInTheEnd } from './stopping.js';
 
 /**
- * The storage of an instance that nobody knows of: what is written through it rings no bell. It is closed at the end of the
- * test file, if the test didn't.
+ * Opens the storage alone: writes through it publish no event on the bus. It is closed at the end of the test file at the
+ * latest.
  */
 export function openStoresAt(address: DatabaseAddress) {
   const pool = openDatabase(address);

@@ -2,19 +2,19 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { stopInTheEnd } from './stopping.js';
 
-/** A network in front of a server of this machine, which may fail as networks do. */
+/** A network in front of a local server, which can fail like a real one. */
 export interface TcpProxy {
   readonly port: number;
   /**
-   * From now on no packet passes, neither way, nor the news that a connection ended; new connections are accepted, and
-   * just as mute. Neither side can tell, as with a router that forgot its connections.
+   * Drops all packets in both directions from now on, including the end of a connection. New connections are accepted, but
+   * carry no data either. Neither side notices, as with a router that has lost its connection table.
    */
   swallow(): void;
-  /** New connections pass again; those that lost packets stay mute for ever. */
+  /** Lets new connections pass again; connections that lost packets stay silent forever. */
   restore(): void;
-  /** Ends all present connections, which both sides notice at once. */
+  /** Closes all current connections, which both sides notice at once. */
   cut(): void;
-  /** Harmless when repeated. */
+  /** May be called repeatedly. */
   stop(): Promise<void>;
 }
 
@@ -23,12 +23,12 @@ interface Link {
   mute: boolean;
 }
 
-/** It is stopped at the end of the test file, if the test didn't. */
+/** Starts a proxy in front of this port. It is stopped at the end of the test file at the latest. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const links = new Set<Link>();
   let swallowing = false;
 
-  // Half open: an end that is seen is passed on by us, or not.
+  // Half-open sockets: the proxy itself decides whether to forward the end of a connection.
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
     const link: Link = { ends: [client, upstream], mute: swallowing };
@@ -66,7 +66,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   };
   const stopped = stopInTheEnd(stop);
   return {
-    // A server that listens on TCP has such an address.
+    // The address of a server that listens on TCP is an AddressInfo.
     port: (server.address() as AddressInfo).port,
     swallow() {
       swallowing = true;

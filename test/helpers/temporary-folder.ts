@@ -12,17 +12,17 @@ const REAPER = fileURLToPath(new URL('./reaper.mjs', import.meta.url));
 const EXIT_TIMEOUT_MS = 10_000;
 
 /**
- * Where everything lives that a test starts: it is cleared even if this process is interrupted or killed, by a
- * process of its own (reaper.mjs).
+ * The folder of everything that a test starts. A separate process (reaper.mjs) clears it, even if this process is interrupted
+ * or killed.
  */
 export interface TemporaryFolder {
   readonly path: string;
   /**
-   * Notes a process as belonging to this folder: if it still runs when the folder is cleared, it is killed.
-   * Returns what strikes it off, to be called as soon as it has exited, before its id can become another's.
+   * Registers a process: if it is still running when the folder is cleared, it is killed. The function that is returned
+   * removes it again; call it as soon as the process has exited, before its id can be reused.
    */
   owns(name: string, pid: number): () => void;
-  /** Ends what still runs in the folder (a Postgres whose data lies below it too), then removes it. */
+  /** Kills the processes of the folder (including a Postgres whose data is below it), then removes it. */
   clear(): Promise<void>;
 }
 
@@ -33,17 +33,17 @@ let reaper: Reaper | undefined;
 
 interface Reaper {
   send(line: string): void;
-  /** Resolves when it says that the folder is cleared. */
+  /** Resolves when the reaper reports that the folder is cleared. */
   answer(folder: string): Promise<void>;
 }
 
-/** One for this process, started with its first folder; it ends by itself soon after this process. */
+/** Starts the reaper of this process, with its first folder; the reaper exits soon after this process. */
 function startReaper(): Reaper {
-  // Detached, so that Ctrl-C in a terminal, which goes to the whole process group, doesn't end it too.
+  // Detached, so that Ctrl-C in a terminal, which signals the whole process group, does not end it too.
   const child = spawn(process.execPath, [REAPER], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout });
-  child.stdin.on('error', () => {}); // It is gone: `answer` says so.
-  // While nobody waits for an answer, it must not keep this process alive.
+  child.stdin.on('error', () => {}); // The reaper has exited: `answer` rejects.
+  // The reaper must not keep this process alive, except while it is waited for.
   const streams = [child.stdin, child.stdout].filter((stream) => stream instanceof Socket);
   for (const handle of [child, ...streams]) handle.unref();
   process.once('exit', () => clearBeforeExit(child.stdin));
@@ -60,7 +60,7 @@ function startReaper(): Reaper {
           else resolve();
         };
         const onLine = (line: string) => line === `cleared ${folder}` && settle();
-        const onExit = () => settle(new Error(`the reaper is gone, so ${folder} may be left behind`));
+        const onExit = () => settle(new Error(`the reaper has exited, so ${folder} may be left behind`));
         if (child.exitCode !== null || child.signalCode !== null) return onExit();
         answers.on('line', onLine);
         child.on('exit', onExit);
@@ -70,19 +70,19 @@ function startReaper(): Reaper {
 }
 
 /**
- * Lets an interrupted run end only when all is cleared away. The loop doesn't turn any more in here, so the
- * folders' disappearance has to serve as the answer.
+ * Delays the end of an interrupted run until all folders are cleared. The event loop no longer runs here, so the disappearance
+ * of the folders serves as the reply.
  */
 function clearBeforeExit(toReaper: Writable): void {
   if (held.size === 0) return;
-  toReaper.destroy(); // Not by a signal: it may have been started a moment ago and not be ready for one.
+  toReaper.destroy(); // Not by a signal: the reaper may just have been started and not handle signals yet.
   const deadline = Date.now() + EXIT_TIMEOUT_MS;
   const clock = new Int32Array(new SharedArrayBuffer(4));
   while ([...held].some((folder) => existsSync(folder)) && Date.now() < deadline)
     Atomics.wait(clock, 0, 0, 10);
 }
 
-/** Only then: a folder that somebody else removes as long as nothing interrupts it. */
+/** Clears a folder after the exit of this process: for folders that others remove unless they are interrupted. */
 export function clearAfterExit(path: string): Reaper {
   reaper ??= startReaper();
   held.add(path);
@@ -91,8 +91,8 @@ export function clearAfterExit(path: string): Reaper {
 }
 
 /**
- * A fresh folder directly in the temp directory, which other accounts (Postgres' own, under root) may enter. It is
- * cleared at the end of the test file, if the test didn't.
+ * Creates a folder in the temporary directory that other accounts (that of Postgres, under root) may enter. It is cleared at
+ * the end of the test file at the latest.
  */
 export function temporaryFolder(purpose: string): TemporaryFolder {
   const path = mkdtempSync(join(realpathSync(tmpdir()), `parley-${purpose}-`));

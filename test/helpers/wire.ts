@@ -5,21 +5,21 @@ import { createFrameReader, encodeFrame, OPCODE } from '../../bench/load/frames.
 import type { Person } from './client.js';
 import { stopInTheEnd } from './stopping.js';
 
-/** A frame of the server's, as it stood on the wire: clients hide what comes after a close. */
+/** A server frame as received: clients hide frames after a close. */
 export interface WireFrame {
   readonly opcode: number;
-  /** Of a close: its bytes, as characters. */
+  /** For a close frame: its bytes as Latin-1 characters. */
   readonly text: string;
 }
 
 export interface Wire {
   readonly frames: readonly WireFrame[];
   send(...messages: object[]): void;
-  /** Answers the server's close, if there was one; resolves when the server has ended the connection. */
+  /** Resolves when the server has ended the connection. Close frames of the server are answered. */
   ended(): Promise<void>;
 }
 
-/** A WebSocket by hand, on which the server has acknowledged the person. */
+/** Opens a WebSocket over plain TCP whose `connection_init` the server has acknowledged. */
 export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: string): Promise<Wire> {
   const { hostname, port, pathname } = new URL(webSocketUrl);
   const socket = connect(Number(port), hostname);
