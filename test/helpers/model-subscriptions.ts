@@ -44,7 +44,7 @@ export function subscribeToModel(stored: number, text?: string) {
     /** Commits the next message; it is delivered too, unless the event is lost. */
     send({ lost = false } = {}): void {
       const change = room.add();
-      if (!lost) feeds.deliver(change);
+      if (!lost) feeds.publish(change);
     },
   };
 }

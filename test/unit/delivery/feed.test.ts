@@ -134,7 +134,7 @@ test('a repair tells added messages by `seq` and then changes by `rev`; only its
   room.add();
   room.edit(4);
   room.edit(1);
-  feed.reach(room.head);
+  feed.observeHead(room.head);
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(feed.head).toEqual({ seq: 5, rev: 8 });
   expect(briefs(feed, head(3))).toEqual([
@@ -168,12 +168,12 @@ test('who has all of a repair is at the new head, also where its last event is a
   room.edit(1);
   room.add();
   room.edit(4);
-  feed.reach(room.head);
+  feed.observeHead(room.head);
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(briefs(feed, head(3))).toEqual(['added 4 at 4/3', 'changed 1 at 4/6']);
   room.add();
   room.add();
-  feed.reach(room.head);
+  feed.observeHead(room.head);
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(briefs(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/6', 'added 6 at 6/8']);
 });
@@ -189,10 +189,10 @@ test('a position that the room never had is left to the database', () => {
 
 test('a head from the tick that is ahead has the missing fetched; one that is not changes nothing', async () => {
   const { room, feed } = setUp(2);
-  feed.reach(head(0));
+  feed.observeHead(head(0));
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(room.reads).toBe(0);
-  feed.reach(head(2));
+  feed.observeHead(head(2));
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(seqs(feed, 0)).toEqual([1, 2]);
 });
@@ -202,13 +202,13 @@ test('a repair that fails is tried again with the next tick', async () => {
   room.hold = async () => {
     throw new Error('away');
   };
-  feed.reach(head(2));
+  feed.observeHead(head(2));
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(feed.head).toEqual(head(0));
   await vi.advanceTimersByTimeAsync(10 * REPAIRED_MS);
   expect(room.reads).toBe(1);
   room.hold = async () => {};
-  feed.reach(head(2));
+  feed.observeHead(head(2));
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(seqs(feed, 0)).toEqual([1, 2]);
 });
@@ -246,7 +246,7 @@ test('a message of another id in a place that is taken is told: the database hol
 test('who missed more than the ring holds is sent to the database, and is served again from there on', async () => {
   const { room, feed, told } = setUp(5000);
   feed.apply(told(1, 2, 3));
-  feed.reach(head(5000));
+  feed.observeHead(head(5000));
   await vi.advanceTimersByTimeAsync(REPAIRED_MS);
   expect(feed.head).toEqual(head(5000));
   for (const position of [0, 2, 3, 4999]) expect(seqs(feed, position)).toBeNull();
@@ -335,7 +335,7 @@ test('whatever order, loss and repetition: who applies the events has the room a
       readSome(0.5);
       if (next() < 0.2) await vi.advanceTimersByTimeAsync(below(REPAIRED_MS));
     }
-    feed.reach(room.head);
+    feed.observeHead(room.head);
     await vi.advanceTimersByTimeAsync(6 * REPAIRED_MS);
     readSome(0);
     for (const { seqs, revisions } of readers) {

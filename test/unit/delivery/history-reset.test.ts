@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { decodeMessageCursor, encodeMessageCursor, gapBefore } from '../../../src/domain/cursor.js';
+import { decodeMessageCursor, encodeMessageCursor, historyGapAfter } from '../../../src/domain/cursor.js';
 import { MODEL_EPOCH, MODEL_ROOM_ID, numbers } from '../../helpers/model-room.js';
 import {
   brief,
@@ -41,7 +41,7 @@ test('a cursor that the history does not reach: `messages` ends, `events` tells 
   }
   const events = await subscriptions.events(VIEWER, roomId, gaps[0] ?? '');
   await take(events, 2);
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   expect(await takeBriefs(events, 1)).toEqual(['added 4']);
 });
 
@@ -60,14 +60,14 @@ test.each([
   room.restore(kept);
   for (const n of numbers(1, sentAfter)) {
     const change = room.add();
-    feeds.deliver({ ...change, messages: change.messages.map((each) => ({ ...each, id: `after ${n}` })) });
+    feeds.publish({ ...change, messages: change.messages.map((each) => ({ ...each, id: `after ${n}` })) });
   }
   await expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   const [gap, caughtUp] = await take(events, 2);
   expect(gap).toMatchObject({ kind: 'gap', reason: 'RESET' });
   expect(caughtUp?.kind).toBe('caught-up');
   expect(room.epoch).not.toBe(epoch);
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   expect(await takeBriefs(events, 1)).toEqual([`added ${kept + sentAfter + 1}`]);
 });
 
@@ -94,7 +94,7 @@ test('an event of another history has this one looked at, at once', async () => 
   const edges = await subscriptions.messages(VIEWER, roomId, null);
   const ended = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   room.epoch = 'ffffffffffffffff';
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   await vi.advanceTimersByTimeAsync(10);
   await ended;
 });
@@ -110,7 +110,7 @@ test('whoever comes back while an instance still knows the old history is told o
   expect(history.epoch).toBe(NEW_EPOCH);
   expect(await takeBriefs(events, 2)).toEqual(['gap RESET', 'caught-up']);
   await expect(subscriptions.messages(VIEWER, roomId, cursor(10))).rejects.toMatchObject({ reason: 'RESET' });
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   expect(await takeBriefs(events, 1)).toEqual(['added 13']);
   await events.return();
 });
@@ -162,7 +162,9 @@ test('an event of the old history never carries a cursor of the new one', async 
   expect(history.epoch).toBe(NEW_EPOCH);
   await expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   for (const text of given)
-    expect(gapBefore(decodeMessageCursor(text, roomId, 'after'), history.epoch, room.head)).toBe('RESET');
+    expect(historyGapAfter(decodeMessageCursor(text, roomId, 'after'), history.epoch, room.head)).toBe(
+      'RESET',
+    );
 });
 
 test('a replay whose history is restored under it tells of that', async () => {
@@ -185,7 +187,7 @@ test('a flood from another deployment has the database asked no more often than 
   const attachment = await feeds.attach(roomId);
   const foreign = { ...room.add(), epoch: '1234123412341234' };
   for (const _ of numbers(1, 500)) {
-    feeds.deliver(foreign);
+    feeds.publish(foreign);
     await vi.advanceTimersByTimeAsync(4);
   }
   // Two seconds: two ticks, and as many looks.
@@ -236,7 +238,7 @@ test("the cursors of an added message's event and of its edge are of one history
   const events = await subscriptions.events(VIEWER, roomId, null);
   await take(events, 1);
   const next = events.next();
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   // Learned while the event is on its way.
   history.epoch = NEW_EPOCH;
   const { value } = await next;

@@ -43,7 +43,7 @@ test('the ring forgets what is older than a given time', () => {
   const between = performance.now();
   while (performance.now() === between);
   push(2);
-  ring.forgetBefore(between + Number.EPSILON);
+  ring.evictBefore(between + Number.EPSILON);
   expect(ring.after({ seq: 0, rev: 0 })).toBeNull();
   expect(ring.after({ seq: 1, rev: 1 })?.to).toEqual({ seq: 2, rev: 2 });
 });

@@ -149,7 +149,7 @@ test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
       send({ lost });
       const other = room.add({ type, subjectId: 'somebody else' });
       const own = room.add({ type, subjectId: VIEWER.userId });
-      if (!lost) for (const change of [other, own]) feeds.deliver(change);
+      if (!lost) for (const change of [other, own]) feeds.publish(change);
       send();
       expect(await takeSeqs(edges, 2)).toEqual([3, 4]);
       await expect(edges.next()).rejects.toThrow('Only members');
@@ -166,7 +166,7 @@ test('an earlier membership that ended is history like any other, from the datab
   room.add(left);
   room.add(joined);
   const watching = await subscriptions.messages({ ...VIEWER, userId: 'somebody else' }, roomId, null);
-  for (const message of [left, joined]) feeds.deliver(room.add(message));
+  for (const message of [left, joined]) feeds.publish(room.add(message));
   for (const after of [cursor(1), cursor(4)]) {
     const edges = await subscriptions.messages(VIEWER, roomId, after);
     const from = after === cursor(1) ? 2 : 5;
@@ -174,7 +174,7 @@ test('an earlier membership that ended is history like any other, from the datab
     await edges.return();
   }
   const events = await subscriptions.events(VIEWER, roomId, cursor(6, 6));
-  feeds.deliver(room.edit(3));
+  feeds.publish(room.edit(3));
   expect(await takeBriefs(events, 2)).toEqual(['caught-up', 'changed 3 to 2']);
   await watching.return();
 });
@@ -187,7 +187,7 @@ test('who comes back in the middle of a repair has the rest of its added message
   room.add();
   room.edit(4);
   room.add();
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   await vi.advanceTimersByTimeAsync(100);
   const before = room.reads;
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
@@ -263,8 +263,8 @@ test('everything after a position: added messages, then changes of older ones as
     cursor(5, 9),
   ]);
   const live = take(events, 2);
-  feeds.deliver(room.edit(3));
-  feeds.deliver(room.add());
+  feeds.publish(room.edit(3));
+  feeds.publish(room.add());
   expect((await live).map((event) => [brief(event), event.cursor])).toEqual([
     ['changed 3 to 2', cursor(5, 10)],
     ['added 6', cursor(6, 11)],
@@ -274,8 +274,8 @@ test('everything after a position: added messages, then changes of older ones as
 test('`messageAdded` tells nothing of changes, and an added message as it stands', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
-  feeds.deliver(room.edit(1));
-  feeds.deliver(room.edit(2));
+  feeds.publish(room.edit(1));
+  feeds.publish(room.edit(2));
   send();
   const taken = await take(edges, 3);
   expect(taken.map(({ node }) => node.seq)).toEqual([1, 2, 3]);
@@ -286,10 +286,10 @@ test('a message that a replay told as it became after the target is not told aga
   const events = await subscriptions.events(VIEWER, roomId, cursor(0, 0));
   await take(events, 90);
   const change = room.edit(150);
-  feeds.deliver(change);
+  feeds.publish(change);
   const rest = await take(events, 161);
   expect(rest.map(brief)).toEqual([...numbers(91, 250).map((seq) => `added ${seq}`), 'caught-up']);
-  feeds.deliver(room.edit(150));
+  feeds.publish(room.edit(150));
   expect(await takeBriefs(events, 1)).toEqual(['changed 150 to 3']);
 });
 
@@ -451,7 +451,7 @@ test('random schedules: a page and the events after it are the room as it stands
       else if (dice < 0.8) late = late.filter(() => next() < 0.5);
       else if (dice < 0.85) void cut();
       else await vi.advanceTimersByTimeAsync(below(60));
-      if (next() < 0.6) for (const change of late.splice(0)) feeds.deliver(change);
+      if (next() < 0.6) for (const change of late.splice(0)) feeds.publish(change);
       if (next() < 0.1) late.reverse();
     }
     await vi.advanceTimersByTimeAsync(3000);
@@ -554,8 +554,8 @@ test('a reader who is given back after they were removed is told nothing later',
   const edges = live.serve(await subscriptions.messages(VIEWER, roomId, null));
   expect(await takeSeqs(edges, 1)).toEqual([]);
   send();
-  feeds.deliver(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
-  feeds.deliver(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
+  feeds.publish(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
+  feeds.publish(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
   send();
   const again = live.resume<MessageEdge>(subscriptions);
   expect(await takeSeqs(again, 1)).toEqual([3]);
