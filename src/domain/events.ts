@@ -29,7 +29,7 @@ export interface RoomChanged {
 export type PublishChange = (change: RoomChanged) => void;
 
 /**
- * Wraps `publish` so that it never throws: a stored change must not look failed to its sender because publishing it failed.
+ * Wraps `publish` so that it never throws: a change is stored even if publishing it fails, so its sender must not get an error.
  * Subscribers then receive it at the next tick.
  */
 export function withErrorLogging(publish: PublishChange, log: Log): PublishChange {
