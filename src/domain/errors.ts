@@ -1,10 +1,10 @@
 /**
  * Errors by the rules of a chat. Their messages are shown to API clients. `graphql/errors.ts` alone decides how they appear
- * in a response: subclasses of `UserFault` are members of a mutation's result union, all others are entries of `errors[]`.
+ * in a response: an `ExpectedError` is a member of a mutation's result union, any other error an entry of `errors[]`.
  */
 
 /** An expected failure of a mutation. */
-export abstract class UserFault extends Error {}
+export abstract class ExpectedError extends Error {}
 
 /** One problem with an input. */
 export interface ValidationIssue {
@@ -14,7 +14,7 @@ export interface ValidationIssue {
   readonly message: string;
 }
 
-export class ValidationError extends UserFault {
+export class ValidationError extends ExpectedError {
   override name = 'ValidationError';
   constructor(readonly issues: readonly ValidationIssue[]) {
     super(issues.map((issue) => issue.message).join(' '));
@@ -22,7 +22,7 @@ export class ValidationError extends UserFault {
 }
 
 /** The object that an input field refers to does not exist, or is hidden from the viewer: a client cannot see which. */
-export class NotFoundError extends UserFault {
+export class NotFoundError extends ExpectedError {
   override name = 'NotFoundError';
   constructor(
     readonly field: string,
@@ -32,7 +32,7 @@ export class NotFoundError extends UserFault {
   }
 }
 
-export class NotAMemberError extends UserFault {
+export class NotAMemberError extends ExpectedError {
   override name = 'NotAMemberError';
   constructor() {
     super('Only members can send messages to this room. Join it first.');
@@ -40,14 +40,14 @@ export class NotAMemberError extends UserFault {
 }
 
 /** The `clientMessageId` of an earlier message was used again with another text. */
-export class IdempotencyConflictError extends UserFault {
+export class IdempotencyConflictError extends ExpectedError {
   override name = 'IdempotencyConflictError';
   constructor(readonly existingId: string) {
     super('This `clientMessageId` was used before, with another text. Use a new one for each message.');
   }
 }
 
-export class UsernameTakenError extends UserFault {
+export class UsernameTakenError extends ExpectedError {
   override name = 'UsernameTakenError';
   constructor() {
     super('This username is taken. Choose another one.');
@@ -55,14 +55,14 @@ export class UsernameTakenError extends UserFault {
 }
 
 /** Reveals neither whether the user exists nor whether the username or the password was wrong. */
-export class InvalidCredentialsError extends UserFault {
+export class InvalidCredentialsError extends ExpectedError {
   override name = 'InvalidCredentialsError';
   constructor() {
     super('Incorrect username or password.');
   }
 }
 
-export class RateLimitedError extends UserFault {
+export class RateLimitedError extends ExpectedError {
   override name = 'RateLimitedError';
   /** @param retryAfterMs time until the next attempt is accepted, in ms. */
   constructor(readonly retryAfterMs: number) {
