@@ -15,8 +15,8 @@ export interface EventStream<Event> extends AsyncIterableIterator<Event, void, v
 export type OnLive = (reader: LiveReader) => void;
 
 /**
- * Wraps a generator so that `return()` ends it at once. A plain generator queues `return()` behind the pending `next()`, which
- * in a silent room never settles.
+ * Wraps a generator so that `return()` ends it at once. A plain generator queues `return()` behind the pending `next()`,
+ * which in a silent room never settles.
  *
  * @param finish called before the generator is ended; must settle its pending `next()`. May be called more than once.
  */

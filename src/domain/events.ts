@@ -29,8 +29,8 @@ export interface RoomChanged {
 export type PublishChange = (change: RoomChanged) => void;
 
 /**
- * Wraps `publish` so that it never throws: a change is stored even if publishing it fails, so its sender must not get an error.
- * Subscribers then receive it at the next tick.
+ * Wraps `publish` so that it never throws: a change is stored even if publishing it fails, so its sender must not get an
+ * error. Subscribers then receive it at the next tick.
  */
 export function withErrorLogging(publish: PublishChange, log: Log): PublishChange {
   return (change) => {
