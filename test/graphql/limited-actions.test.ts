@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, expect, inject, test } from 'vitest';
-import { LIMITS } from '../../src/bus/rate-limiter.js';
 import type { LimitedAction } from '../../src/domain/ports.js';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, type Person, type Result, signUp } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { LIMITS } from '../../src/bus/rate-limiter.js';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
 import type { Result } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket } from '../helpers/raw-socket.js';

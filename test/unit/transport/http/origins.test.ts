@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../../src/config.js';
-import { isAllowedOrigin } from '../../../src/transport/origins.js';
+import { readConfig } from '../../../../src/config.js';
+import { isAllowedOrigin } from '../../../../src/transport/http/origins.js';
 
 const HOST = 'chat.example.com:4000';
 const LISTED = 'https://app.example.com';

@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { clientAddress } from '../../../src/transport/address.js';
+import { clientAddress } from '../../../../src/transport/http/address.js';
 
 const DIRECT = '192.0.2.1';
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createRateLimiter, LIMITS } from '../../../src/bus/rate-limiter.js';
 import type { LimitedAction } from '../../../src/domain/ports.js';
+import { createRateLimiter, LIMITS } from '../../../src/redis/rate-limiter.js';
 
 /** As documented: so many times in so many seconds. */
 const documented: Record<LimitedAction, [points: number, seconds: number]> = {
