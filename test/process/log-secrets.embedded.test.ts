@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { readPostmaster } from '../../src/storage/embedded-server.js';
+import { readPostmaster } from '../../src/embedded-postgres/server.js';
 import { runParley } from '../helpers/process.js';
 import { failUnexpectedly, givenAway, hashesIn, useEverySecret } from '../helpers/secrets.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readOrMakeSecret } from '../../src/auth/secret.js';
+import { readOrCreateSecret } from '../../../src/auth/secret.js';
 
 let parent: string;
 let dataDir: string;
@@ -21,25 +21,25 @@ afterEach(async () => {
 });
 
 test('the generated secret is readable by its owner only', async () => {
-  await readOrMakeSecret(dataDir);
+  await readOrCreateSecret(dataDir);
 
   expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600);
 });
 
 test('the secret is generated once, with more than 32 bytes, and no draft of it is left', async () => {
-  const secret = await readOrMakeSecret(dataDir);
+  const secret = await readOrCreateSecret(dataDir);
 
   expect(Buffer.byteLength(secret)).toBeGreaterThan(32);
-  expect(await readOrMakeSecret(dataDir)).toBe(secret);
+  expect(await readOrCreateSecret(dataDir)).toBe(secret);
   expect(await readFile(join(dataDir, 'jwt-secret'), 'utf8')).toBe(secret);
   expect(await readdir(dataDir)).toEqual(['jwt-secret']);
 });
 
 test('a secret that an operator has put there stays as it is', async () => {
-  await readOrMakeSecret(dataDir);
+  await readOrCreateSecret(dataDir);
   const file = join(dataDir, 'jwt-secret');
   await writeFile(file, 'a secret of the operator, of 32 bytes or more');
 
-  expect(await readOrMakeSecret(dataDir)).toBe('a secret of the operator, of 32 bytes or more');
+  expect(await readOrCreateSecret(dataDir)).toBe('a secret of the operator, of 32 bytes or more');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ensureCluster, readPassword } from '../../../src/storage/embedded-cluster.js';
+import { ensureCluster, readPassword } from '../../../src/embedded-postgres/cluster.js';
 
 /*
  * Only on Windows does the embedded Postgres have a password: its socket has no folder that keeps other users out. Other
@@ -37,8 +37,9 @@ afterEach(async () => {
 test('the password of the embedded Postgres is random, and readable by its owner only', async () => {
   const initdb = join(folder, 'initdb');
   await writeFile(initdb, INITDB, { mode: 0o755 });
+  const placement = { requested: folder, folder, logFile: join(folder, 'postgres.log'), account: undefined };
   const binaries = { initdb, pgCtl: 'unused', postgres: 'unused' };
-  const cluster = await ensureCluster({ asked: folder, folder, account: undefined }, binaries);
+  const cluster = await ensureCluster(placement, binaries);
 
   expect((await stat(join(cluster, 'parley.password'))).mode & 0o777).toBe(0o600);
   const password = await readPassword(cluster);
@@ -47,7 +48,5 @@ test('the password of the embedded Postgres is random, and readable by its owner
   // No copy of it is left.
   expect((await readdir(folder)).sort()).toEqual(['initdb', 'postgres']);
   await rm(cluster, { recursive: true });
-  expect(
-    await readPassword(await ensureCluster({ asked: folder, folder, account: undefined }, binaries)),
-  ).not.toBe(password);
+  expect(await readPassword(await ensureCluster(placement, binaries))).not.toBe(password);
 });
