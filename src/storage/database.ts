@@ -6,6 +6,7 @@ import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import { ensureEpoch } from './epoch.js';
 import { databaseErrorCode, isConnectionError } from './errors.js';
+import { applyFunctions, readFunctions } from './functions.js';
 import { createPool, POOL_SIZE, type Pool } from './pool.js';
 
 /** Where the database is: a URL, or the embedded server's socket. */
@@ -61,6 +62,8 @@ export async function prepareDatabase(
     const db = drizzle(client);
     await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await migrate(db, { migrationsFolder: MIGRATIONS });
+    const applied = await applyFunctions(db, await readFunctions());
+    if (applied.length > 0) log.debug({ functions: applied }, 'SQL functions updated');
     if (await ensureEpoch(db))
       log.warn({}, 'The database was restored or moved: clients are told to start again');
   } finally {

@@ -32,6 +32,12 @@ export const meta = pgTable('meta', {
   value: text('value').notNull(),
 });
 
+/** The release of each SQL function that this database has: see `functions.ts`. */
+export const functionReleases = pgTable('function_releases', {
+  name: text('name').primaryKey(),
+  release: integer('release').notNull(),
+});
+
 export const users = pgTable(
   'users',
   {
