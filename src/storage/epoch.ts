@@ -25,8 +25,13 @@ export const isMoved = sql<boolean>`exists (
 /** The history that this database holds: 16 hex digits that every cursor carries. */
 export async function readEpoch(db: Database): Promise<string> {
   const [row] = await db.select().from(meta).where(eq(meta.key, EPOCH));
-  if (!row) throw new Error('The database has no epoch: its migrations have not run.');
+  if (!row) throw epochMissing();
   return row.value;
+}
+
+/** The error where the epoch is not there, which every start makes. */
+export function epochMissing(): Error {
+  return new Error('The database has no epoch: its migrations have not run.');
 }
 
 /**

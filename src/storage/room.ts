@@ -3,20 +3,11 @@ import type { RoomCursor } from '../domain/cursor.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { Room, RoomStore } from '../domain/room.js';
-import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
+import { roomColumns } from './columns.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
 import { members, rooms } from './tables.js';
-
-const columns = {
-  id: rooms.id,
-  kind: rooms.kind,
-  name: rooms.name,
-  topic: rooms.topic,
-  createdAt: rooms.createdAt,
-  lastActivityAt: rooms.lastActivityAt,
-  memberCount: rooms.memberCount,
-};
 
 const REPETITION = {
   // A second try would meet the room of the first, and say that its id is taken.
@@ -49,7 +40,7 @@ export function createRoomStore(pool: Pool): RoomStore {
     );
     const direction = from === 'start' ? desc : asc;
     const found = await db
-      .select(columns)
+      .select(roomColumns)
       .from(rooms)
       .where(within)
       .orderBy(direction(rooms.lastActivityAt), direction(rooms.id))
@@ -90,7 +81,7 @@ export function createRoomStore(pool: Pool): RoomStore {
         db
           .insert(rooms)
           .values({ ...room, memberCount: 1 })
-          .returning(columns),
+          .returning(roomColumns),
       );
       const joined = db
         .$with('joined')
@@ -120,10 +111,10 @@ export function createRoomStore(pool: Pool): RoomStore {
       const [row] = await db.execute<JoinRow>(
         sql`select outcome, epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)
-          ${sql.raw(WITH_AUTHOR)}`,
+          ${sql.raw(JOIN_AUTHOR)}`,
       );
       if (!row || row.outcome === 'not-found') return null;
-      const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
+      const [room] = await db.select(roomColumns).from(rooms).where(eq(rooms.id, roomId));
       if (!room) return null;
       return { room, change: row.outcome === 'joined' ? changeOf(row) : null };
     },
@@ -132,20 +123,20 @@ export function createRoomStore(pool: Pool): RoomStore {
       const [row] = await db.execute<WriteRow>(
         sql`select epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)
-          ${sql.raw(WITH_AUTHOR)}`,
+          ${sql.raw(JOIN_AUTHOR)}`,
       );
       return row ? changeOf(row) : null;
     },
 
     findByIds: (ids) =>
       db
-        .select(columns)
+        .select(roomColumns)
         .from(rooms)
         .where(inArray(rooms.id, [...ids])),
 
     async findVisible(ids, userId) {
       const rows = await db
-        .select({ room: columns, memberId: members.userId })
+        .select({ room: roomColumns, memberId: members.userId })
         .from(rooms)
         .leftJoin(members, and(eq(members.roomId, rooms.id), eq(members.userId, userId)))
         .where(
@@ -165,13 +156,13 @@ export function createRoomStore(pool: Pool): RoomStore {
   }));
 }
 
-interface WriteRow extends MessageRow {
+type WriteRow = MessageRow & {
   epoch: string;
-}
+};
 
-interface JoinRow extends WriteRow {
+type JoinRow = WriteRow & {
   outcome: 'joined' | 'member' | 'not-found';
-}
+};
 
 /** A membership that changed is a message, the latest of its room. */
 function changeOf(row: WriteRow): RoomChanged {

@@ -21,7 +21,8 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
  * Whole milliseconds in UTC: what a JavaScript Date and a cursor hold, so that no microsecond tells two rows apart
  * in the database that are equal everywhere else.
  */
-const instant = (name: string) => timestamp(name, { precision: 3, withTimezone: true, mode: 'date' });
+const instant = <Name extends string>(name: Name) =>
+  timestamp(name, { precision: 3, withTimezone: true, mode: 'date' });
 
 export const roomKind = pgEnum('room_kind', ROOM_KINDS);
 export const messageType = pgEnum('message_type', MESSAGE_TYPES);
