@@ -23,7 +23,10 @@ export function releaseOf({ name, release, definition }: SqlFunction): Release {
   return { release, signature, body: createHash('sha256').update(body.join(' LANGUAGE ')).digest('hex') };
 }
 
-/** The record for the functions as they are now. A function that has no file any more stays in it: databases remember it, too. */
+/**
+ * The record for the functions as they are now. A function that has no file any more stays in it: databases remember
+ * it, too.
+ */
 export function recordOf(recorded: Releases, functions: readonly SqlFunction[]): Releases {
   const current = Object.fromEntries(functions.map((each) => [each.name, releaseOf(each)]));
   return Object.fromEntries(Object.entries({ ...recorded, ...current }).sort(([a], [b]) => (a < b ? -1 : 1)));

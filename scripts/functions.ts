@@ -1,6 +1,6 @@
 /**
- * Records the releases of the SQL functions in `src/storage/functions/releases.json`; with `--check`, only compares. Both fail if a
- * function has changed without a new release.
+ * Records the releases of the SQL functions in `src/storage/functions/releases.json`; with `--check`, only compares.
+ * Both fail if a function has changed without a new release.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';

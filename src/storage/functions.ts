@@ -10,7 +10,13 @@ import { functionReleases } from './tables.js';
 /** Beside this file both in `src` and in `dist`. The rules for these files are in its README.md. */
 const FOLDER = fileURLToPath(new URL('./functions/', import.meta.url));
 
-/** `invalid_function_definition`: the return type or the name of a parameter differs from the function in the database. */
+/** The part of a database or transaction that is used here. */
+type Executor = Pick<PostgresJsDatabase, 'insert' | 'execute'>;
+
+/**
+ * `invalid_function_definition`: the return type or the name of a parameter differs from the function in the
+ * database.
+ */
 const CHANGED_SIGNATURE = '42P13';
 
 /** One SQL function, as its file in `functions/` defines it. */
@@ -47,47 +53,57 @@ function parseFunction(name: string, definition: string): SqlFunction {
 }
 
 /**
- * Applies the functions whose release is newer than the one that the database has, all or none. Never replaces a
- * function by one of the same or an older release.
+ * Applies the functions whose release is newer than the one in the database, all or none. Never replaces a function
+ * by one of the same or an older release.
  *
  * @returns the names of the functions that were applied.
- * @throws StartupError if a function has another signature than the one of its name in the database.
+ * @throws StartupError if a function has another signature than the function of this name in the database.
  */
 export async function applyFunctions(
   db: PostgresJsDatabase,
   functions: readonly SqlFunction[],
 ): Promise<string[]> {
   return db.transaction(async (transaction) => {
-    // The comparison and the record are one statement, so the order of releases holds even without the migration lock.
-    const newer = await transaction
-      .insert(functionReleases)
-      .values(functions.map(({ name, release }) => ({ name, release })))
-      .onConflictDoUpdate({
-        target: functionReleases.name,
-        set: { release: sql`excluded.release` },
-        setWhere: sql`${functionReleases.release} < excluded.release`,
-      })
-      .returning({ name: functionReleases.name });
-    const names = newer.map(({ name }) => name);
-    for (const { name, definition } of functions.filter((each) => names.includes(each.name))) {
-      try {
-        await transaction.execute(sql.raw(definition));
-      } catch (error) {
-        if (databaseErrorCode(error) === CHANGED_SIGNATURE) throw changedSignature(name);
-        throw error;
-      }
-    }
-    // Other types of parameters are no error for Postgres: it keeps both functions.
-    const [overloaded] =
-      names.length > 0
-        ? await transaction.execute<{ name: string }>(sql`
-      select proname as name from pg_proc
-      where pronamespace = current_schema()::regnamespace and ${inArray(sql`proname`, names)}
-      group by proname having count(*) > 1`)
-        : [];
-    if (overloaded) throw changedSignature(overloaded.name);
+    const names = await recordNewer(transaction, functions);
+    for (const each of functions) if (names.includes(each.name)) await createOrReplace(transaction, each);
+    if (names.length > 0) await refuseOverloads(transaction, names);
     return names;
   });
+}
+
+/**
+ * Records the newer releases, and returns their names. One statement, so it is correct even without the migration
+ * lock.
+ */
+async function recordNewer(db: Executor, functions: readonly SqlFunction[]): Promise<string[]> {
+  const newer = await db
+    .insert(functionReleases)
+    .values(functions.map(({ name, release }) => ({ name, release })))
+    .onConflictDoUpdate({
+      target: functionReleases.name,
+      set: { release: sql`excluded.release` },
+      setWhere: sql`${functionReleases.release} < excluded.release`,
+    })
+    .returning({ name: functionReleases.name });
+  return newer.map(({ name }) => name);
+}
+
+async function createOrReplace(db: Executor, { name, definition }: SqlFunction): Promise<void> {
+  try {
+    await db.execute(sql.raw(definition));
+  } catch (error) {
+    if (databaseErrorCode(error) === CHANGED_SIGNATURE) throw changedSignature(name);
+    throw error;
+  }
+}
+
+/** Postgres accepts other parameter types under the same name: it keeps the old function beside the new one. */
+async function refuseOverloads(db: Executor, names: readonly string[]): Promise<void> {
+  const [overloaded] = await db.execute<{ name: string }>(sql`
+    select proname as name from pg_proc
+    where pronamespace = current_schema()::regnamespace and ${inArray(sql`proname`, names)}
+    group by proname having count(*) > 1`);
+  if (overloaded) throw changedSignature(overloaded.name);
 }
 
 function changedSignature(name: string): StartupError {

@@ -16,8 +16,8 @@ export async function readHead(db: Database, roomId: string): ReturnType<Message
 }
 
 /**
- * Compares known heads with the database's in one statement, with three parameters however many rooms there are. Only heads
- * that differ are returned, because 10,000 rows take about 60 ms to decode.
+ * Compares known heads with the database's in one statement, with three parameters however many rooms there are. Only
+ * heads that differ are returned, because 10,000 rows take about 60 ms to decode.
  */
 export async function readHeads(
   db: Database,
@@ -44,7 +44,10 @@ export async function readHeads(
   return { epoch: first.epoch, isMoved: first.is_moved, heads: new Map(heads) };
 }
 
-/** The epoch, and a head that differs. All columns of the head are null if none does, and the last two if the room is gone. */
+/**
+ * The epoch, and a head that differs. All columns of the head are null if none does, and the last two if the room is
+ * gone.
+ */
 interface HeadRow extends Record<string, unknown> {
   epoch: string;
   is_moved: boolean;

@@ -16,8 +16,8 @@ interface PageQuery {
 }
 
 /**
- * Reads messages of a room, its head and the reader's access in one statement, and so in one snapshot. With several statements, a
- * message sent between them would be neither in the page nor after its `liveCursor`, or in both.
+ * Reads messages of a room, its head and the reader's access in one statement, and so in one snapshot. With several
+ * statements, a message sent between them would be neither in the page nor after its `liveCursor`, or in both.
  *
  * @returns null if there is no such room for the reader.
  */

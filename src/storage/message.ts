@@ -9,17 +9,17 @@ import type { Pool } from './pool.js';
 import { createStore } from './store.js';
 import { members, messages } from './tables.js';
 
-const REPETITION = {
-  // What it stored before it finds by the ids of the drafts.
-  send: 'repeatable',
-  // A second try would count as a second change.
-  edit: 'once',
-  read: 'repeatable',
-  readChanges: 'repeatable',
-  findByIds: 'repeatable',
-  readSince: 'repeatable',
-  readHead: 'repeatable',
-  readHeads: 'repeatable',
+const RETRY_POLICIES = {
+  // A retry finds the messages that were stored by the ids of their drafts.
+  send: 'idempotent',
+  // A retry would count as a second edit.
+  edit: 'at-most-once',
+  read: 'idempotent',
+  readChanges: 'idempotent',
+  findByIds: 'idempotent',
+  readSince: 'idempotent',
+  readHead: 'idempotent',
+  readHeads: 'idempotent',
 } as const;
 
 const SEND = `
@@ -30,10 +30,10 @@ const SEND = `
   order by place`;
 
 export function createMessageStore(pool: Pool): MessageStore {
-  return createStore<MessageStore>(pool, REPETITION, (db) => ({
+  return createStore<MessageStore>(pool, RETRY_POLICIES, (db) => ({
     async send(roomId, drafts) {
-      // By the driver itself: Drizzle prepares no statement of this kind, so each would be parsed, planned and described
-      // again, in a round trip of its own.
+      // Uses the driver directly: Drizzle does not prepare this kind of statement, so each call would parse, plan and
+      // describe it again, in a round trip of its own.
       const rows = await db.$client.unsafe<SendRow[]>(SEND, [roomId, JSON.stringify(drafts.map(draftRow))], {
         prepare: true,
       });
@@ -82,7 +82,7 @@ export function createMessageStore(pool: Pool): MessageStore {
         gt(messages.rev, after),
         lte(messages.rev, upTo),
         lte(messages.seq, seq),
-        // As the index has it that holds these alone.
+        // The condition of the partial index `messages_changes`.
         gt(messages.revision, 1),
       );
       return readPage(db, roomId, readerId, { where, orderBy: 'rev', from: 'start', size });

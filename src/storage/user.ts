@@ -7,16 +7,16 @@ import type { Pool } from './pool.js';
 import { createStore } from './store.js';
 import { users } from './tables.js';
 
-const REPETITION = {
-  // A second try would find the name taken, by the first.
-  create: 'once',
-  findByUsername: 'repeatable',
-  findByIds: 'repeatable',
-  update: 'repeatable',
+const RETRY_POLICIES = {
+  // A retry would find the username taken by the first attempt.
+  create: 'at-most-once',
+  findByUsername: 'idempotent',
+  findByIds: 'idempotent',
+  update: 'idempotent',
 } as const;
 
 export function createUserStore(pool: Pool): UserStore {
-  return createStore<UserStore>(pool, REPETITION, (db) => ({
+  return createStore<UserStore>(pool, RETRY_POLICIES, (db) => ({
     async create(user) {
       const [created] = await db
         .insert(users)
@@ -41,7 +41,7 @@ export function createUserStore(pool: Pool): UserStore {
       const [updated] = isEmpty(change)
         ? await db.select(userColumns).from(users).where(eq(users.id, id))
         : await db.update(users).set(change).where(eq(users.id, id)).returning(userColumns);
-      // Their token outlives their account.
+      // The account was deleted while its token is still valid.
       if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;
     },

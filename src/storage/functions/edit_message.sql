@@ -1,7 +1,7 @@
 -- release: 1
 
--- Replaces the text of a message. The message takes the room's next `rev` and keeps its `seq`: the change happens now, the
--- message stays where it is. Returns one row.
+-- Replaces the text of a message. The message takes the room's next `rev` and keeps its `seq`: the change happens
+-- now, the message stays where it is. Returns one row.
 --
 --   outcome        message
 --   edited         the message as it stands now

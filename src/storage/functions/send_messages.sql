@@ -1,6 +1,7 @@
 -- release: 1
 
--- Stores drafts in a room, in their order. Returns one row per draft, in the same order, with the head after that draft.
+-- Stores drafts in a room, in their order. Returns one row per draft, in the same order, with the head after that
+-- draft.
 --
 --   outcome        message
 --   sent           the stored message, also if an earlier call has stored this draft
@@ -30,8 +31,8 @@ BEGIN
   LOOP
     hash := sha256(convert_to(draft.text, 'UTF8'));
 
-    -- A retry of the whole call, after its connection was lost: a draft that was stored counts as sent, even if its author
-    -- may no longer send. This precedes the access decision.
+    -- A retry of the whole call, after its connection was lost: a draft that was stored counts as sent, even if its
+    -- author may no longer send. This precedes the access decision.
     SELECT * INTO message FROM messages WHERE messages.id = draft.id;
     IF FOUND THEN
       outcome := 'sent';
