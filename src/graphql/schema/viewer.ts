@@ -37,6 +37,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: Viewer,
     nullable: true,
+    skipTypeScopes: true,
     description:
       "The signed-in user's own view; null without a token. With a bad or expired one: null, and `UNAUTHENTICATED` in `errors` with `extensions.reason: INVALID | EXPIRED`; public fields of the same operation still run.",
     async resolve(_root, _args, context) {
@@ -87,6 +88,7 @@ const SignUpInput = builder.inputType('SignUpInput', {
 builder.mutationField('signUp', (t) =>
   t.field({
     type: AuthPayload,
+    skipTypeScopes: true,
     description: 'Makes a new person, who joins the lobby and is signed in.',
     errors: {
       types: [UsernameTakenError, ValidationError, RateLimitedError],
@@ -112,6 +114,7 @@ const LoginInput = builder.inputType('LoginInput', {
 builder.mutationField('login', (t) =>
   t.field({
     type: AuthPayload,
+    skipTypeScopes: true,
     description:
       'Signs a person in. An unknown user and a wrong password get the same answer in the same time.',
     errors: {
