@@ -9,14 +9,18 @@ import { listRange } from '../../domain/page.js';
 import type { SignedIn, User as UserRow } from '../../domain/user.js';
 import { signInto, viewerOf } from '../context.js';
 import { builder } from './builder.js';
-import { implementNode, Node } from './node.js';
 import { connectionArguments } from './pagination.js';
 import { RoomConnection, roomPage } from './room.js';
 import { User } from './user.js';
 
-export const Viewer = builder.objectRef<UserRow>('Viewer').implement({
+export const Viewer = builder.node(builder.objectRef<UserRow>('Viewer'), {
   description: 'The signed-in person and what is theirs alone.',
-  interfaces: [Node],
+  id: { resolve: ({ id }) => id },
+  async loadWithoutCache(id, context) {
+    const user = viewerOf(context).userId === id ? await context.loaders.user.load(id) : null;
+    // A copy: the relay plugin brands what `node` loads with its type, and the same row may be loaded as a User.
+    return user && { ...user };
+  },
   fields: (t) => ({
     user: t.field({ type: User, description: 'The viewer as others see them.', resolve: (user) => user }),
     rooms: t.field({
@@ -28,10 +32,6 @@ export const Viewer = builder.objectRef<UserRow>('Viewer').implement({
     }),
   }),
 });
-
-implementNode('Viewer', Viewer, async (id, context) =>
-  viewerOf(context).userId === id ? context.loaders.user.load(id) : null,
-);
 
 builder.queryField('viewer', (t) =>
   t.field({
