@@ -1,6 +1,5 @@
 import type { Live } from '../delivery/live.js';
 import type { Subscriptions } from '../delivery/subscription.js';
-import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message-store.js';
 import type { Messages } from '../domain/messages.js';
 import type { RoomStore, Rooms } from '../domain/room.js';
@@ -20,7 +19,6 @@ export interface Services {
   readonly rooms: Rooms;
   readonly messages: Messages;
   readonly subscriptions: Subscriptions;
-  readonly history: History;
   readonly stores: {
     readonly users: UserStore;
     readonly rooms: RoomStore;
