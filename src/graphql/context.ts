@@ -70,7 +70,11 @@ export function signInto(context: Context, { user, accessToken }: SignedIn): voi
   context.loaders = createLoaders(context.services.stores, viewer);
 }
 
-/** @throws UnauthenticatedError */
+/**
+ * Who asks. Root fields that are not public are refused before their resolvers run, see `schema/builder.ts`.
+ *
+ * @throws UnauthenticatedError
+ */
 export function viewerOf(context: Context): Viewer {
   return requireViewer(context.authentication);
 }
