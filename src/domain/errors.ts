@@ -102,7 +102,10 @@ export class BadUserInputError extends Error {
   }
 }
 
-/** `EXPIRED`: the room no longer keeps it. `RESET`: it is of another history, before a backup was restored, say. */
+/**
+ * `EXPIRED`: the room no longer keeps it (reserved: nothing raises it yet). `RESET`: it is of another history, before a
+ * backup was restored, say.
+ */
 export type HistoryGapReason = 'EXPIRED' | 'RESET';
 
 /** What lies behind a cursor can't be told any more: the client fetches a page anew. */
