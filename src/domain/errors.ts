@@ -102,7 +102,10 @@ export class BadUserInputError extends Error {
   }
 }
 
-/** `EXPIRED`: the room no longer keeps it. `RESET`: it is of another history, before a backup was restored, say. */
+/**
+ * `EXPIRED`: the room no longer keeps it (reserved: nothing raises it yet). `RESET`: it is of another history, before a
+ * backup was restored, say.
+ */
 export type HistoryGapReason = 'EXPIRED' | 'RESET';
 
 /** What lies behind a cursor can't be told any more: the client fetches a page anew. */
@@ -139,6 +142,14 @@ export function notAReader(): ForbiddenError {
   return new ForbiddenError('Only members of this room may read it: join it first.');
 }
 
+const ROOM_NOT_FOUND = 'There is no such room.';
+
+/** The `roomId` of a query or subscription: an entry of `errors[]`. */
 export function roomNotFound(): BadUserInputError {
-  return new BadUserInputError('roomId', 'There is no such room.');
+  return new BadUserInputError('roomId', ROOM_NOT_FOUND);
+}
+
+/** The `roomId` in a mutation's input: a member of its result union. */
+export function inputRoomNotFound(): NotFoundError {
+  return new NotFoundError('roomId', ROOM_NOT_FOUND);
 }

@@ -1,6 +1,6 @@
 import { assertWithinHistory, encodeMessageCursor } from './cursor.js';
 import type { Deliver } from './deliver.js';
-import { IdempotencyConflictError, NotAMemberError, NotFoundError, notAReader } from './errors.js';
+import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, notAReader } from './errors.js';
 import type { History } from './history.js';
 import { newId } from './id.js';
 import { type MessageEdge, messageEdge } from './message.js';
@@ -47,7 +47,7 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
         textIssues('text', text, TEXT),
         clientMessageId === null ? [] : textIssues('clientMessageId', clientMessageId, CLIENT_MESSAGE_ID),
       );
-      if (roomId === null) throw new NotFoundError('roomId', 'There is no such room.');
+      if (roomId === null) throw inputRoomNotFound();
       await limits.consume('sendMessage', viewer.userId);
       const outcome = await queue.send(roomId, {
         id: newId(),
@@ -62,7 +62,7 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
         case 'conflict':
           throw new IdempotencyConflictError(outcome.existingId);
         case 'not-found':
-          throw new NotFoundError('roomId', 'There is no such room.');
+          throw inputRoomNotFound();
         case 'not-a-member':
           throw new NotAMemberError();
       }

@@ -1,5 +1,5 @@
 import { type Deliver, safeDelivery } from './deliver.js';
-import { NotFoundError } from './errors.js';
+import { inputRoomNotFound } from './errors.js';
 import type { RoomChanged } from './events.js';
 import { bytesToUuid, newId } from './id.js';
 import type { ListRange, Page } from './page.js';
@@ -75,7 +75,7 @@ export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
   /** @throws NotFoundError where the room is not there, or hidden from the user. */
   async function join(roomId: string | null, userId: string): Promise<Room> {
     const result = roomId && (await rooms.join({ roomId, userId, messageId: newId() }));
-    if (!result) throw new NotFoundError('roomId', 'There is no such room.');
+    if (!result) throw inputRoomNotFound();
     if (result.change) tell(result.change);
     return result.room;
   }
