@@ -130,7 +130,6 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         log,
       }),
       subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
-      history,
       stores,
     };
     const pipeline = createPipeline({

@@ -103,8 +103,8 @@ export class BadUserInputError extends Error {
 }
 
 /**
- * `RESET`: the cursor belongs to another history, for example from before a backup was restored. `EXPIRED`: the room no
- * longer keeps what follows the cursor.
+ * `RESET`: the cursor belongs to another history, for example from before a backup was restored. `EXPIRED` (reserved, not
+ * raised yet): the room no longer keeps what follows the cursor.
  */
 export type HistoryGapReason = 'EXPIRED' | 'RESET';
 

@@ -10,6 +10,6 @@ export async function compile(): Promise<void> {
     await promisify(exec)('npm run --silent build', { cwd: ROOT });
   } catch (error) {
     const output = error instanceof Error && 'stdout' in error ? error.stdout : '';
-    throw new Error(`The product does not compile:\n${output || error}`);
+    throw new Error(`The build failed:\n${output || error}`);
   }
 }
