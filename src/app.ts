@@ -103,8 +103,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       log,
     });
     resources.add(() => feeds.close());
-    const { deliver } = feeds;
-    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver, log });
+    const { publish } = feeds;
+    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, publish, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(
@@ -126,11 +126,10 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         messages: stores.messages,
         limits: limits ?? noRateLimits,
         history,
-        deliver,
+        publish,
         log,
       }),
       subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
-      history,
       stores,
     };
     const pipeline = createPipeline({

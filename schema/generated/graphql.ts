@@ -16,7 +16,7 @@ export type CreateRoomInput = {
 
 /** Why a part of the history can not be told. */
 export type HistoryGapReason =
-  /** The cursor lies before what the room still keeps. */
+  /** The cursor lies before what the room still keeps. Reserved: nothing raises it yet. */
   | 'EXPIRED'
   /** The cursor is of another history: the database was restored from a backup, say. */
   | 'RESET';

@@ -1,5 +1,4 @@
 import type { Subscriptions } from '../delivery/subscription.js';
-import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message-store.js';
 import type { Messages } from '../domain/messages.js';
 import type { RoomStore, Rooms } from '../domain/room.js';
@@ -19,7 +18,6 @@ export interface Services {
   readonly rooms: Rooms;
   readonly messages: Messages;
   readonly subscriptions: Subscriptions;
-  readonly history: History;
   readonly stores: {
     readonly users: UserStore;
     readonly rooms: RoomStore;
@@ -69,7 +67,11 @@ export function signInto(context: Context, { user, accessToken }: SignedIn): voi
   context.loaders = createLoaders(context.services.stores, viewer);
 }
 
-/** @throws UnauthenticatedError */
+/**
+ * Who asks. Root fields that are not public are refused before their resolvers run, see `schema/builder.ts`.
+ *
+ * @throws UnauthenticatedError
+ */
 export function viewerOf(context: Context): Viewer {
   return requireViewer(context.authentication);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
@@ -6,9 +7,10 @@ import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
 import { ensureEpoch } from './epoch.js';
 import { databaseErrorCode, isConnectionError } from './errors.js';
+import { applyFunctions, readFunctions } from './functions.js';
 import { createPool, POOL_SIZE, type Pool } from './pool.js';
 
-/** Where the database is: a URL, or the embedded server's socket. */
+/** The address of the database: a URL, or the embedded server's socket. */
 export type DatabaseAddress =
   | { readonly url: string }
   | {
@@ -22,71 +24,79 @@ export type DatabaseAddress =
     };
 
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url));
-/** Any number that all instances agree on: whoever holds this advisory lock migrates, the others wait. */
+/**
+ * The advisory lock under which one instance migrates while others wait. An arbitrary number, the same for all
+ * instances.
+ */
 const MIGRATION_LOCK = 7_265_391;
 
-/** After a connection was refused or lost, before the next one on its place, in seconds: for as long as Postgres is away. */
+/** Delay before a refused or lost connection is opened again, in seconds. */
 const RECONNECT_DELAY_S = 0.05;
 
 /**
- * Limits of every session, in ms. No wait for a lock or a slow statement is longer than a client's patience. A lock costs up
- * to two of its waits: behind others that wait for the same row, Postgres has one wait for one's turn and then for the holder.
+ * Timeouts of every session, in ms, so that a call fails before its client gives up. A lock may take two
+ * `lock_timeout`s: behind other waiters for the same row, Postgres waits first for its place in the queue and then
+ * for the holder.
  */
-const SESSION_LIMITS = {
+const SESSION_TIMEOUTS_MS = {
   lock_timeout: 2_500,
   statement_timeout: 15_000,
   idle_in_transaction_session_timeout: 15_000,
 };
 
-/** Opens a pool; connects with the first query, not here. */
+/** Opens a pool, which connects at its first query. */
 export function openDatabase(address: DatabaseAddress): Pool {
-  return createPool(() => connect(address, POOL_SIZE, SESSION_LIMITS));
+  return createPool(() => connect(address, POOL_SIZE, SESSION_TIMEOUTS_MS));
 }
 
 /**
- * Waits until the database answers, then brings its tables up to date, once however many instances start together.
+ * Waits until the database answers, then migrates its tables and SQL functions. Instances that start together do so
+ * one at a time, so each migration is applied once.
  *
- * @throws StartupError where the database refuses us (a wrong password or name does not mend itself), and where it does not
- *   answer before the signal aborts.
+ * @throws StartupError if the database refuses the connection (a wrong password or name does not fix itself), or does
+ *   not answer before the signal aborts.
  */
 export async function prepareDatabase(
   address: DatabaseAddress,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  // A session of its own: an advisory lock belongs to one, and a migration may take longer than a query may.
+  // One connection without timeouts: an advisory lock belongs to its session, and a migration may take longer than a
+  // query.
   const client = connect(address, 1, {});
   try {
     await untilAnswering(client, log, signal);
     const db = drizzle(client);
     await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await migrate(db, { migrationsFolder: MIGRATIONS });
+    const applied = await applyFunctions(db, await readFunctions());
+    if (applied.length > 0) log.debug({ functions: applied }, 'SQL functions updated');
     if (await ensureEpoch(db))
-      log.warn({}, 'The database was restored or moved: clients are told to start again');
+      log.warn({}, 'The database was restored or moved: created a new epoch, clients must resynchronize');
   } finally {
     await client.end({ timeout: 1 });
   }
 }
 
-function connect(address: DatabaseAddress, max: number, limits: Record<string, number>): postgres.Sql {
+function connect(address: DatabaseAddress, max: number, timeouts: Record<string, number>): postgres.Sql {
   const options = {
     max,
     connect_timeout: 5,
-    // By default postgres.js pauses up to 20 s before it connects again, and callers wait that long for it.
+    // By default, postgres.js waits up to 20 s before it connects again, and callers wait with it.
     backoff: () => RECONNECT_DELAY_S,
-    // A connection that a proxy or a firewall forgot is replaced before it fails somebody's query.
+    // 30 min, in seconds: connections are replaced before a proxy or firewall drops them silently.
     max_lifetime: 60 * 30,
-    connection: { application_name: 'parley', ...limits },
-    // It would ask each new connection for the array types, which we don't use, and let nobody catch what goes wrong
-    // with that: a restart of Postgres at this moment would end the process.
+    connection: { application_name: 'parley', ...timeouts },
+    // Parley uses no array types. Fetching them is a query on each new connection whose error cannot be caught: if
+    // Postgres restarted at that moment, the process would end.
     fetch_types: false,
-    // Migrations say «already exists, skipping» as notices.
+    // Migrations cause notices such as "already exists, skipping".
     onnotice: () => {},
   };
   return 'url' in address ? postgres(address.url, options) : postgres({ ...address.connection, ...options });
 }
 
-const RETRY_MS = 1000;
+const CONNECT_RETRY_INTERVAL_MS = 1_000;
 
 async function untilAnswering(client: postgres.Sql, log: Log, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
@@ -95,15 +105,17 @@ async function untilAnswering(client: postgres.Sql, log: Log, signal: AbortSigna
       return;
     } catch (error) {
       if (!isConnectionError(error))
-        throw new StartupError(`The database refuses us: ${error instanceof Error ? error.message : error}.`);
+        throw new StartupError(
+          `The database refused the connection: ${error instanceof Error ? error.message : error}.`,
+        );
       if (signal.aborted) throw new StartupError('The database does not answer.');
-      // The first time and then twice a minute: the log stays readable.
+      // At the first attempt and then twice a minute, to keep the log readable.
       if (attempt % 30 === 1)
         log.warn(
           { error: databaseErrorCode(error) },
-          'The database does not answer yet: trying again every second',
+          'The database does not answer yet: retrying every second',
         );
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(CONNECT_RETRY_INTERVAL_MS);
     }
   }
 }

@@ -9,29 +9,34 @@ export const EPOCH = 'epoch';
 const SERVER = 'server';
 
 /**
- * The server and the timeline that the data stand on: others after they were restored, copied or promoted. The timeline is
- * that of what is being written: the checkpoint's follows long after a promotion.
+ * The system identifier and timeline of the server, which change when its data are restored, copied or promoted. The
+ * timeline is read from the WAL that is being written: that of the last checkpoint follows long after a promotion.
  */
 const CURRENT_SERVER = sql`(
   select system_identifier || '/' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
   from pg_control_system()
 )`;
 
-/** Whether that is another one than the epoch was made on. */
+/** Whether the server or timeline differs from the one that the epoch was created on. */
 export const isMoved = sql<boolean>`exists (
-  select from ${meta} as made where made.key = ${SERVER} and made.value <> ${CURRENT_SERVER}
+  select from ${meta} as recorded where recorded.key = ${SERVER} and recorded.value <> ${CURRENT_SERVER}
 )`;
 
-/** The history that this database holds: 16 hex digits that every cursor carries. */
+/** Reads the epoch, which identifies the history in this database: 16 hex digits, part of every cursor. */
 export async function readEpoch(db: Database): Promise<string> {
   const [row] = await db.select().from(meta).where(eq(meta.key, EPOCH));
-  if (!row) throw new Error('The database has no epoch: its migrations have not run.');
+  if (!row) throw epochMissing();
   return row.value;
 }
 
+/** Every start creates the epoch, so this is a fault. */
+export function epochMissing(): Error {
+  return new Error('The database has no epoch: its migrations have not run.');
+}
+
 /**
- * Makes the first epoch, and a new one where the data stands on another server or timeline than when it was made:
- * it may lack what clients have seen.
+ * Creates the first epoch, and replaces it if the server or timeline has changed since: the data may then lack
+ * messages that clients have seen.
  *
  * @returns whether an older epoch was replaced.
  */
@@ -43,7 +48,7 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
       { key: SERVER, value: CURRENT_SERVER },
     ])
     .onConflictDoNothing();
-  // One statement: of many instances that find the server changed, one makes the epoch.
+  // One statement, so that only one of many instances that see the change creates the new epoch.
   const renewed = await db.execute(sql`
     with moved as (
       update ${meta} set value = ${CURRENT_SERVER}
@@ -56,7 +61,7 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
 }
 
 export function createEpochStore(pool: Pool): EpochStore {
-  return createStore<EpochStore>(pool, { check: 'repeatable', renew: 'repeatable' }, (db) => ({
+  return createStore<EpochStore>(pool, { check: 'idempotent', renew: 'idempotent' }, (db) => ({
     async check() {
       await ensureEpoch(db);
     },

@@ -1,96 +1,39 @@
-import { and, asc, desc, eq, exists, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { MessageDraft } from '../domain/message.js';
 import type { MessageStore, SendOutcome } from '../domain/message-store.js';
-import { EPOCH, isMoved } from './epoch.js';
-import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
-import type { Database, Pool } from './pool.js';
+import { messageColumns } from './columns.js';
+import { readHead, readHeads } from './head.js';
+import { readPage, readSince } from './message-page.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
+import type { Pool } from './pool.js';
 import { createStore } from './store.js';
-import { members, messages, meta, rooms } from './tables.js';
+import { members, messages } from './tables.js';
 
-const columns = {
-  id: messages.id,
-  roomId: messages.roomId,
-  seq: messages.seq,
-  rev: messages.rev,
-  type: messages.type,
-  authorId: messages.authorId,
-  subjectId: messages.subjectId,
-  text: messages.text,
-  revision: messages.revision,
-  clientMessageId: messages.clientMessageId,
-  createdAt: messages.createdAt,
-  changedAt: messages.changedAt,
-};
-const head = { seq: rooms.lastSeq, rev: rooms.lastRev };
-
-const REPETITION = {
-  // What it stored before it finds by the ids of the drafts.
-  send: 'repeatable',
-  // A second try would count as a second change.
-  edit: 'once',
-  read: 'repeatable',
-  readChanges: 'repeatable',
-  findByIds: 'repeatable',
-  readSince: 'repeatable',
-  readHead: 'repeatable',
-  readHeads: 'repeatable',
+const RETRY_POLICIES = {
+  // A retry finds the messages that were stored by the ids of their drafts.
+  send: 'idempotent',
+  // A retry would count as a second edit.
+  edit: 'at-most-once',
+  read: 'idempotent',
+  readChanges: 'idempotent',
+  findByIds: 'idempotent',
+  readSince: 'idempotent',
+  readHead: 'idempotent',
+  readHeads: 'idempotent',
 } as const;
-
-/**
- * Some of a room's messages, its head and the reader's access in one statement, so in one snapshot: read after each
- * other, a message sent in between would be in neither the page nor what follows its `liveCursor`, or in both.
- */
-async function readPage(
-  db: Database,
-  roomId: string,
-  readerId: string,
-  {
-    which,
-    by,
-    from,
-    size,
-  }: { which: SQL | undefined; by: 'seq' | 'rev'; from: 'start' | 'end'; size: number },
-) {
-  const isReader = exists(
-    db
-      .select({ one: sql`1` })
-      .from(members)
-      .where(and(eq(members.roomId, rooms.id), eq(members.userId, readerId))),
-  );
-  const page = db
-    .select(columns)
-    .from(messages)
-    .where(and(eq(messages.roomId, rooms.id), isReader, which))
-    .orderBy(from === 'start' ? asc(messages[by]) : desc(messages[by]))
-    .limit(size)
-    .as('page');
-  const rows = await db
-    .select({ head, kind: rooms.kind, isMember: sql<boolean>`${isReader}`, message: pageColumns(page) })
-    .from(rooms)
-    .leftJoinLateral(page, sql`true`)
-    .where(eq(rooms.id, roomId))
-    .orderBy(asc(page[by]));
-  const [room] = rows;
-  if (!room || (room.kind !== 'PUBLIC' && !room.isMember)) return null;
-  return {
-    head: room.head,
-    isMember: room.isMember,
-    messages: rows.flatMap(({ message }) => message ?? []),
-  };
-}
 
 const SEND = `
   select outcome, epoch, last_seq, last_rev, ${MESSAGE_COLUMNS}
   from send_messages($1::uuid, $2::jsonb)
     with ordinality as sent(outcome, epoch, last_seq, last_rev, message, place)
-  ${WITH_AUTHOR}
+  ${JOIN_AUTHOR}
   order by place`;
 
 export function createMessageStore(pool: Pool): MessageStore {
-  return createStore<MessageStore>(pool, REPETITION, (db) => ({
+  return createStore<MessageStore>(pool, RETRY_POLICIES, (db) => ({
     async send(roomId, drafts) {
-      // By the driver itself: Drizzle prepares no statement of this kind, so each would be parsed, planned and described
-      // again, in a round trip of its own.
+      // Uses the driver directly: Drizzle does not prepare this kind of statement, so each call would parse, plan and
+      // describe it again, in a round trip of its own.
       const rows = await db.$client.unsafe<SendRow[]>(SEND, [roomId, JSON.stringify(drafts.map(draftRow))], {
         prepare: true,
       });
@@ -113,7 +56,7 @@ export function createMessageStore(pool: Pool): MessageStore {
       const [row] = await db.execute<EditRow>(
         sql`select outcome, epoch, last_seq, ${sql.raw(MESSAGE_COLUMNS)}
           from edit_message(${roomId}::uuid, ${messageId}::uuid, ${editorId}::uuid, ${text})
-          ${sql.raw(WITH_AUTHOR)}`,
+          ${sql.raw(JOIN_AUTHOR)}`,
       );
       if (row?.outcome !== 'edited') return { kind: row?.outcome ?? 'not-found' };
       const message = messageOf(row);
@@ -127,126 +70,50 @@ export function createMessageStore(pool: Pool): MessageStore {
     },
 
     read: (roomId, readerId, { from, size, after, before }) => {
-      const which = and(
+      const where = and(
         after === null ? undefined : gt(messages.seq, after),
         before === null ? undefined : lt(messages.seq, before),
       );
-      return readPage(db, roomId, readerId, { which, by: 'seq', from, size });
+      return readPage(db, roomId, readerId, { where, orderBy: 'seq', from, size });
     },
 
     readChanges: (roomId, readerId, { seq, after, upTo, size }) => {
-      const which = and(
+      const where = and(
         gt(messages.rev, after),
         lte(messages.rev, upTo),
         lte(messages.seq, seq),
-        // As the index has it that holds these alone.
+        // The condition of the partial index `messages_changes`.
         gt(messages.revision, 1),
       );
-      return readPage(db, roomId, readerId, { which, by: 'rev', from: 'start', size });
+      return readPage(db, roomId, readerId, { where, orderBy: 'rev', from: 'start', size });
     },
 
     findByIds: (ids, readerId) =>
       db
-        .select(columns)
+        .select(messageColumns)
         .from(messages)
         .innerJoin(members, and(eq(members.roomId, messages.roomId), eq(members.userId, readerId)))
         .where(inArray(messages.id, [...ids])),
 
-    async readSince(roomId, rev, limit) {
-      const page = db
-        .select(columns)
-        .from(messages)
-        .where(and(eq(messages.roomId, rooms.id), gt(messages.rev, rev)))
-        .orderBy(asc(messages.rev))
-        .limit(limit)
-        .as('page');
-      const rows = await db
-        .select({ head, message: pageColumns(page) })
-        .from(rooms)
-        .leftJoinLateral(page, sql`true`)
-        .where(eq(rooms.id, roomId))
-        .orderBy(asc(page.rev));
-      const [room] = rows;
-      return room ? { head: room.head, messages: rows.flatMap(({ message }) => message ?? []) } : null;
-    },
+    readSince: (roomId, rev, limit) => readSince(db, roomId, rev, limit),
 
-    async readHead(roomId) {
-      const [row] = await db
-        .select({ epoch: meta.value, head })
-        .from(meta)
-        .leftJoin(rooms, eq(rooms.id, roomId))
-        .where(eq(meta.key, EPOCH));
-      if (!row) throw new Error('The database has no epoch.');
-      return row;
-    },
-
-    async readHeads(known) {
-      // Three parameters, however many rooms there are, and only what is news: to read 10,000 rows costs 60 ms here.
-      const list = (values: readonly (string | number)[]) => `{${values.join(',')}}`;
-      const rows = await db.execute<HeadRow>(sql`
-        select ${meta.value} as epoch, ${isMoved} as is_moved, news.*
-        from ${meta} left join lateral (
-          select asked.id, last_seq, last_rev
-          from unnest(
-            ${list(known.map(({ roomId }) => roomId))}::uuid[],
-            ${list(known.map(({ head: { seq } }) => seq))}::int[],
-            ${list(known.map(({ head: { rev } }) => rev))}::bigint[]
-          ) as asked(id, seq, rev) left join ${rooms} on rooms.id = asked.id
-          where (last_seq, last_rev) is distinct from (asked.seq, asked.rev)
-        ) as news on true
-        where ${meta.key} = ${EPOCH}`);
-      const [first] = rows;
-      if (!first) throw new Error('The database has no epoch.');
-      const heads = rows.flatMap(({ id, last_seq: seq, last_rev: rev }) =>
-        id === null ? [] : [[id, seq === null ? null : { seq, rev: Number(rev) }] as const],
-      );
-      return { epoch: first.epoch, isMoved: first.is_moved, heads: new Map(heads) };
-    },
+    readHead: (roomId) => readHead(db, roomId),
+    readHeads: (known) => readHeads(db, known),
   }));
 }
 
-interface SendRow extends MessageRow {
+type SendRow = MessageRow & {
   outcome: SendOutcome['kind'];
   epoch: string;
   last_seq: number;
   last_rev: string;
-}
+};
 
-interface HeadRow extends Record<string, unknown> {
-  epoch: string;
-  is_moved: boolean;
-  id: string | null;
-  last_seq: number | null;
-  last_rev: string | null;
-}
-
-interface EditRow extends MessageRow {
+type EditRow = MessageRow & {
   outcome: 'edited' | 'not-found' | 'not-author';
   epoch: string;
   last_seq: number;
-}
-
-/** The same columns, of a subquery that selects them. */
-function pageColumns<Page extends Record<keyof typeof columns, unknown>>(
-  page: Page,
-): Pick<Page, keyof typeof columns> {
-  const { id, roomId, seq, rev, type, authorId, subjectId, text, revision, clientMessageId } = page;
-  const { createdAt, changedAt } = page;
-  return {
-    id,
-    roomId,
-    seq,
-    rev,
-    type,
-    authorId,
-    subjectId,
-    text,
-    revision,
-    clientMessageId,
-    createdAt,
-    changedAt,
-  };
-}
+};
 
 function draftRow(draft: MessageDraft) {
   return {

@@ -6,37 +6,38 @@ import { createSemaphore } from '../lib/semaphore.js';
 import { withTimeout } from '../lib/timeout.js';
 import { isConnectionLost } from './errors.js';
 
-/** Drizzle's, with the driver's client that it is made of. */
+/** Drizzle's database, with the driver's client below it. */
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 
-/** The way to the database: bounded, so that nobody waits for it longer than its time-outs. */
+/** Access to the database with a bounded number of connections and bounded waits. */
 export interface Pool {
   /**
-   * Runs a call with a connection of its own; a call should have no two statements under way at once.
+   * Runs a call with a connection of its own. A call should run its statements one after another.
    *
-   * @throws ServiceUnavailableError where there was no turn, or no answer, in time, and the driver's errors.
+   * @throws ServiceUnavailableError if no connection becomes free within 5 s, or the call takes longer than 20 s;
+   *   otherwise the driver's errors.
    */
   run<Result>(call: (db: Database) => Promise<Result>): Promise<Result>;
-  /** Resolves where the database answers; rejects as `run` does. */
+  /** Resolves if the database answers; rejects as `run` does. */
   ping(): Promise<void>;
-  /** Gives what is under way a second to end, then cuts it off. Later calls reject. */
+  /** Waits up to a second for running calls, then closes their connections. Later calls reject. */
   close(): Promise<void>;
 }
 
 /** The connections of one instance. */
 export const POOL_SIZE = 10;
-/** How long a call waits for its turn, in ms. */
+/** How long a call waits for a free connection. */
 const ACQUIRE_TIMEOUT_MS = 5_000;
 /**
- * How long a call may take, in ms. The server ends a statement by itself before that (`statement_timeout`), so whoever
- * gets here talks to a server or a network that went silent.
+ * How long a call may take. The server cancels a slow statement earlier (`statement_timeout`), so this is reached
+ * only if the server or the network has stopped answering.
  */
 const CALL_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 1_000;
-/** How long connections that are idle may take to say goodbye, in seconds. */
-const GOODBYE_S = 0.5;
+/** How long idle connections may take to disconnect, in seconds. */
+const DISCONNECT_TIMEOUT_S = 0.5;
 
-/** Connections that were opened by one client of the driver. */
+/** The connections of one client of the driver. */
 interface Generation {
   readonly client: postgres.Sql;
   readonly db: Database;
@@ -44,10 +45,13 @@ interface Generation {
 }
 
 /**
- * Makes a pool of the driver's clients, one at a time. The driver (postgres.js 3.4) would queue calls without a bound,
- * and have them wait on a connection that is busy with another, hence the turns. And it does not survive its own lost
- * connections: one that breaks during a query tells its next query of it, or never writes again. So after a loss the
- * client is replaced as a whole, and ended when its other calls are done.
+ * Creates a pool on top of the driver's client, for two reasons (postgres.js 3.4):
+ *
+ * - The driver queues calls without a bound, also on connections that are busy. A semaphore admits only as many calls
+ *   as there are connections.
+ * - The driver does not recover from a connection that is lost during a query: the connection reports the loss to its
+ *   next query, or never writes again. The pool replaces the whole client after a loss, and ends the old one when its
+ *   other calls have finished.
  */
 export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIMEOUT_MS): Pool {
   const semaphore = createSemaphore(POOL_SIZE, { ms: ACQUIRE_TIMEOUT_MS, error: unavailable });
@@ -67,7 +71,7 @@ export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIM
   }
 
   async function end(generation: Generation): Promise<void> {
-    await generation.client.end({ timeout: GOODBYE_S }).catch(() => {});
+    await generation.client.end({ timeout: DISCONNECT_TIMEOUT_S }).catch(() => {});
     generations.delete(generation);
   }
 

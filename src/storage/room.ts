@@ -3,37 +3,31 @@ import type { RoomCursor } from '../domain/cursor.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { Room, RoomStore } from '../domain/room.js';
-import { MESSAGE_COLUMNS, type MessageRow, messageOf, WITH_AUTHOR } from './message-row.js';
+import { roomColumns } from './columns.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
 import type { Database, Pool } from './pool.js';
 import { createStore } from './store.js';
 import { members, rooms } from './tables.js';
 
-const columns = {
-  id: rooms.id,
-  kind: rooms.kind,
-  name: rooms.name,
-  topic: rooms.topic,
-  createdAt: rooms.createdAt,
-  lastActivityAt: rooms.lastActivityAt,
-  memberCount: rooms.memberCount,
-};
-
-const REPETITION = {
-  // A second try would meet the room of the first, and say that its id is taken.
-  create: 'once',
-  ensurePublic: 'repeatable',
-  // A second try finds the membership of the first. Who watches the room hears of it by the tick then.
-  join: 'repeatable',
-  // A second try would find no membership to end.
-  removeMember: 'once',
-  findByIds: 'repeatable',
-  findVisible: 'repeatable',
-  listPublic: 'repeatable',
-  listJoined: 'repeatable',
+const RETRY_POLICIES = {
+  // A retry would find the room of the first attempt and fail, because its id is taken.
+  create: 'at-most-once',
+  ensurePublic: 'idempotent',
+  // A retry finds the membership of the first attempt. The feeds then find the message at their next comparison of
+  // heads.
+  join: 'idempotent',
+  // A retry would find no membership to end.
+  removeMember: 'at-most-once',
+  findByIds: 'idempotent',
+  findVisible: 'idempotent',
+  listPublic: 'idempotent',
+  listJoined: 'idempotent',
 } as const;
 
 export function createRoomStore(pool: Pool): RoomStore {
-  /** By activity, newest first; rooms of the same millisecond by id, so that no cursor falls between two of them. */
+  /**
+   * Lists rooms by activity, newest first. Rooms of the same millisecond are ordered by id, so every cursor is exact.
+   */
   async function list(
     db: Database,
     scope: SQL,
@@ -49,14 +43,14 @@ export function createRoomStore(pool: Pool): RoomStore {
     );
     const direction = from === 'start' ? desc : asc;
     const found = await db
-      .select(columns)
+      .select(roomColumns)
       .from(rooms)
       .where(within)
       .orderBy(direction(rooms.lastActivityAt), direction(rooms.id))
       .limit(size);
     if (from === 'end') found.reverse();
 
-    // What lies beyond each end is looked up, not guessed from the arguments: exact in both directions.
+    // Looks up what lies beyond each end, because the arguments answer that for one direction at most.
     const edge = (room: Room) => place({ lastActivityAt: room.lastActivityAt.getTime(), roomId: room.id });
     const [first, last] = [found[0], found.at(-1)];
     const some = (beyond: SQL) => exists(db.select().from(rooms).where(and(scope, beyond)));
@@ -82,15 +76,15 @@ export function createRoomStore(pool: Pool): RoomStore {
     };
   }
 
-  return createStore<RoomStore>(pool, REPETITION, (db) => ({
+  return createStore<RoomStore>(pool, RETRY_POLICIES, (db) => ({
     async create({ creatorId, ...room }) {
-      // One statement, not a transaction: where Postgres goes away in the middle of one, postgres.js (3.4.9) writes its
-      // `rollback` to a socket that is gone, outside of all promises, which would end the process.
+      // One statement instead of a transaction: if Postgres goes away during a transaction, postgres.js (3.4.9)
+      // writes `rollback` to a closed socket, outside of any promise, which ends the process.
       const made = db.$with('made').as(
         db
           .insert(rooms)
           .values({ ...room, memberCount: 1 })
-          .returning(columns),
+          .returning(roomColumns),
       );
       const joined = db
         .$with('joined')
@@ -120,10 +114,10 @@ export function createRoomStore(pool: Pool): RoomStore {
       const [row] = await db.execute<JoinRow>(
         sql`select outcome, epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)
-          ${sql.raw(WITH_AUTHOR)}`,
+          ${sql.raw(JOIN_AUTHOR)}`,
       );
       if (!row || row.outcome === 'not-found') return null;
-      const [room] = await db.select(columns).from(rooms).where(eq(rooms.id, roomId));
+      const [room] = await db.select(roomColumns).from(rooms).where(eq(rooms.id, roomId));
       if (!room) return null;
       return { room, change: row.outcome === 'joined' ? changeOf(row) : null };
     },
@@ -132,20 +126,20 @@ export function createRoomStore(pool: Pool): RoomStore {
       const [row] = await db.execute<WriteRow>(
         sql`select epoch, ${sql.raw(MESSAGE_COLUMNS)}
           from remove_member(${roomId}::uuid, ${userId}::uuid, ${actorId}::uuid, ${messageId}::uuid)
-          ${sql.raw(WITH_AUTHOR)}`,
+          ${sql.raw(JOIN_AUTHOR)}`,
       );
       return row ? changeOf(row) : null;
     },
 
     findByIds: (ids) =>
       db
-        .select(columns)
+        .select(roomColumns)
         .from(rooms)
         .where(inArray(rooms.id, [...ids])),
 
     async findVisible(ids, userId) {
       const rows = await db
-        .select({ room: columns, memberId: members.userId })
+        .select({ room: roomColumns, memberId: members.userId })
         .from(rooms)
         .leftJoin(members, and(eq(members.roomId, rooms.id), eq(members.userId, userId)))
         .where(
@@ -165,15 +159,15 @@ export function createRoomStore(pool: Pool): RoomStore {
   }));
 }
 
-interface WriteRow extends MessageRow {
+type WriteRow = MessageRow & {
   epoch: string;
-}
+};
 
-interface JoinRow extends WriteRow {
+type JoinRow = WriteRow & {
   outcome: 'joined' | 'member' | 'not-found';
-}
+};
 
-/** A membership that changed is a message, the latest of its room. */
+/** A changed membership is a message, the newest of its room. */
 function changeOf(row: WriteRow): RoomChanged {
   const message = messageOf(row);
   const { roomId, seq, rev } = message;

@@ -18,18 +18,25 @@ import { ROOM_KINDS } from '../domain/room.js';
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 /**
- * Whole milliseconds in UTC: what a JavaScript Date and a cursor hold, so that no microsecond tells two rows apart
- * in the database that are equal everywhere else.
+ * A time in whole milliseconds, as in a JavaScript Date and in a cursor. With microseconds, rows could differ in the
+ * database that are equal everywhere else.
  */
-const instant = (name: string) => timestamp(name, { precision: 3, withTimezone: true, mode: 'date' });
+const instant = <Name extends string>(name: Name) =>
+  timestamp(name, { precision: 3, withTimezone: true, mode: 'date' });
 
 export const roomKind = pgEnum('room_kind', ROOM_KINDS);
 export const messageType = pgEnum('message_type', MESSAGE_TYPES);
 
-/** Facts about this database as a whole: `epoch`, and the server that it was made for. */
+/** Facts about the database as a whole: its `epoch`, and the `server` that the epoch was created on. */
 export const meta = pgTable('meta', {
   key: text('key').primaryKey(),
   value: text('value').notNull(),
+});
+
+/** The release of each SQL function in this database: see `functions.ts`. */
+export const functionReleases = pgTable('function_releases', {
+  name: text('name').primaryKey(),
+  release: integer('release').notNull(),
 });
 
 export const users = pgTable(
@@ -37,7 +44,7 @@ export const users = pgTable(
   {
     id: uuid('id').primaryKey(),
     username: text('username').notNull(),
-    /** The username as it is compared: see `usernameKey`. */
+    /** The form in which usernames are compared: see `usernameKey`. */
     usernameKey: text('username_key').notNull(),
     displayName: text('display_name').notNull(),
     avatarUrl: text('avatar_url'),
@@ -47,7 +54,7 @@ export const users = pgTable(
   (table) => [uniqueIndex('users_username_key').on(table.usernameKey)],
 );
 
-/** A room and, in the same row, its head: every write of the room locks this row first. */
+/** A room and its head. Every write to the room locks this row first. */
 export const rooms = pgTable(
   'rooms',
   {
@@ -56,9 +63,9 @@ export const rooms = pgTable(
     name: text('name'),
     topic: text('topic'),
     memberCount: integer('member_count').notNull().default(0),
-    /** The `seq` of the latest message; 0 in an empty room. */
+    /** The `seq` of the newest message; 0 in an empty room. */
     lastSeq: integer('last_seq').notNull().default(0),
-    /** The `rev` of the latest durable change; 0 in an untouched room. */
+    /** The `rev` of the newest durable change; 0 in a room without changes. */
     lastRev: bigint('last_rev', { mode: 'number' }).notNull().default(0),
     createdAt: instant('created_at').notNull().defaultNow(),
     lastActivityAt: instant('last_activity_at').notNull().defaultNow(),
@@ -96,22 +103,22 @@ export const messages = pgTable(
     rev: bigint('rev', { mode: 'number' }).notNull(),
     type: messageType('type').notNull(),
     authorId: uuid('author_id').references(() => users.id, { onDelete: 'set null' }),
-    /** Whom it concerns: who joined, left or was removed. Null in TEXT. */
+    /** The user who joined, left or was removed. Null in TEXT, and if the account is gone. */
     subjectId: uuid('subject_id').references(() => users.id, { onDelete: 'set null' }),
     text: text('text').notNull(),
     revision: integer('revision').notNull().default(1),
     clientMessageId: text('client_message_id'),
-    /** SHA-256 of the text as first sent: what a retry is compared with, whatever was edited since. */
+    /** SHA-256 of the text as first sent. A retry is compared with it, even if the message was edited since. */
     textHash: bytea('text_hash'),
     createdAt: instant('created_at').notNull(),
-    /** When it was last changed; null where it never was. */
+    /** The time of the last change; null if there was none. */
     changedAt: instant('changed_at'),
   },
   (table) => [
     primaryKey({ columns: [table.roomId, table.seq] }),
     uniqueIndex('messages_id').on(table.id),
     uniqueIndex('messages_by_rev').on(table.roomId, table.rev),
-    // Changes of older messages are few beside what was added since.
+    // Only edited messages: few, compared with those added in the same range of `rev`.
     index('messages_changes').on(table.roomId, table.rev).where(sql`${table.revision} > 1`),
     uniqueIndex('messages_client_message_id')
       .on(table.roomId, table.authorId, table.clientMessageId)

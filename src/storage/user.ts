@@ -2,53 +2,46 @@ import { eq, inArray } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
 import type { UserStore } from '../domain/user.js';
 import { type User, usernameKey } from '../domain/user.js';
+import { userColumns } from './columns.js';
 import type { Pool } from './pool.js';
 import { createStore } from './store.js';
 import { users } from './tables.js';
 
-const columns = {
-  id: users.id,
-  username: users.username,
-  displayName: users.displayName,
-  avatarUrl: users.avatarUrl,
-  createdAt: users.createdAt,
-};
-
-const REPETITION = {
-  // A second try would find the name taken, by the first.
-  create: 'once',
-  findByUsername: 'repeatable',
-  findByIds: 'repeatable',
-  update: 'repeatable',
+const RETRY_POLICIES = {
+  // A retry would find the username taken by the first attempt.
+  create: 'at-most-once',
+  findByUsername: 'idempotent',
+  findByIds: 'idempotent',
+  update: 'idempotent',
 } as const;
 
 export function createUserStore(pool: Pool): UserStore {
-  return createStore<UserStore>(pool, REPETITION, (db) => ({
+  return createStore<UserStore>(pool, RETRY_POLICIES, (db) => ({
     async create(user) {
       const [created] = await db
         .insert(users)
         .values({ ...user, usernameKey: usernameKey(user.username) })
         .onConflictDoNothing({ target: users.usernameKey })
-        .returning(columns);
+        .returning(userColumns);
       return created ?? null;
     },
     async findByUsername(username) {
       const [row] = await db
-        .select({ user: columns, passwordHash: users.passwordHash })
+        .select({ user: userColumns, passwordHash: users.passwordHash })
         .from(users)
         .where(eq(users.usernameKey, usernameKey(username)));
       return row ?? null;
     },
     findByIds: (ids) =>
       db
-        .select(columns)
+        .select(userColumns)
         .from(users)
         .where(inArray(users.id, [...ids])),
     async update(id, change) {
       const [updated] = isEmpty(change)
-        ? await db.select(columns).from(users).where(eq(users.id, id))
-        : await db.update(users).set(change).where(eq(users.id, id)).returning(columns);
-      // Their token outlives their account.
+        ? await db.select(userColumns).from(users).where(eq(users.id, id))
+        : await db.update(users).set(change).where(eq(users.id, id)).returning(userColumns);
+      // The account was deleted while its token is still valid.
       if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;
     },

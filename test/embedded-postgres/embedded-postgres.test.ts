@@ -172,6 +172,17 @@ describe('a first start', () => {
     expect(folder.uid).toBe(asRoot ? NOBODY.uid : process.getuid?.());
   });
 
+  it('keeps other users away from its data and its log', async () => {
+    await start();
+    const owner = asRoot ? NOBODY.uid : process.getuid?.();
+    const modes: Record<string, number> = { postgres: 0o700, 'postgres.log': 0o600 };
+    for (const [name, expected] of Object.entries(modes)) {
+      const { mode, uid } = await stat(join(dataDir, name));
+      expect(mode & 0o777, name).toBe(expected);
+      expect(uid, name).toBe(owner);
+    }
+  });
+
   it('puts its socket in /tmp if the path of the temporary folder is too long', async () => {
     const long = join(await temporaryFolder(0o755), 'x'.repeat(80));
     await mkdir(long);

@@ -367,6 +367,21 @@ test('a user and a viewer are two nodes of one person, and the viewer is one for
   expect(await node(bob, alice.userId)).toEqual({
     data: { node: { __typename: 'User', id: alice.userId, username: 'Alice' } },
   });
+  expect(
+    await alice.request(
+      `query ($user: ID!, $viewer: ID!) {
+        user: node(id: $user) { __typename id } viewer: node(id: $viewer) { __typename id }
+        again: node(id: $user) { __typename id }
+      }`,
+      { user: alice.userId, viewer: viewerId },
+    ),
+  ).toEqual({
+    data: {
+      user: { __typename: 'User', id: alice.userId },
+      viewer: { __typename: 'Viewer', id: viewerId },
+      again: { __typename: 'User', id: alice.userId },
+    },
+  });
 });
 
 test('a good token of somebody who is gone is not valid', async () => {

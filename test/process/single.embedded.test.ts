@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -50,11 +50,17 @@ test('acknowledged messages and tokens survive a kill -9', async () => {
   await folder.clear();
 }, 60_000);
 
-test('a second process in the same folder fails with one line', async () => {
+test('DATA_DIR contains the database and the secret, and a second process on it fails with one line', async () => {
   const folder = temporaryFolder('process');
-  const first = await runParley({}, { cwd: folder.path });
+  const env = { DATA_DIR: 'kept/here' };
+  const first = await runParley(env, { cwd: folder.path });
   await first.ready;
-  const second = await runParley({}, { cwd: folder.path });
+  const kept = join(folder.path, 'kept', 'here');
+  expect(await readdir(kept)).toEqual(expect.arrayContaining(['jwt-secret', 'postgres']));
+  expect(await readdir(join(kept, 'postgres'))).toContain('postmaster.pid');
+  expect(await readdir(folder.path)).not.toContain('.data');
+
+  const second = await runParley(env, { cwd: folder.path });
 
   expect(await second.exited).toEqual({ code: 1, signal: null });
   expect(second.output().trim().split('\n')).toHaveLength(1);

@@ -73,6 +73,32 @@ test('a stop closes sockets and event streams spread over time, none told that i
   }
 });
 
+test.each([0, 1, 2])('a stop closes sockets and event streams over DRAIN_SECONDS=%i', async (seconds) => {
+  const parley = await startParley({ env: { DRAIN_SECONDS: String(seconds) } });
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  const five = [1, 2, 3, 4, 5];
+  const sockets = await Promise.all(five.map(() => openSocketOf(alice, parley.webSocketUrl)));
+  const streams = await Promise.all(five.map(() => openEventStream(parley.url, alice, { roomId })));
+
+  const start = performance.now();
+  const untilLast = async (all: Promise<unknown>[]) => {
+    await Promise.all(all);
+    return performance.now() - start;
+  };
+  const lasts = [
+    untilLast(sockets.map(({ closed }) => closed)),
+    untilLast(streams.map(({ ended }) => ended)),
+  ];
+  await parley.stop();
+
+  for (const last of await Promise.all(lasts)) {
+    // Of five the last one goes after four fifths of the time.
+    expect(last).toBeGreaterThanOrEqual(seconds * 700);
+    expect(last).toBeLessThan(seconds * 800 + 700);
+  }
+});
+
 test('a stop waits for nobody: not without clients, and no longer than they stay', async () => {
   const lonely = await startParley({ env: { DRAIN_SECONDS: '600' } });
   await lonely.stop();

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import postgres from 'postgres';
 import { beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
-import { newId } from '../../src/domain/id.js';
-import { encodeGlobalId, rowId } from '../../src/graphql/schema/global-id.js';
+import { rowId } from '../../src/graphql/schema/global-id.js';
 import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
-import { openStores } from '../helpers/database.js';
 import { openEventStream } from '../helpers/event-stream.js';
 import { mixture } from '../helpers/mixture.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -168,44 +167,60 @@ test('an event stream that is aborted while it starts lets go of its room', asyn
   await letGo();
 });
 
-test('of hundreds that a socket begins and completes at once not all are begun', async () => {
-  const socket = await openSocketOf(alice, parley.webSocketUrl);
-  const { rooms: store } = openStores(parley.database);
-  const creatorId = rowId('User', alice.userId) ?? '';
-  const rows = await Promise.all(
-    Array.from({ length: 400 }, () =>
-      store.create({ id: newId(), kind: 'PUBLIC', name: 'One of many', topic: null, creatorId }),
-    ),
-  );
-  const rooms = rows.map(({ id }) => encodeGlobalId('Room', id));
-  const before = opened.size;
-  socket.send(
-    ...rooms.flatMap((id) => [
-      {
-        type: 'subscribe',
-        id,
-        payload: { query: `subscription { messageAdded(roomId: "${id}") { cursor } }` },
-      },
-      { type: 'complete', id },
-    ]),
-  );
-  // Answered, not refused, when there is room again: those that began have ended by then.
-  let id = 0;
-  await expect
-    .poll(
-      async () => {
-        id += 1;
-        socket.send({ type: 'subscribe', id: `${id}`, payload: { query: '{ __typename }' } });
-        await Promise.race([socket.received('error', `${id}`), socket.received('next', `${id}`)]);
-        return socket.frames.some((frame) => frame.type === 'next');
-      },
-      { timeout: 10_000 },
-    )
-    .toBe(true);
+/** Runs the work while nothing can be read from any room, nor written. */
+async function whileRoomsAreLocked(work: () => Promise<void>): Promise<void> {
+  const sql = postgres({ ...parley.database.connection, max: 1 });
+  try {
+    await sql.begin(async (transaction) => {
+      await transaction`lock table rooms in access exclusive mode`;
+      await work();
+    });
+  } finally {
+    await sql.end();
+  }
+}
 
-  expect(opened.size - before).toBeLessThan(rooms.length);
-  socket.destroy();
-});
+const READ_ROOM = 'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 1) { liveCursor } }';
+
+test.each([
+  ['subscriptions', MESSAGE_ADDED],
+  ['queries', READ_ROOM],
+])(
+  'at most 200 %s may be about to end: operations beyond are refused until some have ended',
+  async (_, query) => {
+    const socket = await openSocketOf(alice, parley.webSocketUrl);
+    let questions = 0;
+    /** Resolves with the code of the error, or null where the operation was answered. */
+    const ask = async (): Promise<string | null | undefined> => {
+      questions += 1;
+      const id = `question ${questions}`;
+      socket.subscribe(id, {}, '{ __typename }');
+      const [frame] = await Promise.race([socket.received('error', id), socket.received('complete', id)]);
+      return frame?.type === 'error' ? frame.payload[0]?.extensions?.code : null;
+    };
+    let begun = 0;
+    const begin = (): string => {
+      begun += 1;
+      socket.subscribe(`${begun}`, { roomId }, query);
+      return `${begun}`;
+    };
+
+    await whileRoomsAreLocked(async () => {
+      for (const count of [50, 50, 50, 49]) {
+        const ids = Array.from({ length: count }, begin);
+        // The answer shows that they have begun: those that are completed before are over at once.
+        expect(await ask()).toBe(null);
+        for (const id of ids) socket.send({ type: 'complete', id });
+      }
+      expect(await ask()).toBe(null);
+      begin();
+      expect(await ask()).toBe('LIMIT_EXCEEDED');
+    });
+
+    await expect.poll(ask, { timeout: 10_000 }).toBe(null);
+    socket.destroy();
+  },
+);
 
 test('a subscription that is refused opens no feed of its room', async () => {
   const socket = await openSocketOf(await signUp(parley.url), parley.webSocketUrl);

@@ -15,7 +15,7 @@ import { createUserStore } from '../../src/storage/user.js';
 import { addressOf, createTestDatabase } from '../helpers/database.js';
 import { numbers } from '../helpers/model-room.js';
 
-/** Changes of older messages and ends of memberships: what takes a `rev` beside new messages. */
+/** Edits and ended memberships, which take a `rev` as new messages do. */
 
 let opened: ReturnType<typeof openDatabase>;
 let messages: MessageStore;
@@ -49,7 +49,7 @@ afterAll(async () => {
   await opened.close();
 });
 
-/** A room of alice's and bob's, with so many messages of alice's. */
+/** Creates a room with alice and bob as members, and `count` messages of alice's. */
 async function roomWith(count: number): Promise<{ roomId: string; sent: readonly Message[] }> {
   const { id: roomId } = await rooms.create({
     id: newId(),
@@ -58,7 +58,7 @@ async function roomWith(count: number): Promise<{ roomId: string; sent: readonly
     topic: null,
     creatorId: alice,
   });
-  // Without having joined: that would be a message.
+  // Inserted directly, because joining would add a message.
   await sql`insert into members (room_id, user_id) values (${roomId}, ${bob})`;
   await sql`update rooms set member_count = 2 where id = ${roomId}`;
   const drafts = numbers(1, count).map((n) => ({
@@ -82,7 +82,7 @@ async function edited(message: Message | undefined, text: string): Promise<RoomC
 
 const headOf = async (roomId: string) => (await messages.readHead(roomId)).head;
 
-test("a change takes the room's next `rev`, and keeps the message's `seq` and cursor", async () => {
+test("should give an edited message the room's next `rev` and keep its `seq`", async () => {
   const { roomId, sent } = await roomWith(3);
   const change = await edited(sent[0], 'changed');
   expect(change).toMatchObject({ roomId, head: { seq: 3, rev: 4 }, epoch: await opened.run(readEpoch) });
@@ -102,7 +102,7 @@ test("a change takes the room's next `rev`, and keeps the message's `seq` and cu
   expect(page?.messages.map(({ text }) => text)).toEqual(['and again', '2', '3']);
 });
 
-test('only its author may edit a message, and only while they are in the room', async () => {
+test('should let only the author edit, and only while they are a member', async () => {
   const { roomId, sent } = await roomWith(2);
   expect(await edit(sent[0], 'no', bob)).toEqual({ kind: 'not-author' });
   expect(await edit(sent[0], 'no', newId())).toEqual({ kind: 'not-found' });
@@ -119,7 +119,7 @@ test('only its author may edit a message, and only while they are in the room', 
   expect(await headOf(roomId)).toEqual({ seq: 3, rev: 3 });
 });
 
-test('a retry of a send gets the message as it stands, and is compared with what was sent first', async () => {
+test('should answer a retry of a send with the edited message, but compare it with the text first sent', async () => {
   const { roomId, sent } = await roomWith(1);
   await edited(sent[0], 'changed');
   const retry = { id: newId(), authorId: alice, text: '1', clientMessageId: 'first' };
@@ -137,7 +137,7 @@ test('a retry of a send gets the message as it stands, and is compared with what
   expect(change).toBeNull();
 });
 
-test('sends, changes and removals that run at the same time each get a `rev` of their own, without a hole', async () => {
+test('should give concurrent sends, edits and removals a `rev` each, without gaps', async () => {
   const { roomId, sent } = await roomWith(10);
   await Promise.all([
     ...numbers(1, 30).map((n) =>
@@ -151,11 +151,11 @@ test('sends, changes and removals that run at the same time each get a `rev` of 
     select seq, rev, revision from messages where room_id = ${roomId} order by seq`;
   expect(rows.map(({ seq }) => seq)).toEqual(numbers(1, 41));
   expect(new Set(rows.map(({ rev }) => rev)).size).toBe(41);
-  // Every change raised exactly one message's revision.
+  // Each edit raised the revision of exactly one message.
   expect(rows.reduce((sum, { revision }) => sum + revision, 0)).toBe(71);
 });
 
-test('who leaves or is removed is in the sequence, by name, and is a member no longer', async () => {
+test('should record in the sequence who left or was removed, and end their membership', async () => {
   const { roomId } = await roomWith(0);
   const removal = { roomId, userId: bob, actorId: alice, messageId: newId() };
   const change = await rooms.removeMember(removal);
@@ -172,7 +172,7 @@ test('who leaves or is removed is in the sequence, by name, and is a member no l
   expect(left?.messages).toMatchObject([{ type: 'MEMBER_LEFT', authorId: bob, subjectId: bob }]);
 });
 
-test('changes are read by `rev`, each message once and as it stands, within what was asked for', async () => {
+test('should read changes by `rev`, each message once in its current state, within the range', async () => {
   const { roomId, sent } = await roomWith(6);
   for (const index of [4, 1, 0, 1, 5]) await edited(sent[index], `changed ${index}`);
   const read = async (range: { seq: number; after: number; upTo: number; size: number }) =>
@@ -196,12 +196,12 @@ test('changes are read by `rev`, each message once and as it stands, within what
   expect(await messages.readSince(newId(), 0, 3)).toBeNull();
 });
 
-test('heads of more rooms than a statement has parameters are compared in one read, which tells what is news', async () => {
+test('should compare the heads of more rooms than a statement has parameters, and return those that differ', async () => {
   const rooms = await Promise.all([roomWith(2), roomWith(2), roomWith(2)]);
   const [same, behind, ahead] = rooms.map(({ roomId }) => roomId);
-  const gone = numbers(1, 70_000).map(() => newId());
+  const missing = numbers(1, 70_000).map(() => newId());
   const known = [
-    ...gone.map((roomId) => ({ roomId, head: { seq: 1, rev: 1 } })),
+    ...missing.map((roomId) => ({ roomId, head: { seq: 1, rev: 1 } })),
     { roomId: same ?? '', head: { seq: 2, rev: 2 } },
     { roomId: behind ?? '', head: { seq: 1, rev: 1 } },
     { roomId: ahead ?? '', head: { seq: 3, rev: 2 } },
@@ -210,7 +210,7 @@ test('heads of more rooms than a statement has parameters are compared in one re
   const found = await messages.readHeads(known);
   expect(found).toMatchObject({ epoch, isMoved: false });
   expect(found.heads.size).toBe(70_002);
-  expect(found.heads.get(gone[0] ?? '')).toBeNull();
+  expect(found.heads.get(missing[0] ?? '')).toBeNull();
   expect(found.heads.has(same ?? '')).toBe(false);
   expect(found.heads.get(behind ?? '')).toEqual({ seq: 2, rev: 2 });
   expect(found.heads.get(ahead ?? '')).toEqual({ seq: 2, rev: 2 });
@@ -218,7 +218,7 @@ test('heads of more rooms than a statement has parameters are compared in one re
   expect(await messages.readHead(newId())).toEqual({ epoch, head: null });
 });
 
-test('ten instances that find the history lost at once make one new epoch, and writes carry it', async () => {
+test('should create one new epoch when ten instances find the history lost, and write with it', async () => {
   const { roomId } = await roomWith(1);
   const known = await opened.run(readEpoch);
   await Promise.all(numbers(1, 10).map(() => epochs.renew(known)));
@@ -231,7 +231,7 @@ test('ten instances that find the history lost at once make one new epoch, and w
   expect((await messages.send(roomId, [draft])).change?.epoch).toBe(renewed);
 });
 
-test('ten instances whose database comes back as another server make one new epoch; the same server keeps it', async () => {
+test('should create one new epoch when ten instances find another server, and none on the same server', async () => {
   const before = await opened.run(readEpoch);
   await epochs.check();
   expect(await opened.run(readEpoch)).toBe(before);

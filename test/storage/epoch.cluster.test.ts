@@ -7,7 +7,7 @@ import { startPostgres } from '../helpers/postgres-server.js';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-test('a promoted standby is another history at once, long before its first checkpoint', async () => {
+test('should detect a promoted standby at once, long before its first checkpoint', async () => {
   const server = await startPostgres();
   const pool = openDatabase({ url: server.url });
   const messages = createMessageStore(pool);
@@ -18,7 +18,7 @@ test('a promoted standby is another history at once, long before its first check
   await server.halt();
   await server.resume({ asStandby: true });
   const sql = postgres(server.url, { max: 1 });
-  // While it is one, nothing is known of where it will go on.
+  // A standby has no timeline of its own yet.
   await expect(messages.readHeads([])).rejects.toThrow('try again');
   await sql`select pg_promote()`;
   expect(await messages.readHeads([])).toMatchObject({ epoch: before, isMoved: true });

@@ -29,14 +29,14 @@ const log: Log = {
 
 const connectTo = ({ connection }: TestDatabase) => postgres({ ...connection, onnotice: () => {} });
 
-/** Three instances on one database, each with connections and stores of its own. */
+/** Three instances on one database, each with a pool and a store of its own. */
 let databases: Pool[] = [];
 let stores: [MessageStore, MessageStore, MessageStore];
 let store: MessageStore;
 let rooms: RoomStore;
 let people: string[];
 let shared: TestDatabase;
-/** The test's own way in. */
+/** The test's own connections. */
 let sql: postgres.Sql;
 
 beforeAll(async () => {
@@ -71,7 +71,7 @@ afterAll(async () => {
   databases = [];
 });
 
-/** A new room whose only messages are those that a test sends: the members are there without having joined. */
+/** Creates a room without messages: its members are inserted directly, because joining would add messages. */
 async function createRoom(members: readonly string[] = people, kind: RoomKind = 'PUBLIC'): Promise<string> {
   const [creatorId = '', ...others] = members;
   const { id } = await rooms.create({ id: newId(), kind, name: 'room', topic: null, creatorId });
@@ -102,7 +102,7 @@ const seqs = (messages: readonly { seq: number }[]) => messages.map(({ seq }) =>
 const kinds = (outcomes: readonly SendOutcome[]) => outcomes.map(({ kind }) => kind);
 const storeOf = (index: number): MessageStore => stores[index % stores.length] ?? store;
 
-/** Twenty people on three instances, who send as fast as they can. */
+/** Sends as fast as possible, as twenty people on three instances. */
 function writers(roomId: string, each: number): Promise<unknown> {
   return Promise.all(
     people.map(async (_, author) => {
@@ -112,7 +112,7 @@ function writers(roomId: string, each: number): Promise<unknown> {
   );
 }
 
-test('concurrent senders on several instances get one sequence without a hole, each in their own order', async () => {
+test('should give concurrent senders on several instances one sequence without gaps, in the order of each', async () => {
   const roomId = await createRoom();
   await writers(roomId, 5);
   const { head, messages } = await read(roomId, 'start', 100);
@@ -127,11 +127,11 @@ test('concurrent senders on several instances get one sequence without a hole, e
     expect(createdAt.getTime()).toBeGreaterThanOrEqual(messages[index - 1]?.createdAt.getTime() ?? 0);
 });
 
-test('a write that waits for another one is committed after it and counted after it: no reader overtakes', async () => {
+test('should number a write that waits for another one after it, so that no reader sees it first', async () => {
   const roomId = await createRoom();
   const send = (text: string) => store.send(roomId, [draft(text)]);
   await send('before');
-  // Another writer of the room, which took its number first and commits last.
+  // Another writer of the room, which takes its number first and commits last.
   let commit = (): void => {};
   const committing = new Promise<void>((resolve) => {
     commit = resolve;
@@ -150,7 +150,7 @@ test('a write that waits for another one is committed after it and counted after
   await inserted;
   const second = send('second');
   expect(seqs((await read(roomId, 'start', 10)).messages)).toEqual([1]);
-  // It waits for the room.
+  // The second write waits for the head lock.
   await expect
     .poll(async () => (await sql`select from pg_stat_activity where wait_event_type = 'Lock'`).length)
     .toBeGreaterThan(0);
@@ -164,7 +164,7 @@ test('a write that waits for another one is committed after it and counted after
   expect(head).toEqual({ seq: 3, rev: 3 });
 });
 
-test('a reader beside writers sees the newest page and the head as of one moment, and on its way skips nothing', async () => {
+test('should read page and head in one snapshot beside writers, and skip nothing from page to page', async () => {
   const roomId = await createRoom();
   let writing = true;
   const written = writers(roomId, 10).finally(() => {
@@ -199,7 +199,7 @@ test('a reader beside writers sees the newest page and the head as of one moment
   expect(fed).toEqual(numbers(1, 200));
 });
 
-test('a retry by its clientMessageId gets the first message and stores nothing', async () => {
+test('should answer a retry with the same clientMessageId with the first message, and store nothing', async () => {
   const roomId = await createRoom();
   const [first] = (await store.send(roomId, [draft('text', 'key')])).outcomes;
   const { outcomes, change } = await store.send(roomId, [draft('text', 'key')]);
@@ -209,7 +209,7 @@ test('a retry by its clientMessageId gets the first message and stores nothing',
   expect((await read(roomId, 'start', 10)).head).toEqual({ seq: 1, rev: 1 });
 });
 
-test('a key comes again with another text: a conflict that names the first message', async () => {
+test('should report a conflict if the clientMessageId comes again with another text', async () => {
   const roomId = await createRoom();
   const first = draft('text', 'key');
   await store.send(roomId, [first]);
@@ -218,7 +218,7 @@ test('a key comes again with another text: a conflict that names the first messa
   expect(change).toBeNull();
 });
 
-test('a key is one of its sender and its room, and also holds within one batch', async () => {
+test('should scope a clientMessageId to its sender and room, also within one batch', async () => {
   const [roomId, otherRoomId] = [await createRoom(), await createRoom()];
   const batch = [draft('a', 'key'), draft('a', 'key', 1), draft('a', 'key'), draft('b', 'key'), draft('c')];
   expect(kinds((await store.send(roomId, batch)).outcomes)).toEqual([
@@ -232,7 +232,7 @@ test('a key is one of its sender and its room, and also holds within one batch',
   expect(seqs((await read(roomId, 'start', 10)).messages)).toEqual([1, 2, 3]);
 });
 
-test('of concurrent retries with one key, one is stored', async () => {
+test('should store one of several concurrent retries with the same clientMessageId', async () => {
   const roomId = await createRoom();
   const results = await Promise.all(
     numbers(0, 11).map((index) => storeOf(index).send(roomId, [draft('text', 'key'), draft(`${index}`)])),
@@ -243,7 +243,7 @@ test('of concurrent retries with one key, one is stored', async () => {
   expect(seqs((await read(roomId, 'start', 100)).messages)).toEqual(numbers(1, 13));
 });
 
-test('the same draft again, as after a lost connection, counts as sent and is stored once', async () => {
+test('should store a draft once and report it as sent again, as after a lost connection', async () => {
   const roomId = await createRoom();
   const drafts = [draft('a'), draft('b', 'key')];
   const first = await store.send(roomId, drafts);
@@ -254,7 +254,7 @@ test('the same draft again, as after a lost connection, counts as sent and is st
   expect((await read(roomId, 'start', 10)).messages.map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('who is no member stores nothing, and harms nobody else in the batch', async () => {
+test('should refuse the drafts of non-members without failing the others of the batch', async () => {
   const members = [people[0] ?? '', people[2] ?? ''];
   const batch = () => [draft('a'), draft('b', 'key', 1), draft('c', null, 2)];
   const publicRoom = await createRoom(members);
@@ -273,20 +273,20 @@ test('who is no member stores nothing, and harms nobody else in the batch', asyn
   });
 });
 
-test('what a send returns is what every reader gets', async () => {
+test('should return the same message from a send as to every reader', async () => {
   const roomId = await createRoom();
   const { outcomes, change } = await store.send(roomId, [draft('zu\u0308rich 🎉 "\\ \'', 'kéy')]);
   const sent = outcomes.flatMap((outcome) => ('message' in outcome ? [outcome.message] : []));
   expect(sent[0]?.text).toBe('zu\u0308rich 🎉 "\\ \'');
   expect(change?.messages).toEqual(sent);
-  // Who reads them later reads their authors apart.
+  // Reads return messages without authors, which are loaded separately.
   const rows = sent.map(({ author: _, ...message }) => message);
   expect((await read(roomId, 'start', 10)).messages).toEqual(rows);
   expect((await store.readSince(roomId, 0, 10))?.messages).toEqual(rows);
   expect(await store.findByIds([sent[0]?.id ?? ''], people[0] ?? '')).toEqual(rows);
 });
 
-test('what is written brings its author along, as they stand then', async () => {
+test('should return a sent message with its author in their current state', async () => {
   const roomId = await createRoom();
   const [author = ''] = people;
   const authorOf = async () => {
@@ -309,7 +309,7 @@ test('what is written brings its author along, as they stand then', async () => 
   await sql`update users set display_name = 'person-0' where id = ${author}`;
 });
 
-test('createdAt never goes back, though the clock does', async () => {
+test('should never let createdAt go back, even if the clock does', async () => {
   const roomId = await createRoom();
   const ahead = new Date('2100-01-01T00:00:00.000Z');
   await sql`update rooms set last_activity_at = ${ahead} where id = ${roomId}`;
@@ -320,7 +320,7 @@ test('createdAt never goes back, though the clock does', async () => {
   expect(messages.map(({ createdAt }) => createdAt)).toEqual(messages.map(() => ahead));
 });
 
-test('data that the database refuses stores nothing of the call, and in the queue harms no other message', async () => {
+test('should store nothing of a call with data that the database refuses, and everything else of a queue', async () => {
   const roomId = await createRoom();
   await expect(store.send(roomId, [draft('a'), draft('b\0')])).rejects.toThrow(InvalidDataError);
   expect((await read(roomId, 'start', 10)).head.seq).toBe(0);
@@ -332,7 +332,7 @@ test('data that the database refuses stores nothing of the call, and in the queu
   expect((await read(roomId, 'start', 10)).messages.map(({ text }) => text)).toEqual(['a', 'b', 'd']);
 });
 
-/** Runs `meanwhile` in a transaction that holds the room, once `send` waits for it; both are committed then. */
+/** Holds the head lock in a transaction until `send` waits for it, then runs `meanwhile` in it and commits. */
 async function whileItWaits<Result>(
   roomId: string,
   send: () => Promise<Result>,
@@ -343,7 +343,7 @@ async function whileItWaits<Result>(
     const sending = send();
     await expect.poll(waitingBackends, { interval: 10, timeout: 10_000 }).toHaveLength(1);
     await meanwhile(transaction);
-    // In an object: the transaction would wait for a promise, which waits for the transaction.
+    // In an object: the transaction would wait for a returned promise, which waits for the transaction.
     return { sending };
   });
   return sending;
@@ -356,7 +356,7 @@ async function waitingBackends(): Promise<number[]> {
   return rows.map(({ pid }) => pid);
 }
 
-test('a member who is removed while their message waits for the room sends nothing', async () => {
+test('should refuse the message of a member who is removed while it waits for the head lock', async () => {
   const roomId = await createRoom();
   const { outcomes } = await whileItWaits(
     roomId,
@@ -367,7 +367,7 @@ test('a member who is removed while their message waits for the room sends nothi
   expect(outcomes).toEqual([{ kind: 'not-a-member' }]);
 });
 
-test('a retry that waits for the room behind its first try is told of it', async () => {
+test('should find the first attempt from a retry that waited for the head lock behind it', async () => {
   const roomId = await createRoom();
   const first = draft('text', 'key');
   const { outcomes } = await whileItWaits(
@@ -384,7 +384,7 @@ test('a retry that waits for the room behind its first try is told of it', async
   ]);
 });
 
-test('a connection that is lost in the middle of a send costs nothing: it is sent again, and once', async () => {
+test('should send once after the connection is lost during a send', async () => {
   const roomId = await createRoom();
   const { outcomes } = await whileItWaits(
     roomId,
@@ -397,15 +397,15 @@ test('a connection that is lost in the middle of a send costs nothing: it is sen
   expect((await read(roomId, 'start', 10)).messages).toHaveLength(1);
 });
 
-/** What Postgres says before it drops a connection (PostgreSQL documentation, 54.7: ErrorResponse). */
-function farewell(): Buffer {
+/** The last message of Postgres before it closes a connection (PostgreSQL documentation, 54.7: ErrorResponse). */
+function shutdownMessage(): Buffer {
   const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
   const length = Buffer.alloc(4);
   length.writeUInt32BE(4 + fields.length);
   return Buffer.concat([Buffer.from('E'), length, fields]);
 }
 
-/** A way to Postgres that ends its first connection, as Postgres itself would, at the client's packet of this number. */
+/** A proxy to Postgres that closes its first connection at the client's n-th packet, as Postgres itself would. */
 async function cuttingProxy(packets: number): Promise<{ port: number; close(): void }> {
   const { hostname, port } = new URL(shared.url);
   const sockets = new Set<Socket>();
@@ -424,7 +424,7 @@ async function cuttingProxy(packets: number): Promise<{ port: number; close(): v
       if (!isFirst || cut || sent < packets) upstream.write(data);
       else {
         cut = true;
-        client.end(farewell());
+        client.end(shutdownMessage());
       }
     });
     upstream.pipe(client);
@@ -441,7 +441,7 @@ async function cuttingProxy(packets: number): Promise<{ port: number; close(): v
 }
 
 test.each([1, 2, 3, 4])(
-  'a connection that is lost with its packet %d costs a read nothing: it is tried again, and the process lives',
+  'should retry a read whose connection is lost with its packet %d, without an unhandled rejection',
   async (packets) => {
     const unhandled: unknown[] = [];
     const record = (reason: unknown) => void unhandled.push(reason);
@@ -454,7 +454,7 @@ test.each([1, 2, 3, 4])(
       const find = () => users.findByIds(people.slice(0, 1));
       for (const found of [await find(), await find()]) expect(found).toHaveLength(1);
       await Promise.all(numbers(1, 20).map(() => opened.ping()));
-      // Node tells of a rejection that nobody handles when the microtasks are done.
+      // Node reports an unhandled rejection after the microtasks.
       await new Promise((resolve) => setImmediate(resolve));
       expect(unhandled).toEqual([]);
     } finally {
@@ -465,7 +465,7 @@ test.each([1, 2, 3, 4])(
   },
 );
 
-test('joining twice, also at the same moment, is joining once', async () => {
+test('should let a user join once, also with concurrent joins', async () => {
   const roomId = await createRoom([people[0] ?? '']);
   const userId = people[1] ?? '';
   const joined = await Promise.all(
@@ -478,7 +478,7 @@ test('joining twice, also at the same moment, is joining once', async () => {
   expect((await rooms.findVisible([roomId], userId))[0]?.room.memberCount).toBe(2);
 });
 
-test('ten instances that start at once on an empty database make one set of tables and one epoch', async () => {
+test('should create one set of tables and one epoch when ten instances start on an empty database', async () => {
   const empty = await createTestDatabase();
   const signal = new AbortController().signal;
   const opened = openDatabase(addressOf(empty));
@@ -503,7 +503,7 @@ test('ten instances that start at once on an empty database make one set of tabl
   }
 });
 
-test('data that stands on another server than before is another history', async () => {
+test('should create a new epoch if the data stand on another server than before', async () => {
   const moved = await createTestDatabase();
   const prepare = () => prepareDatabase(addressOf(moved), log, new AbortController().signal);
   const opened = openDatabase(addressOf(moved));

@@ -13,7 +13,7 @@ const LOCK = 4711;
 let database: TestDatabase;
 let proxy: TcpProxy;
 let pool: Pool;
-/** The test's own way in: one connection, which holds the lock while it wants to. */
+/** The test's own connection, which holds the lock. */
 let direct: postgres.Sql;
 
 beforeAll(async () => {
@@ -56,19 +56,19 @@ async function millisecondsOf(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Two methods that do the same: they wait for the lock, then write a line. */
+/** Two methods with the same effect: they wait for the lock, then insert a row. */
 function notes() {
   const write = (db: Database) => async (text: string) => {
     await db.execute(sql`with waited as materialized (select pg_advisory_xact_lock(${LOCK}))
       insert into notes select ${text} from waited`);
   };
-  return createStore(pool, { once: 'once', repeatable: 'repeatable' }, (db) => ({
-    once: write(db),
-    repeatable: write(db),
+  return createStore(pool, { atMostOnce: 'at-most-once', idempotent: 'idempotent' }, (db) => ({
+    atMostOnce: write(db),
+    idempotent: write(db),
   }));
 }
 
-test('where all connections are taken, whoever waits for one is told after five seconds, and all goes on later', async () => {
+test('should refuse a call that waits five seconds for a free connection, and recover when one is free', async () => {
   await hold();
   const longer = sql`select set_config('lock_timeout', '0', true), pg_advisory_xact_lock(${LOCK})`;
   const taken = Array.from({ length: POOL_SIZE }, () => pool.run((db) => db.execute(longer)));
@@ -80,21 +80,21 @@ test('where all connections are taken, whoever waits for one is told after five 
   await pool.ping();
 });
 
-test('a call that is lost in the middle is repeated where it may be, and else told as unavailable', async () => {
-  const { once, repeatable } = notes();
+test('should retry an idempotent call whose connection is lost, and reject an at-most-once call as unavailable', async () => {
+  const { atMostOnce, idempotent } = notes();
   await hold();
-  const calls = Promise.allSettled([once('once'), repeatable('repeatable')]);
+  const calls = Promise.allSettled([atMostOnce('at most once'), idempotent('idempotent')]);
   await expect.poll(waiting, { timeout: 5000 }).toBe(2);
   await terminateWaiting();
   await direct`select pg_advisory_unlock_all()`;
   const [first, second] = await calls;
   expect(first).toMatchObject({ status: 'rejected', reason: expect.any(ServiceUnavailableError) });
   expect(second).toMatchObject({ status: 'fulfilled' });
-  expect(await direct`select text from notes`).toEqual([{ text: 'repeatable' }]);
+  expect(await direct`select text from notes`).toEqual([{ text: 'idempotent' }]);
 });
 
-test('after connections were lost in the middle of calls, even what may not be repeated works at once', async () => {
-  const { once } = notes();
+test('should run at-most-once calls right after connections were lost during calls', async () => {
+  const { atMostOnce } = notes();
   await hold();
   const lost = Array.from({ length: POOL_SIZE }, () => pool.run(wait).catch(() => {}));
   await expect.poll(waiting, { timeout: 5000 }).toBe(POOL_SIZE);
@@ -102,40 +102,40 @@ test('after connections were lost in the middle of calls, even what may not be r
   await Promise.all(lost);
   await direct`select pg_advisory_unlock_all()`;
   const texts = Array.from({ length: 30 }, (_, index) => `${index}`);
-  await Promise.all(texts.map(once));
+  await Promise.all(texts.map(atMostOnce));
   expect(await direct`select text from notes`).toHaveLength(30);
 });
 
-test('idle connections that are cut at this moment cost nobody anything whose call may be repeated', async () => {
-  const { repeatable } = notes();
+test('should retry idempotent calls on idle connections that the server has just closed', async () => {
+  const { idempotent } = notes();
   const texts = Array.from({ length: POOL_SIZE }, (_, index) => `${index}`);
-  await Promise.all(texts.map(repeatable));
+  await Promise.all(texts.map(idempotent));
   await direct`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`;
-  await Promise.all(texts.map(repeatable));
+  await Promise.all(texts.map(idempotent));
   expect(await direct`select text from notes`).toHaveLength(2 * POOL_SIZE);
 });
 
-test('a database that went silent is given up, and left for new connections', async () => {
-  const impatient = createPool(
+test('should give up on a database that stops answering, and open new connections', async () => {
+  const quick = createPool(
     () => postgres(throughProxy(), { max: POOL_SIZE, fetch_types: false, connect_timeout: 1 }),
     500,
   );
-  await impatient.ping();
+  await quick.ping();
   proxy.swallow();
-  await expect(impatient.ping()).rejects.toThrow(ServiceUnavailableError);
+  await expect(quick.ping()).rejects.toThrow(ServiceUnavailableError);
   proxy.restore();
-  await impatient.ping();
-  expect(await millisecondsOf(() => impatient.close())).toBeLessThan(2500);
+  await quick.ping();
+  expect(await millisecondsOf(() => quick.close())).toBeLessThan(2500);
 });
 
-test('the pool is closed soon, even if a call hangs, the database is gone, or connections were lost before', async () => {
+test('should close within its deadline while a call hangs, the database is away, or connections were lost', async () => {
   await hold();
   const hanging = expect(pool.run(wait)).rejects.toMatchObject({ cause: { code: 'CONNECTION_DESTROYED' } });
   await expect.poll(waiting, { timeout: 5000 }).toBe(1);
   expect(await millisecondsOf(() => pool.close())).toBeLessThan(2500);
   await hanging;
-  // The server has not noticed yet.
+  // The server has not noticed the closed connection yet.
   await terminateWaiting();
   await expect.poll(waiting, { timeout: 5000 }).toBe(0);
 

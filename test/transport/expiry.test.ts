@@ -1,23 +1,40 @@
 import { beforeAll, expect, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
-import { at, connect, createRoom, type Person, send, signUp, subscribe } from '../helpers/client.js';
+import type { AccessToken } from '../../src/domain/user.js';
+import {
+  at,
+  connect,
+  createRoom,
+  MESSAGE_ADDED,
+  type Person,
+  page,
+  ROOM_EVENTS,
+  send,
+  signUp,
+  subscribe,
+} from '../helpers/client.js';
+import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
 /** Their shortest is a second; with two, one that was just issued is good for more than one. */
 const TTL_SECONDS = 2;
+/** Sockets are looked after once a second. */
+const LATE_MS = 2000;
 
 let parley: TestParley;
 /** With a token that outlives the test. */
 let alice: Person;
 
 /** A token of Alice's that is good for so many seconds, rounded down to the full second of the clock. */
-async function tokenFor(seconds: number): Promise<string> {
+async function accessTokenFor(seconds: number): Promise<AccessToken> {
   const tokens = createTokens(parley.config.jwtSecret ?? '', seconds);
   const known = await tokens.authenticate(alice.token);
   if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
-  return (await tokens.issue(known.viewer)).token;
+  return tokens.issue(known.viewer);
 }
+
+const tokenFor = async (seconds: number): Promise<string> => (await accessTokenFor(seconds)).token;
 
 beforeAll(async () => {
   parley = await startParley({ env: { ACCESS_TOKEN_TTL: String(TTL_SECONDS) } });
@@ -49,6 +66,53 @@ test('an open socket whose token expires is closed with 4403, before any operati
   expect(await socket.closed).toMatchObject({ code: 4403 });
   expect(new Set(socket.frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
   expect(socket.frames.filter((frame) => frame.type === 'next' && frame.payload.errors)).toEqual([]);
+});
+
+test.each([
+  ['without operations', false],
+  ['with a subscription to a silent room', true],
+])('a silent socket %s is closed with 4403 soon after its token has expired', async (_, isSubscribed) => {
+  const roomId = await createRoom(alice);
+  const { token, expiresAt } = await accessTokenFor(TTL_SECONDS);
+  const socket = await openSocketOf({ token }, parley.webSocketUrl);
+  if (isSubscribed) socket.subscribe('silent', { roomId });
+  let closed: { code: number; lateMs: number } | undefined;
+  void socket.closed.then(({ code }) => {
+    closed = { code, lateMs: Date.now() - expiresAt.getTime() };
+  });
+
+  await expect.poll(() => closed?.code, { timeout: TTL_SECONDS * 1000 + LATE_MS }).toBe(4403);
+
+  expect(closed?.lateMs).toBeGreaterThanOrEqual(0);
+  expect(closed?.lateMs).toBeLessThan(LATE_MS);
+  expect(socket.frames).toEqual([{ type: 'connection_ack' }]);
+});
+
+test.each([
+  ['messageAdded', MESSAGE_ADDED],
+  ['roomEvents', ROOM_EVENTS],
+])('an event stream of %s ends with EXPIRED in place of what comes after its token', async (_, query) => {
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await page(alice, roomId);
+  const { token, expiresAt } = await accessTokenFor(TTL_SECONDS);
+  const stream = await openEventStream(parley.url, { token }, { roomId, after }, query);
+  await send(alice, roomId, 'before the expiry');
+  const received = () => JSON.stringify(stream.events);
+  await expect.poll(received).toContain('before the expiry');
+  await expect.poll(() => Date.now(), { timeout: 5000 }).toBeGreaterThanOrEqual(expiresAt.getTime());
+
+  await send(alice, roomId, 'after the expiry');
+
+  await expect.poll(received).toMatch(/EXPIRED|after the expiry/);
+  expect(received()).not.toContain('after the expiry');
+  expect(await stream.ended).toBe(true);
+  const [last, complete] = stream.events.slice(-2);
+  expect(last).toMatchObject({
+    event: 'next',
+    result: { errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }] },
+  });
+  expect(last?.result?.data ?? null).toBeNull();
+  expect(complete).toEqual({ event: 'complete', result: null });
 });
 
 test('the standard client lives on with new tokens, and misses and repeats nothing', async () => {

@@ -1,11 +1,11 @@
 import {
+  type ExpectedError,
   ForbiddenError,
   IdempotencyConflictError,
   InvalidCredentialsError,
   NotAMemberError,
   NotFoundError,
   RateLimitedError,
-  type UserFault,
   UsernameTakenError,
   ValidationError,
   type ValidationIssue,
@@ -18,7 +18,7 @@ import { Message } from './message.js';
  * `../errors.ts`.
  */
 
-const UserError = builder.interfaceRef<UserFault>('UserError').implement({
+const UserError = builder.interfaceRef<ExpectedError>('UserError').implement({
   description: 'An expected failure, returned as data: the type is for programs, `message` is for people.',
   fields: (t) => ({ message: t.exposeString('message', { description: 'What went wrong, for people.' }) }),
 });

@@ -1,8 +1,8 @@
-import type { GraphQLSchema } from 'graphql';
+import { assertInterfaceType, type GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
 import './errors.js';
+import { encodeGlobalId, nodeType } from './global-id.js';
 import './message.js';
-import './node.js';
 import './room.js';
 import './room-event.js';
 import './scalars.js';
@@ -10,4 +10,17 @@ import './user.js';
 import './viewer.js';
 
 /** The executable schema: each noun's file registers its types on the builder. */
-export const schema: GraphQLSchema = builder.toSchema();
+export const schema: GraphQLSchema = withSynchronousIds(builder.toSchema());
+
+/**
+ * The relay plugin resolves `id` in an async function. One such field makes graphql-js wait for every event, which
+ * costs a third more processor time, so ids are encoded without it.
+ */
+function withSynchronousIds(built: GraphQLSchema): GraphQLSchema {
+  for (const type of built.getPossibleTypes(assertInterfaceType(built.getType('Node')))) {
+    const name = nodeType(type.name);
+    const { id } = type.getFields();
+    if (id) id.resolve = (row: { readonly id: string }) => encodeGlobalId(name, row.id);
+  }
+  return built;
+}

@@ -16,8 +16,7 @@ import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
 import { builder } from './builder.js';
 import { rowId } from './global-id.js';
-import { implementNode, Node } from './node.js';
-import { connectionArguments, connectionType } from './pagination.js';
+import { connection, connectionArguments } from './pagination.js';
 import { Room } from './room.js';
 import { User } from './user.js';
 
@@ -31,9 +30,10 @@ const MessageType = builder.enumType('MessageType', {
   } satisfies Record<(typeof MESSAGE_TYPES)[number], object>,
 });
 
-export const Message = builder.objectRef<MessageRow>('Message').implement({
+export const Message = builder.node(builder.objectRef<MessageRow>('Message'), {
   description: "One entry of a room's sequence: what somebody wrote or did.",
-  interfaces: [Node],
+  id: { resolve: ({ id }) => id },
+  loadWithoutCache: (id, { loaders }) => loaders.message.load(id),
   fields: (t) => ({
     room: t.field({
       type: Room,
@@ -74,30 +74,36 @@ export const Message = builder.objectRef<MessageRow>('Message').implement({
   }),
 });
 
-implementNode('Message', Message, (id, { loaders }) => loaders.message.load(id));
-
-export const MessageEdge = builder.objectRef<MessageEdgeRow>('MessageEdge').implement({
+export const MessageEdge = builder.edgeObject({
+  type: Message,
+  name: 'MessageEdge',
   description: 'A message with its place.',
+  nodeField: { description: 'The message.' },
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
       description: 'The same text in every page, delivery and mutation result, whatever is edited later.',
     }),
-    node: t.expose('node', { type: Message, description: 'The message.' }),
   }),
 });
 
-const MessageConnection = connectionType<MessageRow, MessagePage>(
-  'MessageConnection',
+const MessageConnection = builder.connectionObject<typeof Message, ReturnType<typeof messageConnection>>(
+  {
+    type: Message,
+    name: 'MessageConnection',
+    description: "A page of a room's history, in `seq` order.",
+    fields: (t) => ({
+      liveCursor: t.exposeString('liveCursor', {
+        description:
+          "Where this page ends, also where it is empty: the room's end for the newest page, else the last edge. This page and a subscription `after` it are everything from this page on, without a gap or a repeat.",
+      }),
+    }),
+  },
   MessageEdge,
-  Message,
-  "A page of a room's history, in `seq` order.",
 );
-builder.objectField(MessageConnection, 'liveCursor', (t) =>
-  t.exposeString('liveCursor', {
-    description:
-      "Where this page ends, also where it is empty: the room's end for the newest page, else the last edge. This page and a subscription `after` it are everything from this page on, without a gap or a repeat.",
-  }),
-);
+
+function messageConnection(page: MessagePage) {
+  return { ...connection(page), liveCursor: page.liveCursor };
+}
 
 const HISTORY =
   "A page of the room's history, in `seq` order whichever end it is read from. `last: 50` is the newest page; neither argument means the same. Null where there is no such room for the viewer; null and `FORBIDDEN` in `errors` where they see the room but are not a member.";
@@ -115,7 +121,8 @@ builder.queryField('roomMessages', (t) =>
     async resolve(_root, { roomId, ...args }, context) {
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
-      return id === null ? null : context.services.messages.page(viewer, id, args);
+      const page = id === null ? null : await context.services.messages.page(viewer, id, args);
+      return page && messageConnection(page);
     },
   }),
 );
@@ -128,7 +135,10 @@ builder.objectField(Room, 'messages', (t) =>
     nullable: true,
     description: `As \`roomMessages\`. ${HISTORY}`,
     args: connectionArguments(t.arg, NEWEST),
-    resolve: ({ id }, args, context) => context.services.messages.page(viewerOf(context), id, args),
+    async resolve({ id }, args, context) {
+      const page = await context.services.messages.page(viewerOf(context), id, args);
+      return page && messageConnection(page);
+    },
   }),
 );
 

@@ -60,7 +60,9 @@ builder.objectRef<RowOf<'caught-up'>>(TYPES['caught-up']).implement({
 const HistoryGapReason = builder.enumType('HistoryGapReason', {
   description: 'Why a part of the history can not be told.',
   values: {
-    EXPIRED: { description: 'The cursor lies before what the room still keeps.' },
+    EXPIRED: {
+      description: 'The cursor lies before what the room still keeps. Reserved: nothing raises it yet.',
+    },
     RESET: {
       description: 'The cursor is of another history: the database was restored from a backup, say.',
     },

@@ -2,12 +2,11 @@ import { encodeRoomCursor } from '../../domain/cursor.js';
 import { NotFoundError, RateLimitedError, ValidationError } from '../../domain/errors.js';
 import { listRange, type Page } from '../../domain/page.js';
 import type { ROOM_KINDS, Room as RoomRow } from '../../domain/room.js';
-import { type Context, viewerOf } from '../context.js';
+import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
 import { builder } from './builder.js';
 import { rowId } from './global-id.js';
-import { implementNode, Node } from './node.js';
-import { connectionArguments, connectionType, type Edge } from './pagination.js';
+import { connection, connectionArguments } from './pagination.js';
 
 const RoomKind = builder.enumType('RoomKind', {
   description: 'Who may find and enter a room. Later versions add kinds: end with a default.',
@@ -17,9 +16,10 @@ const RoomKind = builder.enumType('RoomKind', {
   } satisfies Record<(typeof ROOM_KINDS)[number], object>,
 });
 
-export const Room = builder.objectRef<RoomRow>('Room').implement({
+export const Room = builder.node(builder.objectRef<RoomRow>('Room'), {
   description: 'Where people talk: a sequence of messages, and its members.',
-  interfaces: [Node],
+  id: { resolve: ({ id }) => id },
+  loadWithoutCache: async (id, { loaders }) => (await loaders.room.load(id))?.room ?? null,
   fields: (t) => ({
     kind: t.expose('kind', { type: RoomKind, description: 'Who may find and enter it.' }),
     name: t.exposeString('name', {
@@ -46,40 +46,28 @@ export const Room = builder.objectRef<RoomRow>('Room').implement({
   }),
 });
 
-implementNode('Room', Room, async (id, { loaders }) => (await loaders.room.load(id))?.room ?? null);
-
-const RoomEdge = builder.objectRef<Edge<RoomRow>>('RoomEdge').implement({
-  description: 'A room in a list.',
-  fields: (t) => ({
-    cursor: t.exposeString('cursor', {
-      description: 'Its place by activity. The list moves while one pages: dedupe by id.',
+export const RoomConnection = builder.connectionObject(
+  { type: Room, name: 'RoomConnection', description: 'A page of rooms, newest activity first.' },
+  {
+    name: 'RoomEdge',
+    description: 'A room in a list.',
+    nodeField: { description: 'The room.' },
+    fields: (t) => ({
+      cursor: t.exposeString('cursor', {
+        description: 'Its place by activity. The list moves while one pages: dedupe by id.',
+      }),
     }),
-    node: t.expose('node', { type: Room, description: 'The room.' }),
-  }),
-});
-
-export const RoomConnection = connectionType(
-  'RoomConnection',
-  RoomEdge,
-  Room,
-  'A page of rooms, newest activity first.',
+  },
 );
 
-export function roomPage(page: Page<RoomRow>): Page<Edge<RoomRow>> {
-  return {
+export function roomPage(page: Page<RoomRow>) {
+  return connection({
     ...page,
     items: page.items.map((room) => ({
       cursor: encodeRoomCursor({ lastActivityAt: room.lastActivityAt.getTime(), roomId: room.id }),
       node: room,
     })),
-  };
-}
-
-/** The room of a global id, where the viewer may see it. */
-async function visibleRoom(globalId: string, context: Context): Promise<RoomRow | null> {
-  viewerOf(context);
-  const id = rowId('Room', globalId);
-  return id === null ? null : ((await context.loaders.room.load(id))?.room ?? null);
+  });
 }
 
 builder.queryFields((t) => ({
@@ -89,17 +77,17 @@ builder.queryFields((t) => ({
     description:
       'A room that the viewer may see; null otherwise (a hidden room and a missing one look the same).',
     args: { id: t.arg.id({ required: true, description: "The room's id." }) },
-    resolve: (_root, { id }, context) => visibleRoom(id, context),
+    async resolve(_root, { id }, { loaders }) {
+      const row = rowId('Room', id);
+      return row === null ? null : ((await loaders.room.load(row))?.room ?? null);
+    },
   }),
   rooms: t.field({
     type: RoomConnection,
     nullable: true,
     description: 'Public rooms, newest activity first; signed-in viewers only.',
     args: connectionArguments(t.arg, 'Without any argument: the first 50.'),
-    async resolve(_root, args, context) {
-      viewerOf(context);
-      return roomPage(await context.services.rooms.listPublic(listRange(args)));
-    },
+    resolve: async (_root, args, { services }) => roomPage(await services.rooms.listPublic(listRange(args))),
   }),
 }));
 

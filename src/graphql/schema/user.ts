@@ -1,11 +1,11 @@
 import type { User as UserRow } from '../../domain/user.js';
 import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
-import { implementNode, Node } from './node.js';
 
-export const User = builder.objectRef<UserRow>('User').implement({
+export const User = builder.node(builder.objectRef<UserRow>('User'), {
   description: 'A person, as others see them.',
-  interfaces: [Node],
+  id: { resolve: ({ id }) => id },
+  loadWithoutCache: (id, { loaders }) => loaders.user.load(id),
   fields: (t) => ({
     username: t.exposeString('username', {
       description: 'The name to sign in and be found with; unique in any letter case.',
@@ -18,8 +18,6 @@ export const User = builder.objectRef<UserRow>('User').implement({
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they signed up.' }),
   }),
 });
-
-implementNode('User', User, (id, { loaders }) => loaders.user.load(id));
 
 builder.queryField('user', (t) =>
   t.field({

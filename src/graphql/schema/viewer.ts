@@ -9,14 +9,18 @@ import { listRange } from '../../domain/page.js';
 import type { SignedIn, User as UserRow } from '../../domain/user.js';
 import { signInto, viewerOf } from '../context.js';
 import { builder } from './builder.js';
-import { implementNode, Node } from './node.js';
 import { connectionArguments } from './pagination.js';
 import { RoomConnection, roomPage } from './room.js';
 import { User } from './user.js';
 
-export const Viewer = builder.objectRef<UserRow>('Viewer').implement({
+export const Viewer = builder.node(builder.objectRef<UserRow>('Viewer'), {
   description: 'The signed-in person and what is theirs alone.',
-  interfaces: [Node],
+  id: { resolve: ({ id }) => id },
+  async loadWithoutCache(id, context) {
+    const user = viewerOf(context).userId === id ? await context.loaders.user.load(id) : null;
+    // A copy: the relay plugin brands what `node` loads with its type, and the same row may be loaded as a User.
+    return user && { ...user };
+  },
   fields: (t) => ({
     user: t.field({ type: User, description: 'The viewer as others see them.', resolve: (user) => user }),
     rooms: t.field({
@@ -29,14 +33,11 @@ export const Viewer = builder.objectRef<UserRow>('Viewer').implement({
   }),
 });
 
-implementNode('Viewer', Viewer, async (id, context) =>
-  viewerOf(context).userId === id ? context.loaders.user.load(id) : null,
-);
-
 builder.queryField('viewer', (t) =>
   t.field({
     type: Viewer,
     nullable: true,
+    skipTypeScopes: true,
     description:
       "The signed-in user's own view; null without a token. With a bad or expired one: null, and `UNAUTHENTICATED` in `errors` with `extensions.reason: INVALID | EXPIRED`; public fields of the same operation still run.",
     async resolve(_root, _args, context) {
@@ -87,6 +88,7 @@ const SignUpInput = builder.inputType('SignUpInput', {
 builder.mutationField('signUp', (t) =>
   t.field({
     type: AuthPayload,
+    skipTypeScopes: true,
     description: 'Makes a new person, who joins the lobby and is signed in.',
     errors: {
       types: [UsernameTakenError, ValidationError, RateLimitedError],
@@ -112,6 +114,7 @@ const LoginInput = builder.inputType('LoginInput', {
 builder.mutationField('login', (t) =>
   t.field({
     type: AuthPayload,
+    skipTypeScopes: true,
     description:
       'Signs a person in. An unknown user and a wrong password get the same answer in the same time.',
     errors: {

@@ -107,6 +107,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   /** Resolves when the socket is closed: by an answer of the client's, or without one. What was written is sent before. */
   end({ code, reason }: CloseReason): Promise<void> {
     const { socket } = this;
+    // It may have closed while its operations were awaited: no event would follow, and a stop would wait for ever.
+    if (socket.readyState === socket.CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);
       socket.once('close', () => {

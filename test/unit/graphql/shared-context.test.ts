@@ -16,6 +16,7 @@ import type { Room } from '../../../src/domain/room.js';
 import type { User } from '../../../src/domain/user.js';
 import { createSharedContext, type Services, viewerOf } from '../../../src/graphql/context.js';
 import { schema } from '../../../src/graphql/schema/index.js';
+import { connection } from '../../../src/graphql/schema/pagination.js';
 
 /*
  * An event is executed once for several viewers, in a context that has no viewer, unless it selects a field that is
@@ -66,7 +67,7 @@ const SOURCES: Record<string, readonly object[]> = {
   Room: [room],
   User: [user],
   MessageEdge: [edge],
-  MessageConnection: [page],
+  MessageConnection: [{ ...connection(page), liveCursor: page.liveCursor }],
   PageInfo: [{ hasNextPage: false, hasPreviousPage: false, startCursor: 'cursor', endCursor: 'cursor' }],
   MessageAddedEvent: [{ ...event, kind: 'added', edge } satisfies RoomEvent],
   MessageChangedEvent: [{ ...event, kind: 'changed', message } satisfies RoomEvent],

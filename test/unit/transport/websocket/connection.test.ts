@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test, vi } from 'vitest';
+import { CLOSE } from '../../../../src/transport/websocket/close-codes.js';
 import { ClientSocket, Connection } from '../../../../src/transport/websocket/connection.js';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -43,4 +44,11 @@ test('of a socket that is closed nothing is kept', () => {
   expect(connections.size).toBe(1);
   socket.emit('close', 1006, Buffer.alloc(0));
   expect(connections.size).toBe(0);
+});
+
+test('ending a socket that has closed already resolves at once', async () => {
+  const { socket, connection } = connect();
+  vi.spyOn(socket, 'readyState', 'get').mockReturnValue(socket.CLOSED);
+  const late = new Promise((resolve) => setImmediate(() => resolve('late')));
+  expect(await Promise.race([connection.end(CLOSE.restart), late])).toBeUndefined();
 });

@@ -79,7 +79,7 @@ function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
       return { m: () => (isHeld(seq) ? held.held().then(() => seq) : seq) };
     };
     const reader = new LiveReader(
-      { viewer: { userId, sessionId: '' }, roomId: ROOM, only: 'added', toEvent },
+      { viewer: { userId, sessionId: '' }, roomId: ROOM, scope: 'added', toEvent },
       '',
       attachment,
       at,
@@ -126,7 +126,7 @@ test('who joins while a block is being told misses nothing of it', async () => {
   const alice = member('alice');
   alice.join();
   const bob = member('bob');
-  feed.reach({ seq: 6, rev: 6 }); // repaired as one block
+  feed.observeHead({ seq: 6, rev: 6 }); // repaired as one block
   await expect.poll(() => held.size).toBe(1);
   await turn();
   bob.join();

@@ -156,6 +156,43 @@ test('where more waits than may the socket is closed; nothing of it is sent, and
   expect(writes).toHaveLength(length);
 });
 
+test('a client that catches up again and again is never too slow, whatever it was sent in all', async () => {
+  const { outbox, owner, texts, slow, drain } = line();
+  const ROUNDS = 6;
+  const FRAMES = 30;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    slow();
+    const sent = Array.from({ length: FRAMES }, () => outbox.send(LONG));
+    expect(outbox.unsentBytes).toBeGreaterThan(FRAMES * LONG.length);
+    await drain();
+    await Promise.all(sent);
+    expect(outbox.unsentBytes).toBe(0);
+  }
+  expect(ROUNDS * (FRAMES - 2) * LONG.length).toBeGreaterThan(2 * 8 * 1024 * 1024);
+  expect(owner.onTooMuch).not.toHaveBeenCalled();
+  expect(texts()).toHaveLength(ROUNDS * FRAMES);
+});
+
+test('a client that stays behind is not too slow while it takes as much as it is sent', async () => {
+  const { outbox, owner, texts, slow, drain } = line();
+  const BEHIND = 20;
+  const TAKEN = 100;
+  slow();
+  const sent = Array.from({ length: BEHIND }, () => outbox.send(LONG));
+  await nextTurn();
+  const { unsentBytes } = outbox;
+  for (let taken = 0; taken < TAKEN; taken += 1) {
+    await drain(0);
+    sent.push(outbox.send(LONG));
+    expect(outbox.unsentBytes).toBeLessThanOrEqual(unsentBytes);
+  }
+  expect(TAKEN * LONG.length).toBeGreaterThan(8 * 1024 * 1024);
+  expect(owner.onTooMuch).not.toHaveBeenCalled();
+  await drain();
+  await Promise.all(sent);
+  expect(texts()).toHaveLength(BEHIND + TAKEN);
+});
+
 test('much in one turn does not make a client slow that keeps up', () => {
   const { outbox, texts } = line();
   for (let count = 0; count < 5000; count += 1)

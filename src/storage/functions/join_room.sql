@@ -1,0 +1,40 @@
+-- release: 1
+
+-- Makes a user a member of a public room, and adds the message of type MEMBER_JOINED. Returns one row.
+--
+--   outcome        message
+--   joined         the new message
+--   member         none: the user is a member already
+--   not-found      none: there is no such room, or it is private
+CREATE OR REPLACE FUNCTION join_room(p_room_id uuid, p_user_id uuid, p_message_id uuid)
+RETURNS TABLE (outcome text, epoch text, message messages)
+LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  head rooms%ROWTYPE;
+BEGIN
+  -- Lock the head, then decide: the statements below see everything that was committed while this one waited.
+  SELECT * INTO head FROM rooms WHERE rooms.id = p_room_id FOR NO KEY UPDATE;
+
+  IF EXISTS (SELECT FROM members WHERE room_id = p_room_id AND user_id = p_user_id) THEN
+    outcome := 'member';
+  ELSIF head.id IS NULL OR head.kind <> 'PUBLIC' THEN
+    -- A private room is hidden from everyone outside it.
+    outcome := 'not-found';
+  ELSE
+    -- Read after the lock, and never earlier than the previous message: the clock may have been set back.
+    head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
+    INSERT INTO members (room_id, user_id, joined_at) VALUES (p_room_id, p_user_id, head.last_activity_at);
+    INSERT INTO messages (id, room_id, seq, rev, type, author_id, subject_id, text, created_at)
+    VALUES (p_message_id, p_room_id, head.last_seq + 1, head.last_rev + 1, 'MEMBER_JOINED', p_user_id, p_user_id, '',
+            head.last_activity_at)
+    RETURNING * INTO message;
+    UPDATE rooms SET last_seq = message.seq, last_rev = message.rev, member_count = head.member_count + 1,
+      last_activity_at = head.last_activity_at
+    WHERE rooms.id = p_room_id;
+    SELECT value INTO epoch FROM meta WHERE key = 'epoch';
+    outcome := 'joined';
+  END IF;
+  RETURN NEXT;
+END
+$$;

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LimitedAction } from '../../src/domain/ports.js';
+import { createRateLimiter, LIMITS } from '../../src/redis/rate-limiter.js';
+import { request, signUp } from '../helpers/client.js';
+import { startParley } from '../helpers/parley.js';
+import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
+
+/** While Redis is away each instance counts alone: nobody is locked out, and nobody may try without end. */
+
+/** Object.keys widens the keys to string. */
+const actions = Object.keys(LIMITS) as LimitedAction[];
+const shared = actions.filter((action) => LIMITS[action].shared);
+const log = pino({ level: 'silent' });
+
+let redis: PrivateRedis;
+let admin: Redis;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  admin = new Redis(redis.url);
+  // It connects anew by itself.
+  admin.on('error', () => {});
+});
+
+afterAll(async () => {
+  admin.disconnect();
+  await redis.stop();
+});
+
+const newPrefix = () => `test-${randomBytes(6).toString('hex')}`;
+const newLimiter = (prefix = newPrefix()) => createRateLimiter({ url: redis.url, prefix }, log);
+type Limiter = ReturnType<typeof newLimiter>;
+
+/** One that counts in Redis: before its connection stands, it counts alone. */
+async function connectedLimiter(prefix = newPrefix()): Promise<Limiter> {
+  const limiter = newLimiter(prefix);
+  await expect
+    .poll(async () => {
+      await limiter.consume('findUser', 'anyone');
+      return admin.exists(`${prefix}:limit:findUser:anyone`);
+    })
+    .toBe(1);
+  return limiter;
+}
+
+/** How many of so many calls at once pass. */
+async function passed(limiter: Limiter, action: LimitedAction, calls: number): Promise<number> {
+  const results = await Promise.allSettled(
+    Array.from({ length: calls }, () => limiter.consume(action, 'alice')),
+  );
+  return results.filter(({ status }) => status === 'fulfilled').length;
+}
+
+async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<void> {
+  const { points } = LIMITS[action];
+  expect(await passed(limiter, action, points + 1)).toBe(points);
+  await expect(limiter.consume(action, 'alice')).rejects.toMatchObject({ name: 'RateLimitedError' });
+  await limiter.reset(action, 'alice');
+  expect(await passed(limiter, action, 1)).toBe(1);
+}
+
+describe('with Redis', () => {
+  test.each(actions)('%s passes as often as its limit allows', async (action) => {
+    const prefix = newPrefix();
+    const limiter = await connectedLimiter(prefix);
+
+    await expectToLimit(limiter, action);
+
+    expect(await admin.exists(`${prefix}:limit:${action}:alice`)).toBe(shared.includes(action) ? 1 : 0);
+    limiter.close();
+  });
+});
+
+describe('while Redis is away', () => {
+  beforeAll(() => redis.kill());
+  afterAll(() => redis.restart());
+
+  test.each(actions)('%s still passes as often as its limit allows', async (action) => {
+    const limiter = newLimiter();
+
+    await expectToLimit(limiter, action);
+
+    limiter.close();
+  });
+});
+
+test('while Redis hangs, a limit still lets through what it allows', async () => {
+  const limiter = await connectedLimiter();
+  await redis.kill('SIGSTOP');
+
+  await expectToLimit(limiter, 'loginByUsername');
+
+  await redis.kill('SIGCONT');
+  limiter.close();
+});
+
+test('login works after Redis was killed, and is still limited', async () => {
+  const parley = await startParley({ env: { RATE_LIMITS: 'on', REDIS_URL: redis.url } });
+  const { username } = await signUp(parley.url);
+  const login = async (password: string) =>
+    (
+      await request<{ login: { __typename: string } }>(
+        parley.url,
+        'mutation ($input: LoginInput!) { login(input: $input) { __typename } }',
+        { input: { username, password } },
+      )
+    ).data?.login.__typename;
+  await redis.kill();
+
+  expect(await login('correct horse battery')).toBe('AuthPayload');
+  const { points } = LIMITS.loginByUsername;
+  const guesses = await Promise.all(Array.from({ length: points + 1 }, () => login('a wrong password')));
+  expect(guesses.filter((type) => type === 'InvalidCredentialsError')).toHaveLength(points);
+  expect(guesses.filter((type) => type === 'RateLimitedError')).toHaveLength(1);
+  expect(await login('correct horse battery')).toBe('RateLimitedError');
+
+  await parley.stop();
+  await redis.restart();
+});
+
+test('instances count together again once Redis is back', async () => {
+  const prefix = newPrefix();
+  const [here, there] = await Promise.all([connectedLimiter(prefix), connectedLimiter(prefix)]);
+  await redis.kill();
+  expect(await passed(here, 'joinRoom', LIMITS.joinRoom.points)).toBe(LIMITS.joinRoom.points);
+  expect(await passed(there, 'joinRoom', 1)).toBe(1);
+  await redis.restart();
+
+  for (const action of shared) {
+    // An instance that is not connected yet counts alone, and lets it pass.
+    const elsewhere = async () => {
+      await passed(here, action, LIMITS[action].points + 1);
+      return passed(there, action, 1);
+    };
+    await expect.poll(elsewhere, { timeout: 5000 }).toBe(0);
+  }
+  here.close();
+  there.close();
+});

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { beforeAll, expect, inject, test } from 'vitest';
+import type { LimitedAction } from '../../src/domain/ports.js';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { createRoom, type Person, type Result, signUp } from '../helpers/client.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
+
+/** Small ones, since many of these calls cost the hash of a password; test/unit/bus tests the real ones. */
+const POINTS = 3;
+
+/** Without limits, for preparations. */
+let open: TestParley;
+let limited: TestParley;
+let sibling: TestParley;
+
+/** What is counted: each person has an address of their own. */
+interface Subject {
+  readonly person: Person;
+  readonly roomId: string;
+  readonly address: string;
+}
+
+/** A call that the action's limit counts, and no other limit as often; and the type of its result where it passes. */
+interface Call {
+  readonly field: string;
+  readonly passes: string;
+  readonly address?: string;
+}
+
+const newName = () => `user-${randomBytes(5).toString('hex')}`;
+let addresses = 0;
+const newAddress = () => {
+  addresses += 1;
+  return `203.0.113.${addresses}`;
+};
+const credentials = (username: string) => `input: { username: "${username}", password: "some password" }`;
+
+const calls: Record<LimitedAction, (subject: Subject) => Call> = {
+  signUp: () => ({ field: `signUp(${credentials(newName())})`, passes: 'AuthPayload' }),
+  loginByAddress: () => ({ field: `login(${credentials(newName())})`, passes: 'InvalidCredentialsError' }),
+  loginByUsername: ({ person }) => ({
+    field: `login(${credentials(person.username)})`,
+    passes: 'InvalidCredentialsError',
+    address: newAddress(),
+  }),
+  findUser: ({ person }) => ({ field: `user(username: "${person.username}")`, passes: 'User' }),
+  updateProfile: () => ({
+    field: 'updateProfile(input: { displayName: "Another" })',
+    passes: 'UpdateProfilePayload',
+  }),
+  createRoom: () => ({ field: 'createRoom(input: { name: "Another" })', passes: 'CreateRoomPayload' }),
+  joinRoom: ({ roomId }) => ({
+    field: `joinRoom(input: { roomId: "${roomId}" })`,
+    passes: 'JoinRoomPayload',
+  }),
+  sendMessage: ({ roomId }) => ({
+    field: `sendMessage(input: { roomId: "${roomId}", text: "x" })`,
+    passes: 'SendMessagePayload',
+  }),
+};
+/** Object.keys widens the keys to string. */
+const actions = Object.keys(calls) as LimitedAction[];
+
+async function newSubject(): Promise<Subject> {
+  const person = await signUp(open.url);
+  return { person, roomId: await createRoom(person), address: newAddress() };
+}
+
+/** `passes`, `limited`, or the result where it is neither. */
+async function outcome(
+  action: LimitedAction,
+  subject: Subject,
+  { url }: TestParley = limited,
+): Promise<unknown> {
+  const { field, passes, address = subject.address } = calls[action](subject);
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${subject.person.token}`,
+      'x-forwarded-for': address,
+    },
+    body: JSON.stringify({
+      query: `${action === 'findUser' ? 'query' : 'mutation'} { result: ${field} { __typename } }`,
+    }),
+  });
+  // What the server answers is checked by the tests.
+  const result = (await response.json()) as Result<{ result: { __typename: string } | null }>;
+  if (result.data?.result?.__typename === passes) return 'passes';
+  const isLimited =
+    result.data?.result?.__typename === 'RateLimitedError' ||
+    result.errors?.[0]?.extensions?.code === 'RATE_LIMITED';
+  return isLimited ? 'limited' : result;
+}
+
+beforeAll(async () => {
+  for (const limit of Object.values(LIMITS)) Object.assign(limit, { points: POINTS });
+  const env = { RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' };
+  open = await startParley();
+  [limited, sibling] = await Promise.all([startSibling(open, { env }), startSibling(open, { env })]);
+});
+
+test('the table has a call for every limit', () => {
+  expect([...actions].sort()).toEqual(Object.keys(LIMITS).sort());
+});
+
+test.each(actions)('%s takes as many calls as its limit allows, and refuses the next', async (action) => {
+  const [subject, other] = [await newSubject(), await newSubject()];
+  for (let call = 1; call <= POINTS; call += 1) expect(await outcome(action, subject)).toBe('passes');
+
+  expect(await outcome(action, subject)).toBe('limited');
+  expect(await outcome(action, other)).toBe('passes');
+  expect(await outcome(action, subject)).toBe('limited');
+});
+
+test.each(actions)('%s is counted for all instances where it is shared, else for each', async (action) => {
+  const subject = await newSubject();
+  for (let call = 1; call <= POINTS; call += 1) await outcome(action, subject);
+
+  const isShared = inject('pair') === 'cluster' && action !== 'sendMessage';
+  expect(await outcome(action, subject, sibling)).toBe(isShared ? 'limited' : 'passes');
+});
+
+test.each(actions)('%s is not limited with RATE_LIMITS=off', async (action) => {
+  const subject = await newSubject();
+  for (let call = 1; call <= POINTS + 1; call += 1)
+    expect(await outcome(action, subject, open)).toBe('passes');
+});

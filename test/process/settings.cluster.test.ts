@@ -1,0 +1,250 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import postgres from 'postgres';
+import { beforeAll, expect, inject, test } from 'vitest';
+import { createTokens } from '../../src/auth/tokens.js';
+import { settingNames } from '../../src/config.js';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
+import { freePort } from '../helpers/free-port.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { runParley } from '../helpers/process.js';
+import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
+import { temporaryFolder } from '../helpers/temporary-folder.js';
+
+/** Each setting by what it changes for users and operators; test/unit/config.test.ts tests how they are read. */
+
+const SECRET = 'another secret for tests, longer than 32 bytes';
+const ORIGIN = 'https://app.example.com';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  // As small as the tests of them need it: each login costs the hash of a password.
+  Object.assign(LIMITS.loginByAddress, { points: 2 });
+});
+
+const start = (env: Record<string, string>): Promise<TestParley> => startParley({ env, database });
+
+/** The types of the results of so many logins in a row, each beside another `X-Forwarded-For`. */
+async function logins({ url }: TestParley, count: number): Promise<(string | undefined)[]> {
+  const types: (string | undefined)[] = [];
+  for (let login = 0; login < count; login += 1) {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': `203.0.113.${login}` },
+      body: JSON.stringify({
+        query: 'mutation { login(input: { username: "", password: "" }) { __typename } }',
+      }),
+    });
+    // What the server answers is checked by the tests.
+    const { data } = (await response.json()) as Result<{ login: { __typename: string } }>;
+    types.push(data?.login.__typename);
+  }
+  return types;
+}
+
+/** How long it takes from a stop until each of two sockets is closed, in ms. */
+async function closingTimes(seconds: string): Promise<number[]> {
+  const parley = await start({ DRAIN_SECONDS: seconds });
+  const alice = await signUp(parley.url);
+  const sockets = await Promise.all([1, 2].map(() => openSocketOf(alice, parley.webSocketUrl)));
+  const begin = performance.now();
+  const times = sockets.map(({ closed }) => closed.then(() => performance.now() - begin));
+  await parley.stop();
+  return (await Promise.all(times)).sort((a, b) => a - b);
+}
+
+const effects: Record<string, [what: string, check: () => Promise<void>]> = {
+  PORT: [
+    'is where it listens',
+    async () => {
+      const port = await freePort();
+      await start({ PORT: String(port) });
+      expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
+    },
+  ],
+  HOST: [
+    'is the address that it listens on',
+    async () => {
+      // Kept for documentation, so no machine has it.
+      await expect(start({ HOST: '192.0.2.1' })).rejects.toThrow('Cannot listen on 192.0.2.1');
+      const { port } = new URL((await start({ HOST: '127.0.0.1' })).url);
+      expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+      await expect(fetch(`http://[::1]:${port}/health`)).rejects.toThrow();
+    },
+  ],
+  DATA_DIR: [
+    'is where the secret is kept',
+    async () => {
+      const { path } = temporaryFolder('settings');
+      await start({ DATA_DIR: path, JWT_SECRET: '' });
+      expect(existsSync(join(path, 'jwt-secret'))).toBe(true);
+    },
+  ],
+  DATABASE_URL: [
+    'is where everything is stored',
+    async () => {
+      const other = await createTestDatabase();
+      const alice = await signUp((await start({ DATABASE_URL: other.url })).url);
+      const sql = postgres(other.url, { max: 1 });
+      expect(await sql`select username from users`).toEqual([{ username: alice.username }]);
+      await sql.end();
+    },
+  ],
+  REDIS_URL: [
+    'is where the bus goes',
+    async () => {
+      const { url, app } = await start({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+      const response = await fetch(new URL('/ready', url));
+      expect(await response.json()).toMatchObject({ checks: { database: true, bus: false } });
+      expect(app.description.bus).toContain('127.0.0.1');
+    },
+  ],
+  REDIS_PREFIX: [
+    'begins every key and channel',
+    async () => {
+      const prefix = `settings-${process.pid}`;
+      const parley = await start({ REDIS_PREFIX: prefix, RATE_LIMITS: 'on' });
+      const alice = await signUp(parley.url);
+      const roomId = await createRoom(alice);
+      const socket = await openSocketOf(alice, parley.webSocketUrl);
+      socket.subscribe('1', { roomId, after: (await page(alice, roomId)).liveCursor });
+      await send(alice, roomId, 'x');
+      await socket.received('next', '1');
+      const redis = new Redis(inject('redisUrl'));
+      expect(await redis.keys(`${prefix}:limit:signUp*`)).toHaveLength(1);
+      expect(await redis.pubsub('CHANNELS', `${prefix}:*:room:*`)).toHaveLength(1);
+      redis.disconnect();
+    },
+  ],
+  JWT_SECRET: [
+    'signs access tokens',
+    async () => {
+      const alice = await signUp((await start({ JWT_SECRET: SECRET })).url);
+      expect(await createTokens(SECRET, 60).authenticate(alice.token)).toMatchObject({ kind: 'viewer' });
+      const other = await start({});
+      expect(await request(other.url, '{ viewer { id } }', {}, alice.token)).toMatchObject({
+        errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'INVALID' } }],
+      });
+    },
+  ],
+  ACCESS_TOKEN_TTL: [
+    'is how long access tokens are good',
+    async () => {
+      const { token } = await signUp((await start({ JWT_SECRET: SECRET, ACCESS_TOKEN_TTL: '7200' })).url);
+      const authentication = await createTokens(SECRET, 60).authenticate(token);
+      const left = 'expiresAt' in authentication ? authentication.expiresAt - Date.now() : 0;
+      expect(left).toBeGreaterThan(7_180_000);
+      expect(left).toBeLessThanOrEqual(7_200_000);
+    },
+  ],
+  ALLOWED_ORIGINS: [
+    'lets pages of other sites call, over HTTP and WebSocket',
+    async () => {
+      for (const [allowed, isAllowed] of [
+        ['', false],
+        [ORIGIN, true],
+        ['*', true],
+      ] as const) {
+        const { url, webSocketUrl } = await start({ ALLOWED_ORIGINS: allowed });
+        const { headers } = await fetch(url, { method: 'OPTIONS', headers: { origin: ORIGIN } });
+        expect(headers.get('access-control-allow-origin')).toBe(isAllowed ? ORIGIN : null);
+        const opened = openRawSocket(webSocketUrl, { headers: { origin: ORIGIN } });
+        if (isAllowed) (await opened).destroy();
+        else await expect(opened).rejects.toThrow('403');
+      }
+    },
+  ],
+  LOBBY: [
+    'names the room that everyone joins, or says that there is none',
+    async () => {
+      const joined = async (env: Record<string, string>) =>
+        (await signUp((await start(env)).url)).request('{ viewer { rooms { nodes { name } } } }');
+      expect(await joined({ LOBBY: 'Hall' })).toEqual({
+        data: { viewer: { rooms: { nodes: [{ name: 'Hall' }] } } },
+      });
+      expect(await joined({ LOBBY: '' })).toEqual({ data: { viewer: { rooms: { nodes: [] } } } });
+    },
+  ],
+  LOG_LEVEL: [
+    'is from where on the process logs',
+    async () => {
+      const PORT = String(await freePort());
+      const env = { DATABASE_URL: database.url, JWT_SECRET: SECRET, LOG_LEVEL: 'warn', PORT };
+      const parley = await runParley(env);
+      const status = () => fetch(`http://127.0.0.1:${PORT}/ready`).then(({ status }) => status, String);
+      await expect.poll(status, { timeout: 15_000 }).toBe(200);
+      expect(await parley.stop()).toEqual({ code: 0, signal: null });
+      expect(parley.output()).toBe('');
+    },
+  ],
+  RATE_LIMITS: [
+    'switches rate limits off',
+    async () => {
+      expect(await logins(await start({ RATE_LIMITS: 'on' }), 3)).toContain('RateLimitedError');
+      expect(await logins(await start({ RATE_LIMITS: 'off' }), 3)).not.toContain('RateLimitedError');
+    },
+  ],
+  TRUSTED_PROXIES: [
+    'decides whether forwarded addresses count',
+    async () => {
+      const limited = (TRUSTED_PROXIES: string) => start({ RATE_LIMITS: 'on', TRUSTED_PROXIES });
+      expect(await logins(await limited('0'), 3)).toContain('RateLimitedError');
+      expect(await logins(await limited('1'), 3)).not.toContain('RateLimitedError');
+    },
+  ],
+  GRAPHIQL: [
+    'decides whether browsers get a page',
+    async () => {
+      const types = async (env: Record<string, string>) => {
+        const { url } = await start(env);
+        const responses = await Promise.all(
+          [url, new URL('/graphiql/x/page.js', url)].map((each) =>
+            fetch(each, { headers: { accept: 'text/html' } }),
+          ),
+        );
+        return responses.map(({ status, headers }) => [status, headers.get('content-type')?.split(';')[0]]);
+      };
+      expect(await types({ GRAPHIQL: 'on' })).toEqual([
+        [200, 'text/html'],
+        [200, 'text/javascript'],
+      ]);
+      const off = await types({ GRAPHIQL: 'off' });
+      expect(off.map(([status]) => status)).toEqual([406, 404]);
+      expect(off.flat()).not.toContain('text/html');
+    },
+  ],
+  INTROSPECTION: [
+    'decides whether the schema can be asked for',
+    async () => {
+      const ask = async (INTROSPECTION: string) =>
+        (await request((await start({ INTROSPECTION })).url, '{ __schema { queryType { name } } }')).data;
+      expect(await ask('on')).toEqual({ __schema: { queryType: { name: 'Query' } } });
+      expect(await ask('off')).toBeFalsy();
+    },
+  ],
+  DRAIN_SECONDS: [
+    'is over how long a stop closes sockets',
+    async () => {
+      const [, last = 0] = await closingTimes('0');
+      expect(last).toBeLessThan(800);
+      // Of two, the second one goes after half of the time.
+      const [first = 0, second = 0] = await closingTimes('2');
+      expect(first).toBeLessThan(800);
+      expect(second).toBeGreaterThan(900);
+      expect(second).toBeLessThan(1800);
+    },
+  ],
+};
+
+test('the table has a row for every setting', () => {
+  expect(Object.keys(effects)).toEqual(settingNames);
+});
+
+const sentences = Object.entries(effects).map(([name, [what, check]]) => [`${name} ${what}`, check] as const);
+
+test.each(sentences)('%s', (_, check) => check());

@@ -1,0 +1,89 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { findForgottenReleases, type Releases, recordOf } from '../../scripts/function-releases.js';
+import { readFunctions, type SqlFunction } from '../../src/storage/functions.js';
+
+const storage = new URL('../../src/storage/', import.meta.url);
+const recorded: Releases = JSON.parse(readFileSync(new URL('functions/releases.json', storage), 'utf8'));
+
+/** Postgres's own functions that our queries select from. */
+const BUILT_IN = ['unnest', 'pg_control_system'];
+
+test('should have a file for every SQL function that a query calls', async () => {
+  const sources = readdirSync(storage, { encoding: 'utf8', recursive: true })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(new URL(file, storage), 'utf8'));
+  const called = sources.flatMap((source) =>
+    [...source.matchAll(/\b(?:from|join|call)\s+([a-z_]+)\(/g)].map(([, name = '']) => name),
+  );
+  const names = (await readFunctions()).map(({ name }) => name);
+  const ours = new Set(called.filter((name) => !BUILT_IN.includes(name)));
+  expect(ours).toContain('send_messages');
+  expect(names).toEqual(expect.arrayContaining([...ours]));
+});
+
+test('should have every release recorded, and no body or signature changed since', async () => {
+  const functions = await readFunctions();
+  expect(findForgottenReleases(recorded, functions)).toEqual([]);
+  expect(recordOf(recorded, functions)).toEqual(recorded);
+});
+
+test('should find a body that changed under the same release, but ignore comments and white space', () => {
+  const before = sqlFunction(2, 'BEGIN RETURN 1; END');
+  const record = recordOf({}, [before]);
+  expect(findForgottenReleases(record, [before])).toEqual([]);
+  expect(findForgottenReleases(record, [sqlFunction(2, '-- One.\n  BEGIN\n RETURN 1; END')])).toEqual([]);
+  expect(findForgottenReleases(record, [sqlFunction(2, 'BEGIN RETURN 2; END')])).toEqual([
+    'one: the body has changed. Raise its release to 3.',
+  ]);
+  expect(findForgottenReleases(record, [sqlFunction(3, 'BEGIN RETURN 2; END')])).toEqual([]);
+});
+
+test('should find a release that went back, also after its file was away', () => {
+  const record = recordOf({}, [sqlFunction(2, 'BEGIN RETURN 1; END')]);
+  const again = recordOf(record, []);
+  expect(again).toEqual(record);
+  expect(findForgottenReleases(again, [sqlFunction(1, 'BEGIN RETURN 3; END')])).toEqual([
+    'one: release 1 is lower than 2, which databases may have.',
+  ]);
+});
+
+test('should find a changed signature, whatever its release', () => {
+  const record = recordOf({}, [sqlFunction(1, 'BEGIN RETURN 1; END')]);
+  for (const signature of ['(a bigint) RETURNS integer', '(a integer) RETURNS bigint'])
+    expect(findForgottenReleases(record, [sqlFunction(2, 'BEGIN RETURN 1; END', signature)])).toEqual([
+      'one: the signature has changed. Give the new function a new name, and keep the old one.',
+    ]);
+});
+
+test('should refuse a file without a release in its first line', async () => {
+  const { definition } = sqlFunction(1, 'BEGIN RETURN 1; END');
+  for (const header of ['', '-- release: 0\n', '-- release: one\n', '\n-- release: 1\n', '-- Release: 1\n'])
+    await expect(readFile('one', header + definition.replace('-- release: 1\n', ''))).rejects.toThrow(
+      'one.sql must begin with the line "-- release: <number>"',
+    );
+  expect(await readFile('one', definition)).toEqual([{ name: 'one', release: 1, definition }]);
+});
+
+test('should refuse a file that does not define one function, of its own name', async () => {
+  const { definition } = sqlFunction(1, 'BEGIN RETURN 1; END');
+  const other = definition.replace('-- release: 1\n', '');
+  for (const text of [definition.replace(' OR REPLACE', ''), definition + other, '-- release: 1\n'])
+    await expect(readFile('one', text)).rejects.toThrow('one.sql must hold one statement');
+  await expect(readFile('two', definition)).rejects.toThrow('two.sql must hold one statement');
+});
+
+function sqlFunction(release: number, body: string, signature = '(a integer) RETURNS integer'): SqlFunction {
+  const definition = `-- release: ${release}\nCREATE OR REPLACE FUNCTION one${signature}\nLANGUAGE plpgsql AS $$\n${body}\n$$;\n`;
+  return { name: 'one', release, definition };
+}
+
+/** Reads a folder that holds this file alone. */
+async function readFile(name: string, text: string): Promise<SqlFunction[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-functions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, `${name}.sql`), text);
+  return readFunctions(folder);
+}

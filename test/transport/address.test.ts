@@ -1,0 +1,72 @@
+import { beforeAll, expect, test } from 'vitest';
+import { LIMITS } from '../../src/redis/rate-limiter.js';
+import type { Result } from '../helpers/client.js';
+import { startParley, type TestParley } from '../helpers/parley.js';
+import { openRawSocket } from '../helpers/raw-socket.js';
+
+/** Whose counter it is matters here, not how far it goes: each login costs the hash of a password. */
+const points = 4;
+const [REFUSED, COUNTED] = ['RateLimitedError', 'InvalidCredentialsError'];
+
+/** As many logins in one operation; no account has such a name, so only the limit by address counts them. */
+const logins = (count: number) =>
+  `mutation { ${Array.from({ length: count }, (_, i) => `a${i}: login(input: { username: "", password: "" }) { __typename }`).join(' ')} }`;
+
+/** The results of one operation with so many logins, from a client with this `X-Forwarded-For`. */
+type LogIn = (parley: TestParley, forwarded: string, count?: number) => Promise<string[]>;
+
+const typesOf = ({ data }: Result<object>): string[] =>
+  Object.values(data ?? {}).map(({ __typename }: { __typename: string }) => __typename);
+
+const transports: Record<string, LogIn> = {
+  async HTTP({ url }, forwarded, count = 1) {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': forwarded },
+      body: JSON.stringify({ query: logins(count) }),
+    });
+    // What the server answers is checked by the tests.
+    return typesOf((await response.json()) as Result<object>);
+  },
+
+  async WebSocket({ webSocketUrl }, forwarded, count = 1) {
+    const socket = await openRawSocket(webSocketUrl, { headers: { 'x-forwarded-for': forwarded } });
+    socket.send({ type: 'connection_init' });
+    await socket.received('connection_ack');
+    socket.subscribe('1', {}, logins(count));
+    const [frame] = await socket.received('next', '1');
+    socket.destroy();
+    return typesOf(frame?.payload ?? {});
+  },
+};
+const all = Object.values(transports);
+
+beforeAll(() => {
+  Object.assign(LIMITS.loginByAddress, { points });
+});
+
+test('behind a proxy each forwarded address has one counter of its own, over HTTP and WebSocket', async () => {
+  const parley = await startParley({ env: { RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' } });
+
+  // Half over either transport, and each time beside another address that the client claims.
+  const counted = await Promise.all(
+    all.map((logIn, index) => logIn(parley, `198.51.100.${index}, 203.0.113.1`, points / all.length)),
+  );
+
+  expect(counted.flat()).toEqual(Array(points).fill(COUNTED));
+  for (const logIn of all) {
+    expect(await logIn(parley, '198.51.100.9, 203.0.113.1')).toEqual([REFUSED]);
+    expect(await logIn(parley, '203.0.113.1, 203.0.113.2')).toEqual([COUNTED]);
+  }
+});
+
+test('without a proxy all claimed addresses share the counter of the connection', async () => {
+  const parley = await startParley({ env: { RATE_LIMITS: 'on' } });
+
+  const counted = await Promise.all(
+    all.map((logIn, index) => logIn(parley, `203.0.113.${index}`, points / all.length)),
+  );
+
+  expect(counted.flat()).toEqual(Array(points).fill(COUNTED));
+  for (const logIn of all) expect(await logIn(parley, '203.0.113.9')).toEqual([REFUSED]);
+});

@@ -1,0 +1,83 @@
+import {
+  createSourceEventStream,
+  execute,
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  isEnumType,
+  isInputObjectType,
+  isNonNullType,
+  parse,
+} from 'graphql';
+import { expect, test } from 'vitest';
+import { createContext, createSharedContext, type Services } from '../../../src/graphql/context.js';
+import { decodeGlobalId } from '../../../src/graphql/schema/global-id.js';
+import { schema } from '../../../src/graphql/schema/index.js';
+
+/** Nothing is read here. */
+const services = { stores: {} } as Services;
+
+/** Any value of a type, as text of a document. */
+function literal(type: GraphQLInputType): string {
+  if (isNonNullType(type)) return literal(type.ofType);
+  if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
+  if (!isInputObjectType(type)) return '"x"';
+  const fields = Object.values(type.getFields()).filter((field) => isNonNullType(field.type));
+  return `{ ${fields.map((field) => `${field.name}: ${literal(field.type)}`).join(', ')} }`;
+}
+
+/** A selection of a root field, with what it requires. */
+function selection({ name, args }: GraphQLField<unknown, unknown>): string {
+  const required = args.filter((arg) => isNonNullType(arg.type));
+  const values = required.map((arg) => `${arg.name}: ${literal(arg.type)}`).join(', ');
+  return `${name}${values && `(${values})`} { __typename }`;
+}
+
+/** Why a root field refuses a request without a token; null where it does not ask for one. */
+async function refusal(kind: string, field: GraphQLField<unknown, unknown>): Promise<unknown> {
+  const args = {
+    schema,
+    document: parse(`${kind} { ${selection(field)} }`),
+    contextValue: createContext(services, { kind: 'missing' }, '::1'),
+  };
+  const result = await (kind === 'subscription' ? createSourceEventStream(args) : execute(args));
+  const [error] = 'errors' in result ? (result.errors ?? []) : [];
+  return error?.originalError?.name === 'UnauthenticatedError' ? error.originalError : null;
+}
+
+test('every root field requires a viewer, except those that are public', async () => {
+  const roots: readonly [string, GraphQLObjectType | null | undefined][] = [
+    ['query', schema.getQueryType()],
+    ['mutation', schema.getMutationType()],
+    ['subscription', schema.getSubscriptionType()],
+  ];
+  const open: string[] = [];
+  for (const [kind, type] of roots)
+    for (const field of Object.values(type?.getFields() ?? {}))
+      if ((await refusal(kind, field)) === null) open.push(field.name);
+  expect(open.sort()).toEqual(['login', 'signUp', 'viewer']);
+});
+
+test('an event that brings its author is executed at once, with the short ids', () => {
+  const id = '0198a1b2-0000-7000-8000-000000000001';
+  const author = { id, username: 'alice', displayName: 'Alice', avatarUrl: null, createdAt: new Date() };
+  const result = execute({
+    schema,
+    document: parse('subscription { messageAdded(roomId: "x") { cursor node { id author { id } } } }'),
+    rootValue: { cursor: 'c', node: { id, authorId: id, author } },
+    contextValue: createSharedContext(services),
+  });
+  expect(result).toEqual({
+    data: {
+      messageAdded: {
+        cursor: 'c',
+        node: { id: expect.stringMatching(/^M.{22}$/), author: { id: expect.stringMatching(/^U.{22}$/) } },
+      },
+    },
+  });
+});
+
+test('a malformed id and one of an unknown type decode to nothing', () => {
+  for (const id of ['', 'M', 'x', `X${'A'.repeat(22)}`, `M${'A'.repeat(21)}`, `M${'A'.repeat(22)}=`])
+    expect(decodeGlobalId(id), id).toBeNull();
+});

@@ -1,0 +1,69 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { LimitedAction } from '../../../src/domain/ports.js';
+import { createRateLimiter, LIMITS } from '../../../src/redis/rate-limiter.js';
+
+/** As documented: so many times in so many seconds. */
+const documented: Record<LimitedAction, [points: number, seconds: number]> = {
+  signUp: [100, 600],
+  loginByAddress: [100, 600],
+  loginByUsername: [10, 300],
+  findUser: [120, 60],
+  updateProfile: [60, 60],
+  createRoom: [60, 60],
+  joinRoom: [120, 60],
+  sendMessage: [1000, 10],
+};
+/** Object.keys widens the keys to string. */
+const table = (Object.keys(documented) as LimitedAction[]).map(
+  (action) => [action, ...documented[action]] as const,
+);
+
+const limiter = () => createRateLimiter(null, pino({ level: 'silent' }));
+
+/** How many of so many calls in a row pass. */
+async function passed(calls: number, call: () => Promise<void>): Promise<number> {
+  const results = await Promise.allSettled(Array.from({ length: calls }, call));
+  return results.filter(({ status }) => status === 'fulfilled').length;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('the table has a row for every limit', () => {
+  expect(Object.keys(LIMITS).sort()).toEqual(Object.keys(documented).sort());
+});
+
+test.each(table)('%s passes %i times in %i s, and no more', async (action, points, seconds) => {
+  const { consume } = limiter();
+  expect(await passed(points, () => consume(action, 'alice'))).toBe(points);
+
+  await vi.advanceTimersByTimeAsync(seconds * 1000 - 1);
+  await expect(consume(action, 'alice')).rejects.toMatchObject({ name: 'RateLimitedError', retryAfterMs: 1 });
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
+});
+
+test.each(table)('%s counts each key apart, and apart from other actions', async (action, points) => {
+  const { consume } = limiter();
+  expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
+
+  expect(await passed(points + 1, () => consume(action, 'bob'))).toBe(points);
+  for (const [other] of table)
+    if (other !== action) await expect(consume(other, 'alice')).resolves.toBeUndefined();
+});
+
+test.each(table)('a reset of %s lets its key start anew', async (action, points) => {
+  const { consume, reset } = limiter();
+  await passed(points + 1, () => consume(action, 'alice'));
+  await passed(points + 1, () => consume(action, 'bob'));
+
+  await reset(action, 'alice');
+
+  expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
+  expect(await passed(1, () => consume(action, 'bob'))).toBe(0);
+});
