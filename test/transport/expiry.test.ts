@@ -4,19 +4,19 @@ import { at, connect, createRoom, type Person, send, signUp, subscribe } from '.
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-/** Their shortest is a second; with two, one that was just issued is good for more than one. */
+/** Expiry has a resolution of one second: a new token with two is valid for at least one. */
 const TTL_SECONDS = 2;
 
 let parley: TestParley;
-/** With a token that outlives the test. */
+/** Has a token that outlives the test. */
 let alice: Person;
 
-/** A token of Alice's that is good for so many seconds, rounded down to the full second of the clock. */
+/** Issues a token for Alice that expires after `seconds`, rounded down to a full second of the clock. */
 async function tokenFor(seconds: number): Promise<string> {
   const tokens = createTokens(parley.config.jwtSecret ?? '', seconds);
-  const known = await tokens.authenticate(alice.token);
-  if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
-  return (await tokens.issue(known.viewer)).token;
+  const authentication = await tokens.authenticate(alice.token);
+  if (authentication.kind !== 'viewer') throw new Error('A token that was just issued must be valid.');
+  return (await tokens.issue(authentication.viewer)).token;
 }
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ beforeAll(async () => {
   alice = at(parley.url, { ...alice, token: await tokenFor(3600) });
 });
 
-test('a token lives as long as the settings say', async () => {
+test('ACCESS_TOKEN_TTL sets the lifetime of a token', async () => {
   const { data } = await alice.request<{ login: { accessTokenExpiresInMs: number } }>(
     'mutation ($input: LoginInput!) { login(input: $input) { ... on AuthPayload { accessTokenExpiresInMs } } }',
     { input: { username: alice.username, password: 'correct horse battery' } },
@@ -51,7 +51,7 @@ test('an open socket whose token expires is closed with 4403, before any operati
   expect(socket.frames.filter((frame) => frame.type === 'next' && frame.payload.errors)).toEqual([]);
 });
 
-test('the standard client lives on with new tokens, and misses and repeats nothing', async () => {
+test('the standard client continues with new tokens, without a gap or a duplicate', async () => {
   const roomId = await createRoom(alice);
   const codes: number[] = [];
   let connections = 0;
@@ -61,14 +61,14 @@ test('the standard client lives on with new tokens, and misses and repeats nothi
   client.on('connected', () => {
     connections += 1;
   });
-  // What `ws` hands on is a close event, though the client can't know its type.
+  // With `ws`, the event is a CloseEvent, although the client does not know its type.
   client.on('closed', (event) => codes.push((event as { code: number }).code));
   const subscription = subscribe(client, roomId);
   let lost = false;
   void subscription.ended.then(() => {
     lost = true;
   });
-  // The first few may come before the subscription does: it is from then on that all must arrive.
+  // The first messages may precede the subscription; all messages after its first one must arrive.
   let sent = 0;
   while (connections < 3 && !lost) {
     sent += 1;
