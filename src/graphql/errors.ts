@@ -77,7 +77,7 @@ function documentedCode(code: unknown): ErrorCode {
   return ERROR_CODES.find((ours) => ours === code) ?? 'BAD_USER_INPUT';
 }
 
-/** Whether a part was only temporarily unavailable, which is logged where it happens. */
+/** Whether the cause is a temporary outage of a part, which needs no log entry per event. */
 function isTemporary(cause: unknown): boolean {
   return cause instanceof Error && rootCause(cause) instanceof ServiceUnavailableError;
 }

@@ -13,7 +13,7 @@ export const CLOSE = {
   restart: { code: 1012, reason: 'Service restart' },
   /** The client reads too slowly. It retries and resumes; if it does not even read the close frame, it sees a 1006. */
   tooSlow: { code: 1013, reason: 'Client reads too slowly: reconnect and resume' },
-  /** The client gives up: a bug in the client. */
+  /** An operation id exceeds the limit, a bug in the client. It gives up. */
   idTooLong: { code: 4400, reason: `Operation id has more than ${LIMITS.operationIdLength} characters` },
   /** The token is invalid. The client gives up; the user must sign in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
@@ -21,7 +21,7 @@ export const CLOSE = {
   expiredToken: { code: 4403, reason: 'The access token has expired: reconnect with a new one' },
   /** No `connection_init` arrived in time. The client retries. */
   initTimeout: { code: 4408, reason: 'Connection initialisation timeout' },
-  /** The client gives up: a bug in the client. */
+  /** Two operations have the same id, a bug in the client. It gives up. */
   idInUse: { code: 4409, reason: 'Operation id is in use: give each operation an id of its own' },
 } as const;
 

@@ -35,7 +35,7 @@ export function createOperations(services: SubscriptionServices): Operations {
     id: string,
     params: SubscribePayload,
   ): ExecutionArgs | readonly GraphQLError[] {
-    // Operations that the client has completed do not count here, but may take a while to end: as many again may do so.
+    // Operations that the client has completed do not count, but may take a while to end: the same number may be ending.
     if (
       Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
       connection.order.inProgress > 2 * LIMITS.operationsPerSocket
