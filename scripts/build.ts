@@ -1,4 +1,4 @@
-/** Compiles `src`, GraphiQL's page included, into `dist`, and copies the SQL functions, which the compiler leaves out. */
+/** Compiles `src`, including GraphiQL's page, into `dist`, and copies the SQL functions, which the compiler ignores. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,6 +13,6 @@ for (const project of ['tsconfig.build.json', 'src/transport/graphiql/browser'])
   const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
-// A function that has no file any more must not be applied.
+// A function whose file was removed must not be applied.
 rmSync(join(root, 'dist', FUNCTIONS), { recursive: true, force: true });
 cpSync(join(root, 'src', FUNCTIONS), join(root, 'dist', FUNCTIONS), { recursive: true });

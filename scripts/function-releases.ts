@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SqlFunction } from '../src/storage/functions.js';
 
-/** What is recorded of each SQL function in `src/storage/functions/releases.json`, by its name. */
+/** The records of the SQL functions in `src/storage/functions/releases.json`, by name. */
 export type Releases = Readonly<Record<string, Release>>;
 
 export interface Release {
@@ -12,7 +12,7 @@ export interface Release {
   readonly body: string;
 }
 
-/** Comments and white space do not count. */
+/** The record of a function. Comments and white space are ignored. */
 export function releaseOf({ name, release, definition }: SqlFunction): Release {
   const code = definition
     .replaceAll(/--.*$/gm, '')
@@ -23,16 +23,13 @@ export function releaseOf({ name, release, definition }: SqlFunction): Release {
   return { release, signature, body: createHash('sha256').update(body.join(' LANGUAGE ')).digest('hex') };
 }
 
-/**
- * The record for the functions as they are now. A function that has no file any more stays in it: databases remember
- * it, too.
- */
+/** The records of the current functions, and of those whose file was removed: databases remember these, too. */
 export function recordOf(recorded: Releases, functions: readonly SqlFunction[]): Releases {
   const current = Object.fromEntries(functions.map((each) => [each.name, releaseOf(each)]));
   return Object.fromEntries(Object.entries({ ...recorded, ...current }).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Changes that a database would not take over, one line each. */
+/** Changes that databases would not apply, one line each. */
 export function findForgottenReleases(recorded: Releases, functions: readonly SqlFunction[]): string[] {
   return functions.flatMap((each) => {
     const [before, now] = [recorded[each.name], releaseOf(each)];

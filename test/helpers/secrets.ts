@@ -13,23 +13,27 @@ const SIGN_UP =
 const LOGIN =
   'mutation ($input: LoginInput!) { login(input: $input) { __typename ... on AuthPayload { accessToken } } }';
 
-/** Of what Parley has written, the lines that give a secret away. */
-export function givenAway(output: string, secrets: readonly string[]): string[] {
+/** The example in the message about an invalid DATABASE_URL: a URL with a password that is no secret. */
+const EXAMPLE_URL = 'postgres://user:password@localhost:5432/parley';
+
+/** The lines of the output that contain a secret. */
+export function linesWithSecrets(output: string, secrets: readonly string[]): string[] {
   const forms = secrets.flatMap((secret) => [
     secret,
     encodeURIComponent(secret),
     Buffer.from(secret).toString('base64url').slice(0, -2),
   ]);
-  /** Of hashes, of tokens, and of passwords in a URL. */
+  /** Hashes, tokens, and passwords in a URL. */
   const patterns = [/\$argon2/, /eyJ[\w-]{10,}/, /:\/\/[^/\s"]*:[^/\s"]+@/];
   return output
+    .replaceAll(EXAMPLE_URL, '')
     .split('\n')
     .filter(
       (line) => forms.some((form) => line.includes(form)) || patterns.some((pattern) => pattern.test(line)),
     );
 }
 
-/** Everything about tokens and passwords that clients do, and do wrong. Returns the secrets that this made. */
+/** Uses tokens and passwords in all valid and invalid ways of clients. Returns the secrets that were used. */
 export async function useEverySecret(url: string, jwtSecret: string): Promise<string[]> {
   const input = { username: 'alice', password: PASSWORD };
   const signedUp = await request<{ signUp: { accessToken: string } }>(url, SIGN_UP, { input });
@@ -52,7 +56,7 @@ export async function useEverySecret(url: string, jwtSecret: string): Promise<st
   ] as const)
     await request(url, query, variables, good);
 
-  const tokens = [good, expired, foreign, `${good}x`, 'garbage-in-the-place-of-a-token'];
+  const tokens = [good, expired, foreign, `${good}x`, 'garbage-instead-of-a-token'];
   const webSocketUrl = url.replace('http', 'ws');
   for (const token of tokens) {
     await request(url, '{ viewer { id } }', {}, token);
@@ -64,9 +68,9 @@ export async function useEverySecret(url: string, jwtSecret: string): Promise<st
     ]) {
       const socket = await openRawSocket(`${webSocketUrl}?access_token=${token}`);
       socket.send({ type: 'connection_init', payload });
-      // It closes where the token is bad.
+      // The socket is closed if the token is invalid.
       await socket.received('connection_ack').catch(() => {});
-      // Each closes the socket: nothing of the kind was to come, or to come again.
+      // Each of these closes the socket: they are invalid, or must not be sent twice.
       socket.send({ type: 'connection_init', payload }, `{"type":"${token}`, {
         type: token,
         id: token,
@@ -84,7 +88,7 @@ export async function useEverySecret(url: string, jwtSecret: string): Promise<st
   return [PASSWORD, WRONG_PASSWORD, jwtSecret, ...tokens];
 }
 
-/** A failure that nobody foresaw: the database is not as the code knows it. */
+/** Causes an unexpected error: the database has another schema than the code expects. */
 export async function failUnexpectedly(url: string, sql: Sql): Promise<void> {
   await sql`alter table users rename column avatar_url to picture`;
   const input = { username: 'alice', password: PASSWORD };

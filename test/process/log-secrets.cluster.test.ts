@@ -6,7 +6,7 @@ import { createTestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { runParley } from '../helpers/process.js';
 import { startRedis } from '../helpers/redis-server.js';
-import { failUnexpectedly, givenAway, hashesIn, useEverySecret } from '../helpers/secrets.js';
+import { failUnexpectedly, hashesIn, linesWithSecrets, useEverySecret } from '../helpers/secrets.js';
 
 const DATABASE_PASSWORD = 'password/of@database';
 const REDIS_PASSWORD = 'password/of@redis';
@@ -15,12 +15,12 @@ const OPERATORS = [DATABASE_PASSWORD, REDIS_PASSWORD, JWT_SECRET];
 
 function withPassword(url: string, password: string): string {
   const given = new URL(url);
-  // As the URL itself encodes it.
+  // Encoded as in the URL.
   given.password = encodeURIComponent(password);
   return given.href;
 }
 
-test('no log line holds a secret of a client or an operator, whatever happens', async () => {
+test('no log line contains a secret of a client or an operator', async () => {
   const database = await createTestDatabase();
   const redis = await startRedis({ args: ['--requirepass', REDIS_PASSWORD] });
   const redisUrl = withPassword(redis.url, REDIS_PASSWORD);
@@ -41,9 +41,9 @@ test('no log line holds a secret of a client or an operator, whatever happens', 
   const admin = new Redis(redisUrl);
   await admin.config('SET', 'requirepass', 'another');
   for (const type of ['normal', 'pubsub'] as const) await admin.client('KILL', 'TYPE', type);
-  await expect.poll(() => parley.output(), { timeout: 5000 }).toContain('Redis is away');
+  await expect.poll(() => parley.output(), { timeout: 5000 }).toContain('Redis is unreachable');
   await admin.config('SET', 'requirepass', REDIS_PASSWORD);
-  await expect.poll(() => parley.output(), { timeout: 5000 }).toContain('Redis is there again');
+  await expect.poll(() => parley.output(), { timeout: 5000 }).toContain('Redis is reachable again');
   admin.disconnect();
 
   await sql`select pg_terminate_backend(pid) from pg_stat_activity
@@ -52,12 +52,12 @@ test('no log line holds a secret of a client or an operator, whatever happens', 
 
   for (const part of ['Parley is ready', 'Unexpected error', 'Parley stops'])
     expect(parley.output()).toContain(part);
-  expect(givenAway(parley.output(), [...OPERATORS, ...secrets, ...(await hashesIn(sql))])).toEqual([]);
+  expect(linesWithSecrets(parley.output(), [...OPERATORS, ...secrets, ...(await hashesIn(sql))])).toEqual([]);
   await sql.end();
   await redis.stop();
 }, 60_000);
 
-test('a start that fails, and a command, say nothing of the secrets in the settings', async () => {
+test('failed starts and commands do not print the secrets in the settings', async () => {
   const database = await createTestDatabase();
   const settings = {
     DATABASE_URL: withPassword(database.url, DATABASE_PASSWORD),
@@ -65,7 +65,10 @@ test('a start that fails, and a command, say nothing of the secrets in the setti
     JWT_SECRET,
     LOG_LEVEL: 'trace',
   };
-  const away = withPassword(`postgres://parley@127.0.0.1:${await freePort()}/parley`, DATABASE_PASSWORD);
+  const unreachable = withPassword(
+    `postgres://parley@127.0.0.1:${await freePort()}/parley`,
+    DATABASE_PASSWORD,
+  );
   const wrong = {
     DATABASE_URL: settings.DATABASE_URL.replace('postgres:', 'mysql:'),
     REDIS_URL: settings.REDIS_URL.replace('redis:', 'http:'),
@@ -73,22 +76,22 @@ test('a start that fails, and a command, say nothing of the secrets in the setti
   };
   const starts = await Promise.all([
     runParley({ ...settings, DATABASE_URL: settings.DATABASE_URL.replace('test_', 'no_') }),
-    runParley({ ...settings, DATABASE_URL: away }),
+    runParley({ ...settings, DATABASE_URL: unreachable }),
     runParley({ ...settings, ...wrong }),
     runParley(settings, { script: 'new-epoch.js' }),
-    // With a Redis that is away.
+    // With a Redis that is unreachable.
     runParley(settings),
   ]);
   const messages = [
-    'The database refuses us',
+    'The database refused the connection',
     'The database does not answer yet',
     'JWT_SECRET must be at least 32 bytes',
     'The database has a new epoch',
-    'Redis is away',
+    'Redis is unreachable',
   ];
   for (const [index, parley] of starts.entries()) {
     await expect.poll(() => parley.output(), { timeout: 20_000 }).toContain(messages[index]);
     await parley.stop();
-    expect(givenAway(parley.output(), [...OPERATORS, wrong.JWT_SECRET])).toEqual([]);
+    expect(linesWithSecrets(parley.output(), [...OPERATORS, wrong.JWT_SECRET])).toEqual([]);
   }
 }, 60_000);

@@ -4,10 +4,10 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { readPostmaster } from '../../src/embedded-postgres/server.js';
 import { runParley } from '../helpers/process.js';
-import { failUnexpectedly, givenAway, hashesIn, useEverySecret } from '../helpers/secrets.js';
+import { failUnexpectedly, hashesIn, linesWithSecrets, useEverySecret } from '../helpers/secrets.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
-test('no log line holds a secret of a client or of the data folder, and nobody else may read that folder', async () => {
+test('no log line contains a secret of a client or of the data folder, and only the owner may read that folder', async () => {
   const folder = temporaryFolder('process');
   const dataDir = join(folder.path, '.data');
   const parley = await runParley({ LOG_LEVEL: 'trace', DRAIN_SECONDS: '0' }, { cwd: folder.path });
@@ -20,16 +20,16 @@ test('no log line holds a secret of a client or of the data folder, and nobody e
   secrets.push(...(await hashesIn(sql)));
   await sql.end();
 
-  const open: string[] = [];
+  const readable: string[] = [];
   for (const file of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
     const path = join(file.parentPath, file.name);
-    if (file.isFile() && ((await stat(path)).mode & 0o077) !== 0) open.push(path);
+    if (file.isFile() && ((await stat(path)).mode & 0o077) !== 0) readable.push(path);
   }
-  expect(open).toEqual([]);
+  expect(readable).toEqual([]);
 
   await parley.stop();
   for (const part of ['Parley is ready', 'Unexpected error', 'Parley stops'])
     expect(parley.output()).toContain(part);
-  expect(givenAway(parley.output(), secrets)).toEqual([]);
+  expect(linesWithSecrets(parley.output(), secrets)).toEqual([]);
   await folder.clear();
 }, 60_000);

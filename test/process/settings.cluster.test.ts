@@ -14,7 +14,7 @@ import { runParley } from '../helpers/process.js';
 import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
-/** Each setting by what it changes for users and operators; test/unit/config.test.ts tests how they are read. */
+/** Tests the effect of each setting on users and operators; test/unit/config.test.ts tests how settings are read. */
 
 const SECRET = 'another secret for tests, longer than 32 bytes';
 const ORIGIN = 'https://app.example.com';
@@ -23,13 +23,13 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  // As small as the tests of them need it: each login costs the hash of a password.
+  // As low as possible: each login hashes a password.
   Object.assign(LIMITS.loginByAddress, { points: 2 });
 });
 
 const start = (env: Record<string, string>): Promise<TestParley> => startParley({ env, database });
 
-/** The types of the results of so many logins in a row, each beside another `X-Forwarded-For`. */
+/** The types of the results of `count` logins in a row, each with another `X-Forwarded-For`. */
 async function logins({ url }: TestParley, count: number): Promise<(string | undefined)[]> {
   const types: (string | undefined)[] = [];
   for (let login = 0; login < count; login += 1) {
@@ -40,14 +40,14 @@ async function logins({ url }: TestParley, count: number): Promise<(string | und
         query: 'mutation { login(input: { username: "", password: "" }) { __typename } }',
       }),
     });
-    // What the server answers is checked by the tests.
+    // The tests check the response.
     const { data } = (await response.json()) as Result<{ login: { __typename: string } }>;
     types.push(data?.login.__typename);
   }
   return types;
 }
 
-/** How long it takes from a stop until each of two sockets is closed, in ms. */
+/** The time from a stop until each of two sockets is closed, in ms. */
 async function closingTimes(seconds: string): Promise<number[]> {
   const parley = await start({ DRAIN_SECONDS: seconds });
   const alice = await signUp(parley.url);
@@ -58,9 +58,9 @@ async function closingTimes(seconds: string): Promise<number[]> {
   return (await Promise.all(times)).sort((a, b) => a - b);
 }
 
-const effects: Record<string, [what: string, check: () => Promise<void>]> = {
+const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
   PORT: [
-    'is where it listens',
+    'is the port that the server listens on',
     async () => {
       const port = await freePort();
       await start({ PORT: String(port) });
@@ -68,9 +68,9 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   HOST: [
-    'is the address that it listens on',
+    'is the address that the server listens on',
     async () => {
-      // Kept for documentation, so no machine has it.
+      // Reserved for documentation, so no machine has this address.
       await expect(start({ HOST: '192.0.2.1' })).rejects.toThrow('Cannot listen on 192.0.2.1');
       const { port } = new URL((await start({ HOST: '127.0.0.1' })).url);
       expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
@@ -78,7 +78,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   DATA_DIR: [
-    'is where the secret is kept',
+    'is the folder of the secret',
     async () => {
       const { path } = temporaryFolder('settings');
       await start({ DATA_DIR: path, JWT_SECRET: '' });
@@ -86,7 +86,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   DATABASE_URL: [
-    'is where everything is stored',
+    'is the database that stores all data',
     async () => {
       const other = await createTestDatabase();
       const alice = await signUp((await start({ DATABASE_URL: other.url })).url);
@@ -96,7 +96,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   REDIS_URL: [
-    'is where the bus goes',
+    'is the Redis of the bus',
     async () => {
       const { url, app } = await start({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
       const response = await fetch(new URL('/ready', url));
@@ -105,7 +105,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   REDIS_PREFIX: [
-    'begins every key and channel',
+    'is the prefix of every key and channel',
     async () => {
       const prefix = `settings-${process.pid}`;
       const parley = await start({ REDIS_PREFIX: prefix, RATE_LIMITS: 'on' });
@@ -133,7 +133,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   ACCESS_TOKEN_TTL: [
-    'is how long access tokens are good',
+    'is the lifetime of access tokens',
     async () => {
       const { token } = await signUp((await start({ JWT_SECRET: SECRET, ACCESS_TOKEN_TTL: '7200' })).url);
       const authentication = await createTokens(SECRET, 60).authenticate(token);
@@ -143,7 +143,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   ALLOWED_ORIGINS: [
-    'lets pages of other sites call, over HTTP and WebSocket',
+    'allows requests from pages of other sites, over HTTP and WebSocket',
     async () => {
       for (const [allowed, isAllowed] of [
         ['', false],
@@ -160,7 +160,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   LOBBY: [
-    'names the room that everyone joins, or says that there is none',
+    'is the name of the room that everyone joins; empty for no such room',
     async () => {
       const joined = async (env: Record<string, string>) =>
         (await signUp((await start(env)).url)).request('{ viewer { rooms { nodes { name } } } }');
@@ -171,7 +171,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   LOG_LEVEL: [
-    'is from where on the process logs',
+    'is the minimum level of log lines',
     async () => {
       const PORT = String(await freePort());
       const env = { DATABASE_URL: database.url, JWT_SECRET: SECRET, LOG_LEVEL: 'warn', PORT };
@@ -190,7 +190,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   TRUSTED_PROXIES: [
-    'decides whether forwarded addresses count',
+    'decides whether forwarded addresses are used',
     async () => {
       const limited = (TRUSTED_PROXIES: string) => start({ RATE_LIMITS: 'on', TRUSTED_PROXIES });
       expect(await logins(await limited('0'), 3)).toContain('RateLimitedError');
@@ -198,7 +198,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   GRAPHIQL: [
-    'decides whether browsers get a page',
+    'decides whether GraphiQL is served to browsers',
     async () => {
       const types = async (env: Record<string, string>) => {
         const { url } = await start(env);
@@ -219,7 +219,7 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   INTROSPECTION: [
-    'decides whether the schema can be asked for',
+    'decides whether introspection queries are allowed',
     async () => {
       const ask = async (INTROSPECTION: string) =>
         (await request((await start({ INTROSPECTION })).url, '{ __schema { queryType { name } } }')).data;
@@ -228,11 +228,11 @@ const effects: Record<string, [what: string, check: () => Promise<void>]> = {
     },
   ],
   DRAIN_SECONDS: [
-    'is over how long a stop closes sockets',
+    'is the time over which a stop closes the sockets',
     async () => {
       const [, last = 0] = await closingTimes('0');
       expect(last).toBeLessThan(800);
-      // Of two, the second one goes after half of the time.
+      // The second of two sockets is closed after half of the time.
       const [first = 0, second = 0] = await closingTimes('2');
       expect(first).toBeLessThan(800);
       expect(second).toBeGreaterThan(900);
@@ -245,6 +245,8 @@ test('the table has a row for every setting', () => {
   expect(Object.keys(effects)).toEqual(settingNames);
 });
 
-const sentences = Object.entries(effects).map(([name, [what, check]]) => [`${name} ${what}`, check] as const);
+const sentences = Object.entries(effects).map(
+  ([name, [effect, check]]) => [`${name} ${effect}`, check] as const,
+);
 
 test.each(sentences)('%s', (_, check) => check());

@@ -8,7 +8,7 @@ import { readFunctions, type SqlFunction } from '../../src/storage/functions.js'
 const storage = new URL('../../src/storage/', import.meta.url);
 const recorded: Releases = JSON.parse(readFileSync(new URL('functions/releases.json', storage), 'utf8'));
 
-/** Postgres's own functions that our queries select from. */
+/** Built-in functions of Postgres that queries select from. */
 const BUILT_IN = ['unnest', 'pg_control_system'];
 
 test('should have a file for every SQL function that a query calls', async () => {
@@ -41,7 +41,7 @@ test('should find a body that changed under the same release, but ignore comment
   expect(findForgottenReleases(record, [sqlFunction(3, 'BEGIN RETURN 2; END')])).toEqual([]);
 });
 
-test('should find a release that went back, also after its file was away', () => {
+test('should find a lower release, even if the file was missing in between', () => {
   const record = recordOf({}, [sqlFunction(2, 'BEGIN RETURN 1; END')]);
   const again = recordOf(record, []);
   expect(again).toEqual(record);
@@ -67,7 +67,7 @@ test('should refuse a file without a release in its first line', async () => {
   expect(await readFile('one', definition)).toEqual([{ name: 'one', release: 1, definition }]);
 });
 
-test('should refuse a file that does not define one function, of its own name', async () => {
+test('should refuse a file that does not define exactly one function with the name of the file', async () => {
   const { definition } = sqlFunction(1, 'BEGIN RETURN 1; END');
   const other = definition.replace('-- release: 1\n', '');
   for (const text of [definition.replace(' OR REPLACE', ''), definition + other, '-- release: 1\n'])
@@ -80,7 +80,7 @@ function sqlFunction(release: number, body: string, signature = '(a integer) RET
   return { name: 'one', release, definition };
 }
 
-/** Reads a folder that holds this file alone. */
+/** Reads a folder that contains only this file. */
 async function readFile(name: string, text: string): Promise<SqlFunction[]> {
   const folder = mkdtempSync(join(tmpdir(), 'parley-functions-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
