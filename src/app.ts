@@ -4,7 +4,7 @@ import { createTokens } from './auth/tokens.js';
 import { createLocalBus } from './bus/local.js';
 import { createRedisBus } from './bus/redis.js';
 import type { Config } from './config.js';
-import { openDatabaseOf } from './database.js';
+import { openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
@@ -23,7 +23,7 @@ import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
-import { createByteBudget, UNSENT_BYTES } from './transport/budget.js';
+import { createByteBudget, MAX_UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
@@ -33,39 +33,39 @@ import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 
 export interface App {
-  /** Where the API and GraphiQL are. */
+  /** The URL of the API and of GraphiQL. */
   readonly url: string;
-  /** Which database and bus serve, for people. */
+  /** The database and the bus in use, for the log. Without secrets. */
   readonly description: { readonly database: string; readonly bus: string };
-  /** Resolves when everything serves; rejects with a StartupError where that can't be. */
+  /** Resolves when the API serves requests; rejects with a StartupError if that is impossible. */
   readonly ready: Promise<void>;
-  /** Ends everything that was started, in reverse order. Safe to call at any time, and twice. */
+  /** Stops everything that was started, in reverse order. May be called at any time, also more than once. */
   close(): Promise<void>;
 }
 
-/** What tests put in place of what the settings would make. */
+/** Replacements for parts that the settings would otherwise define, for tests. */
 export interface Overrides {
   readonly database?: DatabaseAddress;
   readonly bus?: Bus;
-  /** How long a client may read nothing of what waits for it, in ms. */
+  /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs?: number;
-  /** What all clients together may leave unread before some are cut off. */
-  readonly unsentBytes?: number;
-  /** What watches the operations. */
+  /** Unsent bytes of all connections together, above which the slowest are disconnected. */
+  readonly maxUnsentBytes?: number;
   readonly hooks?: readonly PipelineHooks[];
 }
 
 /**
- * The only wiring: listens at once, then gets everything else ready behind `/ready`.
+ * Creates and connects all parts; the only wiring. It listens first, so that `/health` and `/ready` respond while the rest
+ * starts.
  *
- * @throws StartupError where the port can't be had.
+ * @throws StartupError if the port is in use or the address is not available.
  */
 export async function createApp(config: Config, log: Logger, overrides: Overrides = {}): Promise<App> {
   const resources = createResources();
   const stopping = new AbortController();
   let serving: Serving | null = null;
-  const { stallTimeoutMs = STALL_TIMEOUT_MS, unsentBytes = UNSENT_BYTES } = overrides;
-  const budget = createByteBudget(unsentBytes, log);
+  const { stallTimeoutMs = STALL_TIMEOUT_MS, maxUnsentBytes = MAX_UNSENT_BYTES } = overrides;
+  const budget = createByteBudget(maxUnsentBytes, log);
 
   const http = createHttpServer({
     config,
@@ -82,11 +82,17 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const port = await http.listen(config);
 
   async function start(): Promise<void> {
-    const database = await openDatabaseOf(config, log, resources, stopping.signal, overrides.database);
+    const database = await openConfiguredDatabase(
+      config,
+      log,
+      resources,
+      stopping.signal,
+      overrides.database,
+    );
 
     const bus = overrides.bus ?? createBus(config, log);
     resources.add(() => bus.close());
-    const limits = config.rateLimits ? createRateLimiter(redisOf(config), log) : null;
+    const limits = config.rateLimits ? createRateLimiter(redisOptions(config), log) : null;
     resources.add(() => limits?.close());
 
     const history: History = { epoch: await database.run(readEpoch) };
@@ -103,8 +109,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       log,
     });
     resources.add(() => feeds.close());
-    const { deliver } = feeds;
-    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, deliver, log });
+    const { publish } = feeds;
+    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, publish, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(
@@ -126,7 +132,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         messages: stores.messages,
         limits: limits ?? noRateLimits,
         history,
-        deliver,
+        publish,
         log,
       }),
       subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
@@ -148,19 +154,19 @@ export async function createApp(config: Config, log: Logger, overrides: Override
 
   async function stop(): Promise<void> {
     stopping.abort();
-    // First the connections, so that no client takes the end of a feed for the end of its subscription.
+    // Connections first: if a feed ended before them, clients would get `complete` and not resume.
     http.stopListening();
-    const overMs = config.drainSeconds * 1000;
-    await Promise.all([http.closeEventStreams(overMs), serving?.webSockets.close(overMs)]);
+    const drainMs = config.drainSeconds * 1000;
+    await Promise.all([http.closeEventStreams(drainMs), serving?.webSockets.close(drainMs)]);
     await http.close();
-    // Whoever is in the middle of starting has by then either failed or told what it started.
+    // If the app is still starting, wait until `resources` is complete.
     await ready.catch(() => {});
     serving = null;
-    await resources.close((error) => log.warn({ error }, 'A part did not stop cleanly'));
+    await resources.close((error) => log.warn({ error }, 'Failed to stop a part of the server'));
   }
 
   const ready = start();
-  // Told by `ready` to whoever waits; without this, a failure before anyone does would end the process.
+  // Callers handle the rejection of `ready`; if it rejects before they do, it must not end the process as unhandled.
   ready.catch(() => {});
   let stopped: Promise<void> | undefined;
   return {
@@ -174,6 +180,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   };
 }
 
+/** What exists only once the app is ready. */
 interface Serving {
   readonly graphql: GraphQLOverHttp;
   readonly webSockets: ReturnType<typeof createWebSockets>;
@@ -188,7 +195,7 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
       () => true,
       () => false,
     ));
-  // The migrations have run before anything serves.
+  // Migrations run before `serving` is set.
   const checks = { database, bus: serving?.bus.isReady() ?? false, migrations: serving !== null };
   const ready = Object.values(checks).every(Boolean);
   return {
@@ -199,23 +206,24 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
 }
 
 function createBus(config: Config, log: Logger): Bus {
-  const redis = redisOf(config);
+  const redis = redisOptions(config);
   return redis ? createRedisBus({ ...redis, log }) : createLocalBus(log);
 }
 
-function redisOf({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {
+function redisOptions({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {
   return redisUrl === null ? null : { url: redisUrl, prefix: redisPrefix };
 }
 
 function describe({ databaseUrl, redisUrl, dataDir }: Config): App['description'] {
   return {
-    database: databaseUrl === null ? `embedded Postgres in ${dataDir}` : `Postgres at ${hostOf(databaseUrl)}`,
-    bus: redisUrl === null ? 'in-process' : `Redis at ${hostOf(redisUrl)}`,
+    database:
+      databaseUrl === null ? `embedded Postgres in ${dataDir}` : `Postgres at ${hostAndPathOf(databaseUrl)}`,
+    bus: redisUrl === null ? 'in-process' : `Redis at ${hostAndPathOf(redisUrl)}`,
   };
 }
 
-/** Host and path of a URL, without its secrets. */
-function hostOf(url: string): string {
+/** The host and the path of a URL, without its credentials. */
+function hostAndPathOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

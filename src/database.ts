@@ -6,26 +6,27 @@ import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/d
 import type { Pool } from './storage/pool.js';
 
 /**
- * Opens the database of the settings once it answers and its tables are up to date.
+ * Opens the configured database: waits until it accepts connections, and applies the migrations. Closing it is added to
+ * `resources`.
  *
- * @param address used in place of what the settings say.
- * @throws StartupError if the database refuses, or does not answer before the signal aborts.
+ * @param address used instead of the configured one.
+ * @throws StartupError if the database refuses the connection, or if the signal aborts before it accepts one.
  */
-export async function openDatabaseOf(
+export async function openConfiguredDatabase(
   config: Config,
   log: Logger,
   resources: Resources,
   signal: AbortSignal,
   address?: DatabaseAddress,
 ): Promise<Pool> {
-  const where = address ?? (await databaseAddress(config, log, resources));
-  await prepareDatabase(where, log, signal);
-  const database = openDatabase(where);
+  const target = address ?? (await databaseAddress(config, log, resources));
+  await prepareDatabase(target, log, signal);
+  const database = openDatabase(target);
   resources.add(() => database.close());
   return database;
 }
 
-/** The address of the settings' Postgres, or of the embedded one, which is started for it. */
+/** The address of the configured Postgres or, without one, of the embedded Postgres, which is started here. */
 async function databaseAddress(
   { databaseUrl, dataDir }: Config,
   log: Logger,
@@ -35,7 +36,7 @@ async function databaseAddress(
   const embedded = await startEmbeddedPostgres({
     dataDir,
     log: (message) => log.info(message),
-    onLost: () => log.error('The embedded Postgres is gone: restart Parley, which starts it again'),
+    onLost: () => log.error('The embedded Postgres has stopped: restart Parley to start it again'),
   });
   resources.add(() => embedded.stop());
   return { connection: embedded.connection };

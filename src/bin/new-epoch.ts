@@ -1,5 +1,5 @@
 import { loadConfig } from '../config.js';
-import { openDatabaseOf } from '../database.js';
+import { openConfiguredDatabase } from '../database.js';
 import { createResources } from '../lib/resources.js';
 import { createLog } from '../log.js';
 import { createEpochStore, readEpoch } from '../storage/epoch.js';
@@ -18,7 +18,12 @@ await runProgram(async () => {
   const log = createLog(config);
   const resources = createResources();
   try {
-    const database = await openDatabaseOf(config, log, resources, AbortSignal.timeout(DATABASE_TIMEOUT_MS));
+    const database = await openConfiguredDatabase(
+      config,
+      log,
+      resources,
+      AbortSignal.timeout(DATABASE_TIMEOUT_MS),
+    );
     await createEpochStore(database).renew(await database.run(readEpoch));
     const epoch = await database.run(readEpoch);
     log.info({ epoch }, 'The database has a new epoch: clients start again from it');

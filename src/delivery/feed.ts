@@ -3,40 +3,42 @@ import type { Message } from '../domain/message.js';
 import type { MessageStore } from '../domain/message-store.js';
 import type { Log } from '../domain/ports.js';
 import type { Head, Position } from '../domain/position.js';
-import { createRing, RING_EVENTS } from './ring.js';
-import { block, type Step } from './step.js';
+import { createListeners } from './listeners.js';
+import { createRing, MAX_RING_EVENTS } from './ring.js';
+import { blockEvents, type Step } from './step.js';
 
-/** How long an event that is ahead waits for its predecessors before the database is asked, in ms. */
-const REORDER_WAIT_MS = 50;
-/** How long events are kept for those who come back, in ms. */
-const RING_AGE_MS = 60_000;
+/** Maximum wait of an event for its predecessors before the feed is repaired from the database, in ms. */
+const REORDER_TIMEOUT_MS = 50;
+/** Maximum age of events in the ring, in ms. Long enough for a client that reconnects. */
+const MAX_RING_AGE_MS = 60_000;
 
 /**
- * What happens in one room, for all who watch it on this instance: the room's head and its latest events.
+ * The head and the latest events of one room, for all of its readers on this instance.
  *
- * It is fed by the bus, by this instance's own writes and by the tick, in any order and number; what it holds is
- * the room's history without a hole. Readers keep their own place and read on from it: a slow one holds no more than
- * the step that it is in.
+ * The feed takes changes from the bus, from this instance's own writes and from the tick, in any order and any number of
+ * times; what it holds is the room's history without a gap. Each reader keeps its own position and reads on from there, so a
+ * slow reader keeps no more in memory than the step that it is in.
  */
 export interface Feed {
   readonly head: Head;
   /**
-   * What a reader at this position gets next. `at-head`: nothing yet. `not-held`: the feed does not reach back that
-   * far, or has no such place: the database has to tell.
+   * Returns the step after a position. `at-head`: there is none yet. `not-held`: the ring does not reach back to the
+   * position, or does not contain it, so the reader has to read from the database.
    */
   next(position: Position): Step | 'at-head' | 'not-held';
-  /** Resolves when there is more, the feed has ended, or the signal aborts. */
+  /** Resolves when there are more events, the feed has ended, or the signal aborts. Never rejects. */
   changed(signal: AbortSignal): Promise<void>;
-  /** Calls back each time that there is more, and when the feed ends. @returns a function that stops it. */
+  /** The listener is called when there are more events, and when the feed ends. @returns a function that removes it. */
   watch(listener: () => void): () => void;
-  /** Takes in what the bus or a write of ours tells. */
+  /** Adds a change from the bus or from a write of this instance. */
   apply(change: RoomChanged): void;
-  /** Takes in that the database is this far: what is missing is fetched. */
-  reach(head: Head): void;
-  /** Forgets events that are older than anybody's pause between two connections. To be called now and then. */
-  forgetOld(): void;
-  /** Ends all readers with the error. */
+  /** Takes notice of a head in the database. Missing events below it are fetched. */
+  observeHead(head: Head): void;
+  /** Evicts events above the maximum age. Has to be called regularly. */
+  evictOld(): void;
+  /** Ends the feed with an error that all readers receive. */
   fail(error: Error): void;
+  /** Why the feed has ended; null while it is open. */
   readonly failure: Error | null;
   close(): void;
 }
@@ -44,7 +46,7 @@ export interface Feed {
 export interface FeedServices {
   readonly messages: Pick<MessageStore, 'readSince'>;
   readonly log: Log;
-  /** Called where an event shows that the database holds another history than this feed. */
+  /** Called if an event shows that the database holds another history than this feed. */
   readonly onContradiction: () => void;
 }
 
@@ -55,29 +57,21 @@ export function createFeed(
 ): Feed {
   let head = start;
   const ring = createRing();
-  /** Messages that are ahead of the head, by their `rev`. */
-  const early = new Map<number, Message>();
+  /** Messages ahead of the head, by `rev`, until their predecessors arrive. */
+  const outOfOrder = new Map<number, Message>();
+  /** The highest `rev` that the room is known to have. */
   let target = start.rev;
   let timer: NodeJS.Timeout | undefined;
-  let repairing = false;
+  let isRepairing = false;
   let failure: Error | null = null;
-  const listeners = new Set<() => void>();
-
-  function wake(): void {
-    for (const listener of [...listeners]) listener();
-  }
-
-  function watch(listener: () => void): () => void {
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  }
+  const { add: watch, next: changed, notify } = createListeners();
 
   function advance(to: Head, events: readonly MessageEvent[]): void {
     ring.push({ from: head, to, events });
     head = to;
   }
 
-  /** The next in order. False where it can't be: a message further on than the next has others before it. */
+  /** Appends the next message in `rev` order. Returns false if its `seq` shows that added messages before it are missing. */
   function append(message: Message): boolean {
     if (message.seq > head.seq + 1) return false;
     const kind = message.seq > head.seq ? 'added' : 'changed';
@@ -86,49 +80,49 @@ export function createFeed(
     return true;
   }
 
-  function appendEarly(): void {
-    for (let next = early.get(head.rev + 1); next && append(next); next = early.get(head.rev + 1));
-    for (const rev of early.keys()) if (rev <= head.rev) early.delete(rev);
+  function appendInOrder(): void {
+    for (let next = outOfOrder.get(head.rev + 1); next && append(next); next = outOfOrder.get(head.rev + 1));
+    for (const rev of outOfOrder.keys()) if (rev <= head.rev) outOfOrder.delete(rev);
   }
 
-  /** Whatever is missing below `target` may still be on its way: wait for it a moment, then fetch it. */
-  function watchForGap(waitMs = REORDER_WAIT_MS): void {
+  /** Schedules a repair if events up to the target are missing. They may still arrive within the wait. */
+  function scheduleRepair(waitMs = REORDER_TIMEOUT_MS): void {
     if (failure || head.rev >= target) {
       clearTimeout(timer);
       timer = undefined;
-    } else if (!timer && !repairing) timer = setTimeout(repair, waitMs);
+    } else if (!timer && !isRepairing) timer = setTimeout(repair, waitMs);
   }
 
   async function repair(): Promise<void> {
     timer = undefined;
-    repairing = true;
-    const asked = target;
+    isRepairing = true;
+    const targetBefore = target;
     try {
-      const found = await messages.readSince(roomId, head.rev, RING_EVENTS + 1);
+      const found = await messages.readSince(roomId, head.rev, MAX_RING_EVENTS + 1);
       if (failure) return;
       if (found && found.head.rev > head.rev) {
-        if (found.messages.length > RING_EVENTS) {
-          // More than the ring holds: everyone reads the database up to here.
+        if (found.messages.length > MAX_RING_EVENTS) {
+          // More than the ring may hold: all readers read from the database up to here.
           ring.clear();
           head = found.head;
         } else {
+          // The head may have moved on during the read.
           const later = found.messages.filter(({ rev }) => rev > head.rev);
-          advance(found.head, block(head, found.head, later));
+          advance(found.head, blockEvents(head, found.head, later));
         }
-        log.debug({ roomId, rev: head.rev }, 'Feed repaired from the database');
+        log.debug({ roomId, rev: head.rev }, 'Repaired a feed from the database');
       }
-      appendEarly();
-      // The database has the last word: what it does not know of is not waited for.
-      if (target === asked) target = head.rev;
+      appendInOrder();
+      // Events that the database does not know are not waited for, unless they were announced during the read.
+      if (target === targetBefore) target = head.rev;
     } catch (error) {
-      // The next tick asks again.
-      log.warn({ roomId, error: String(error) }, 'Feed could not be repaired yet');
+      log.warn({ roomId, error: String(error) }, 'Could not repair a feed: the next tick tries again');
       target = head.rev;
     } finally {
-      repairing = false;
+      isRepairing = false;
     }
-    wake();
-    watchForGap();
+    notify();
+    scheduleRepair();
   }
 
   return {
@@ -140,50 +134,40 @@ export function createFeed(
     },
     next(position) {
       const { seq, rev } = position;
-      const isThere =
+      const isAtHead =
         rev === null ? seq >= head.seq : rev > head.rev || (rev === head.rev && seq === head.seq);
-      if (isThere) return 'at-head';
+      if (isAtHead) return 'at-head';
       return ring.after(position) ?? 'not-held';
     },
-    changed: (signal) =>
-      new Promise((resolve) => {
-        const done = () => {
-          unwatch();
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        if (signal.aborted) return resolve();
-        const unwatch = watch(done);
-        signal.addEventListener('abort', done);
-      }),
+    changed,
     watch,
     apply(change) {
-      const before = head.rev;
+      const revBefore = head.rev;
       for (const message of change.messages) {
         if (message.rev <= head.rev) {
           if (ring.contradicts(message.seq, message.id)) onContradiction();
-        } else if (early.size < RING_EVENTS) early.set(message.rev, message);
+        } else if (outOfOrder.size < MAX_RING_EVENTS) outOfOrder.set(message.rev, message);
       }
-      appendEarly();
+      appendInOrder();
       target = Math.max(target, change.head.rev);
-      if (head.rev > before) wake();
-      // Rows that were too large for the bus do not come after it.
-      watchForGap(change.messages.length === 0 ? 0 : REORDER_WAIT_MS);
+      if (head.rev > revBefore) notify();
+      // Rows that were too large for the bus do not arrive later, so the repair starts at once.
+      scheduleRepair(change.messages.length === 0 ? 0 : REORDER_TIMEOUT_MS);
     },
-    reach(other) {
-      target = Math.max(target, other.rev);
-      watchForGap();
+    observeHead(observed) {
+      target = Math.max(target, observed.rev);
+      scheduleRepair();
     },
-    forgetOld: () => ring.forgetBefore(performance.now() - RING_AGE_MS),
+    evictOld: () => ring.evictBefore(performance.now() - MAX_RING_AGE_MS),
     fail(error) {
       failure = error;
       clearTimeout(timer);
-      wake();
+      notify();
     },
     close() {
       clearTimeout(timer);
       failure ??= new Error('The feed is closed.');
-      wake();
+      notify();
     },
   };
 }

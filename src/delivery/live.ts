@@ -6,28 +6,28 @@ import type { Attachment } from './feeds.js';
 import type { ToEvent } from './room-event.js';
 import type { Access } from './step.js';
 
-/** What a subscription asked for: all that stays the same until it ends. */
-export interface Request<Event = unknown> {
+/** The parameters of a subscription, which stay the same until it ends. */
+export interface SubscriptionRequest<Event = unknown> {
   readonly viewer: Viewer;
   readonly roomId: string;
   /** Only added messages, or also changes of older ones. */
-  readonly only: 'added' | 'all';
+  readonly scope: 'added' | 'all';
   /** Turns a delivery into the subscription's event. */
   readonly toEvent: ToEvent<Event>;
 }
 
 /**
- * A reader who has everything up to the head of a room's feed: all that is kept of a subscription while nothing happens.
- * A class, since an instance holds many thousands of them.
+ * A reader who has received everything up to the head of a room's feed. It is all that is kept of a subscription while
+ * nothing happens. A class, since an instance holds many thousands of them.
  */
 export class LiveReader implements Access {
   constructor(
-    readonly request: Request,
+    readonly request: SubscriptionRequest,
     /** The history that the reader follows. */
     readonly epoch: string,
     readonly attachment: Attachment,
     readonly checkedSeq: number,
-    /** Moved on by whatever delivers to the reader. */
+    /** Updated by the group that serves the reader. */
     public position: Position,
   ) {}
 

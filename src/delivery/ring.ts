@@ -1,23 +1,23 @@
 import type { Position } from '../domain/position.js';
-import { restOf, type Step } from './step.js';
+import { remainderOf, type Step } from './step.js';
 
-/** Latest events that a ring keeps for its readers; who is further behind reads the database. */
-export const RING_EVENTS = 1024;
-/** About how many bytes of messages it keeps at most. */
-const RING_BYTES = 1024 * 1024;
-/** What a message takes beside its text, with its author, roughly. */
-const MESSAGE_BYTES = 800;
+/** Maximum number of events in a ring. Readers that are further behind read from the database. */
+export const MAX_RING_EVENTS = 1024;
+/** Approximate maximum size of the messages in a ring, in bytes. */
+const MAX_RING_BYTES = 1024 * 1024;
+/** Approximate size of a message with its author, without its text, in bytes. */
+const MESSAGE_OVERHEAD_BYTES = 800;
 
-/** The latest steps of a room, each beginning where the one before it ended. */
+/** The latest steps of a room. Each begins where the one before it ended. */
 export interface Ring {
-  /** Steps must follow on each other; `clear` where one can't. */
+  /** The step has to begin at the end of the last one, or the ring has to be cleared before. */
   push(step: Step): void;
   clear(): void;
-  /** Forgets what was pushed before a time of `performance.now()`. */
-  forgetBefore(time: number): void;
-  /** The step that a reader at this position takes next; null where the ring does not hold it. */
+  /** Evicts all steps that were pushed before the given time of `performance.now()`. */
+  evictBefore(time: number): void;
+  /** Returns the next step for a reader at this position; null if the ring does not hold it. */
   after(position: Position): Step | null;
-  /** Whether a message of this `seq` was added under another id than this: then it is of another history. */
+  /** Whether the ring holds a message that was added with this `seq` and another id, which is thus of another history. */
   contradicts(seq: number, id: string): boolean;
 }
 
@@ -27,7 +27,7 @@ interface Entry {
 }
 
 export function createRing(): Ring {
-  /** Before `start` there are holes, which are cut off now and then, not one by one. */
+  /** Entries before `start` have been evicted and are null. They are removed from the array in bulk. */
   let entries: (Entry | null)[] = [];
   let start = 0;
   let events = 0;
@@ -35,23 +35,23 @@ export function createRing(): Ring {
 
   function count({ events: counted }: Step, sign: 1 | -1): void {
     events += sign * counted.length;
-    for (const { message } of counted) bytes += sign * (MESSAGE_BYTES + 2 * message.text.length);
+    for (const { message } of counted) bytes += sign * (MESSAGE_OVERHEAD_BYTES + 2 * message.text.length);
   }
 
-  function forgetWhile(test: (oldest: Entry) => boolean): void {
+  function evictWhile(test: (oldest: Entry) => boolean): void {
     for (let oldest = entries[start]; oldest && test(oldest); oldest = entries[start]) {
       count(oldest.step, -1);
       entries[start] = null;
       start += 1;
     }
-    if (start > RING_EVENTS) {
+    if (start > MAX_RING_EVENTS) {
       entries = entries.slice(start);
       start = 0;
     }
   }
 
-  /** The first step that satisfies the test, which all later ones do too. */
-  function first(test: (step: Step) => boolean): Step | undefined {
+  /** Binary search for the first step that satisfies the test. All later steps have to satisfy it too. */
+  function findFirst(test: (step: Step) => boolean): Step | undefined {
     let low = start;
     let high = entries.length;
     while (low < high) {
@@ -67,25 +67,25 @@ export function createRing(): Ring {
     push(step) {
       entries.push({ step, pushedAt: performance.now() });
       count(step, 1);
-      forgetWhile(() => events > RING_EVENTS || bytes > RING_BYTES);
+      evictWhile(() => events > MAX_RING_EVENTS || bytes > MAX_RING_BYTES);
     },
     clear() {
       entries = [];
       start = events = bytes = 0;
     },
-    forgetBefore: (time) => forgetWhile(({ pushedAt }) => pushedAt < time),
+    evictBefore: (time) => evictWhile(({ pushedAt }) => pushedAt < time),
     after(position) {
       const { seq, rev } = position;
       if (rev === null) {
-        const step = first(({ to }) => to.seq > seq);
+        const step = findFirst(({ to }) => to.seq > seq);
         return step && step.from.seq <= seq ? step : null;
       }
-      const step = first(({ to }) => to.rev > rev);
+      const step = findFirst(({ to }) => to.rev > rev);
       if (!step || step.from.rev > rev || step.from.seq > seq) return null;
-      return step.from.rev === rev && step.from.seq === seq ? step : restOf(step, { seq, rev });
+      return step.from.rev === rev && step.from.seq === seq ? step : remainderOf(step, { seq, rev });
     },
     contradicts(seq, id) {
-      const step = first(({ to }) => to.seq >= seq);
+      const step = findFirst(({ to }) => to.seq >= seq);
       const event = step?.events.find(({ kind, message }) => kind === 'added' && message.seq === seq);
       return event !== undefined && event.message.id !== id;
     },

@@ -1,11 +1,12 @@
-import { gapBefore, type MessageCursor } from '../domain/cursor.js';
-import { HistoryGapError, type HistoryGapReason, notAReader, roomNotFound } from '../domain/errors.js';
+import { historyGapAfter, type MessageCursor } from '../domain/cursor.js';
+import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message-store.js';
 import type { Head, Position } from '../domain/position.js';
+import { createDeduplicator, passThrough } from './deduplicator.js';
 import type { Attachment, Feeds } from './feeds.js';
-import { LiveReader, type Request } from './live.js';
-import { createReplays, type NewsFilter, newsFilter, type Reader } from './replay.js';
+import { LiveReader, type SubscriptionRequest } from './live.js';
+import { createReplays, type Reader } from './replay.js';
 import type { Delivery } from './room-event.js';
 import { advanced, portionOf } from './step.js';
 import type { OnLive } from './stream.js';
@@ -16,50 +17,46 @@ export interface SessionServices {
   readonly history: History;
 }
 
-/** A request that is being served by its own stream. */
+/** A subscription that is being served by a stream of its own. */
 export interface Serving<Event = unknown> {
-  readonly request: Request<Event>;
+  readonly request: SubscriptionRequest<Event>;
   readonly signal: AbortSignal;
-  /** Takes the reader over once it has everything. */
+  /** Takes over the reader once it has received everything; absent if nothing takes it over. */
   onLive?: OnLive;
 }
 
-/** A reader at a room's feed, as of the moment when its access was checked. */
+/** A reader attached to a room's feed, from the moment when its access was checked. It belongs to one epoch. */
 export interface Session {
-  /** The history that everything in it belongs to. */
   readonly epoch: string;
   readonly reader: Reader;
   readonly attachment: Attachment;
-  /** A reader who gets there has caught up; null if it had before. */
+  /** The head at which the reader has caught up; null if it had caught up before. */
   readonly head: Head | null;
   readonly start: Position;
-  /** Why the reader starts at the head instead of at its cursor. */
+  /** Why the reader starts at the head instead of at its cursor; null if it does not. */
   readonly gap: HistoryGapReason | null;
-  /** Whether the reader was handed over, with its attachment. */
+  /** Whether the reader was handed over, together with its attachment. */
   isHandedOver: boolean;
 }
 
-/** For readers of added messages alone, which come once. */
-const ALL_IS_NEWS: NewsFilter = { isNews: () => true, isIdle: true };
-
-/** How a reader's session begins, and how the room is followed in it. */
+/** Opens sessions, and follows a room within them. */
 export function createSessions({ messages, feeds, history }: SessionServices) {
   const replays = createReplays(messages);
 
   /** @throws BadUserInputError, ForbiddenError, ServiceUnavailableError; HistoryGapError for readers of added messages. */
   async function open({ request, signal }: Serving, after: MessageCursor | null): Promise<Session> {
-    const { viewer, roomId, only } = request;
+    const { viewer, roomId, scope } = request;
     for (;;) {
       const { epoch } = history;
       const reader = { roomId, userId: viewer.userId, signal, checkedSeq: 0 };
-      // First of all, since a feed is opened for no one who may not read the room.
-      const head = await replays.head(reader);
-      const gap = after && gapBefore(after, epoch, head);
-      if (gap && only === 'added') throw new HistoryGapError(gap);
+      // The access is checked first, so that a user without access opens no feed.
+      const head = await replays.readHead(reader);
+      const gap = after && historyGapAfter(after, epoch, head);
+      if (gap && scope === 'added') throw new HistoryGapError(gap);
       const attachment = await feeds.attach(roomId);
       if (!attachment) throw roomNotFound();
       const { seq, rev } = gap ? head : (after ?? head);
-      const start = { seq, rev: only === 'added' ? null : rev };
+      const start = { seq, rev: scope === 'added' ? null : rev };
       if (!signal.aborted && history.epoch === epoch)
         return { epoch, reader, attachment, head, start, gap, isHandedOver: false };
       attachment.release();
@@ -68,10 +65,10 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
   }
 
   /**
-   * Replay, cut over, live. While the feed holds the reader's position, the reader is served from it; otherwise the
-   * database supplies what is missing, up to a target that does not move, and then the feed is asked again. The position
-   * alone decides what comes next, so nothing is skipped or repeated, whichever way an event came. Ends when the reader
-   * is handed over.
+   * Delivers first what the reader has missed, then live events. While the feed holds the reader's position, the reader is
+   * served from the feed. Otherwise a replay reads the missing events from the database, up to a fixed target, and then the
+   * feed is tried again. The position alone decides what comes next, so nothing is skipped or repeated, whichever way an
+   * event came. Ends when the reader is handed over.
    */
   async function* follow(
     session: Session,
@@ -80,33 +77,39 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
     const { epoch, reader, attachment, head, start } = session;
     const { feed } = attachment;
     const { signal } = reader;
-    /** Wherever time may have passed: what comes after the end of the feed belongs to another history. */
-    const assertAlive = (): void => {
+    /** Called wherever time may have passed: what follows the end of the feed belongs to another epoch. */
+    const assertFeedOpen = (): void => {
       if (feed.failure) throw feed.failure;
     };
-    const news = start.rev === null ? ALL_IS_NEWS : newsFilter();
+    const deduplicator = start.rev === null ? passThrough : createDeduplicator();
     let position = start;
     let isCaughtUp = head === null;
-    if (head) feed.reach(head);
+    if (head) feed.observeHead(head);
 
     while (!signal.aborted) {
-      assertAlive();
+      assertFeedOpen();
       const step = feed.next(position);
       if (step === 'not-held') {
         const { target, events } = await replays.start(reader, position);
         for await (const event of events) {
-          assertAlive();
-          if (news.isNews(event, target)) yield event;
+          assertFeedOpen();
+          if (deduplicator.isNew(event, target)) yield event;
         }
-        // If nothing moved, feed and database contradict each other: the next tick settles it.
+        // If the position did not move, feed and database contradict each other. The next tick resolves that.
         const isMoved = target.seq !== position.seq || target.rev !== (position.rev ?? target.rev);
         if (!isMoved) await feed.changed(signal);
         position = advanced(position, target);
-        feed.reach(target);
+        feed.observeHead(target);
       } else if (!isCaughtUp && head && position.seq >= head.seq && (position.rev ?? head.rev) >= head.rev) {
         isCaughtUp = true;
         yield { kind: 'caught-up', position };
-      } else if (step === 'at-head' && isCaughtUp && onLive && news.isIdle && isAt(feed.head, position)) {
+      } else if (
+        step === 'at-head' &&
+        isCaughtUp &&
+        onLive &&
+        deduplicator.isEmpty &&
+        isAt(feed.head, position)
+      ) {
         session.isHandedOver = true;
         onLive(new LiveReader(request, epoch, attachment, reader.checkedSeq, position));
         return;
@@ -114,11 +117,11 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
       else {
         const { events, end, accessEnd } = portionOf(step, position, reader);
         for (const event of events) {
-          assertAlive();
-          if (news.isNews(event, step.to)) yield event;
+          assertFeedOpen();
+          if (deduplicator.isNew(event, step.to)) yield event;
         }
-        assertAlive();
-        if (accessEnd) throw notAReader();
+        assertFeedOpen();
+        if (accessEnd) throw readForbidden();
         position = end;
       }
     }
@@ -127,12 +130,12 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
   return { open, follow };
 }
 
-/** Lets go of the feed, unless the hold on it was handed over. */
+/** Releases the session's feed, unless it was handed over with the reader. */
 export function leave({ isHandedOver, attachment }: Session): void {
   if (!isHandedOver) attachment.release();
 }
 
-/** Whether the reader is exactly at the head: not before it, and not beyond what the feed has yet. */
+/** Whether the reader is exactly at the head: neither before it, nor beyond what the feed has received. */
 function isAt(head: Head, { seq, rev }: Position): boolean {
   return seq === head.seq && (rev === null || rev === head.rev);
 }

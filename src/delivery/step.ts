@@ -3,8 +3,8 @@ import { endsMembershipOf, type Message } from '../domain/message.js';
 import type { Head, Position } from '../domain/position.js';
 
 /**
- * What took a room from one head to the next: one event, or a block of events that a repair found together, in which a
- * change that was overtaken by a later one has no place of its own any more.
+ * What took a room from one head to the next: a single event, or a block of events that a repair read together. In a block, a
+ * message that was changed several times appears once, with its latest change.
  */
 export interface Step {
   readonly from: Head;
@@ -12,7 +12,7 @@ export interface Step {
   readonly events: readonly MessageEvent[];
 }
 
-/** What a step holds for a reader. */
+/** What a step contains for one reader. */
 export interface Portion {
   /** The events to deliver, in this order. */
   readonly events: readonly MessageEvent[];
@@ -22,16 +22,16 @@ export interface Portion {
   readonly accessEnd: Message | null;
 }
 
-/** Whose access a portion depends on. */
+/** What decides whether a message ends a reader's access. */
 export interface Access {
   readonly userId: string;
-  /** The `seq` up to which the membership is known from the database. */
+  /** The `seq` up to which the database has confirmed the membership. */
   readonly checkedSeq: number;
 }
 
 /**
- * Decides which events of a step a reader gets, up to where, and whether access ends in it. All readers of a room are
- * served by this one rule: alone, or in a group.
+ * Decides which events of a step a reader gets, up to where, and whether access ends in it. This one rule serves all readers
+ * of a room, alone or in a group.
  *
  * @param access null for a group of readers, whose members' access is checked one by one; see `endsAccess`.
  */
@@ -40,18 +40,21 @@ export function portionOf(step: Step, position: Position, access: Access | null)
   const index = access ? step.events.findIndex(({ message }) => endsAccess(access, message)) : -1;
   const accessEnd = step.events[index]?.message ?? null;
   const readable = accessEnd
-    ? // In a block, messages that were changed after the removal stand before it too, as they are by now.
+    ? // In a block, messages that were changed after the removal also appear before it, in their current state.
       step.events.slice(0, index).filter(({ message }) => message.rev < accessEnd.rev)
     : step.events;
   return { events: readable.filter((event) => isUnseen(event, position)), end, accessEnd };
 }
 
-/** Whether the message ends a membership that was last checked before it. Earlier ends were followed by a new join. */
+/**
+ * Whether the message ends the reader's access. The end of a membership up to `checkedSeq` does not: the user has joined
+ * again since.
+ */
 export function endsAccess({ checkedSeq, userId }: Access, message: Message): boolean {
   return message.seq > checkedSeq && endsMembershipOf(userId, message);
 }
 
-/** A reader's position after an event or a step that ends at the given place. */
+/** The position of a reader after an event or a step that ends at `to`. */
 export function advanced(position: Position, to: Position): Position {
   return { seq: to.seq, rev: position.rev === null ? null : to.rev };
 }
@@ -60,34 +63,34 @@ function isUnseen({ kind, message }: MessageEvent, { seq, rev }: Position): bool
   return kind === 'added' ? message.seq > seq : rev !== null;
 }
 
-/** What is left of a step for a reader in the middle of it. */
-export function restOf({ to, events }: Step, from: Head): Step {
+/** The remainder of a step for a reader who is inside it. */
+export function remainderOf({ to, events }: Step, from: Head): Step {
   const end = { seq: Math.max(to.seq, from.seq), rev: to.rev };
   const messages = events.map(({ message }) => message);
-  return { from, to: end, events: block(from, end, messages) };
+  return { from, to: end, events: blockEvents(from, end, messages) };
 }
 
 /**
- * The events between two heads, made from the messages as they are now: first those that were added, by `seq`, then the
- * changes of older ones, by `rev`. A reader who has seen only some of them resumes from the old `rev`, and gets a change
- * twice at worst. A reader who has seen all of them is at the end.
+ * Creates the events of a block between two heads from the messages in their current state: first the added messages by
+ * `seq`, then changes of older ones by `rev`. A reader who has seen only some of them resumes from the old `rev`, and
+ * receives a change twice at worst. A reader who has seen all of them is at the end.
  *
- * @param messages must include all that were added or changed.
+ * @param messages must include all messages that were added or changed between the heads.
  */
-export function block(from: Head, to: Head, messages: readonly Message[]): MessageEvent[] {
+export function blockEvents(from: Head, to: Head, messages: readonly Message[]): MessageEvent[] {
   const added = messages.filter(({ seq }) => seq > from.seq).sort((a, b) => a.seq - b.seq);
   const changed = messages
     .filter(({ seq, rev, revision }) => seq <= from.seq && rev > from.rev && revision > 1)
     .sort((a, b) => a.rev - b.rev);
   const events = [
-    ...added.map((message) => eventOf('added', message, { seq: message.seq, rev: from.rev })),
-    ...changed.map((message) => eventOf('changed', message, { seq: to.seq, rev: message.rev })),
+    ...added.map((message) => createEvent('added', message, { seq: message.seq, rev: from.rev })),
+    ...changed.map((message) => createEvent('changed', message, { seq: to.seq, rev: message.rev })),
   ];
   const last = events.pop();
   if (last) events.push({ ...last, position: to });
   return events;
 }
 
-function eventOf(kind: MessageEvent['kind'], message: Message, position: Position): MessageEvent {
+function createEvent(kind: MessageEvent['kind'], message: Message, position: Position): MessageEvent {
   return { kind, message, position };
 }

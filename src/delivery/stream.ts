@@ -1,23 +1,24 @@
 import type { LiveReader } from './live.js';
 
-/** The events of one subscription. `return()` ends it at once, also while `next()` waits. */
+/** The events of one subscription. `return()` ends it at once, even while a `next()` is pending. */
 export interface EventStream<Event> extends AsyncIterableIterator<Event, void, void> {
   return(): Promise<IteratorReturnResult<void>>;
   throw(error: unknown): Promise<never>;
   /**
-   * Asks for the reader once it has everything so far: the stream then ends without waiting for more, and `onLive` takes
-   * over the reader with its hold on the feed. Must be called before the first `next()`. Without it, the stream waits.
+   * Requests the hand-over: once the reader has received everything, the stream ends instead of waiting for more, and
+   * `onLive` takes over the reader with its hold on the feed. Must be called before the first `next()`.
    */
   handOver(onLive: OnLive): void;
 }
 
-/** Takes over a reader that has everything. It must release the reader's attachment in the end, or resume the reader. */
+/** Takes over a reader that has received everything. It must release the reader's attachment later, or resume the reader. */
 export type OnLive = (reader: LiveReader) => void;
 
 /**
- * Makes a generator endable: a plain one queues `return()` behind the `next()` it waits in, in a silent room for ever.
+ * Wraps a generator so that `return()` ends it at once. A plain generator queues `return()` behind the pending `next()`,
+ * which in a silent room never settles.
  *
- * @param finish called first, must wake the generator.
+ * @param finish called before the generator is ended; must settle its pending `next()`. May be called more than once.
  */
 export function createEventStream<Event>(
   source: AsyncGenerator<Event, void, void>,
@@ -37,7 +38,7 @@ export function createEventStream<Event>(
         if (result.done) end();
         return result;
       } catch (error) {
-        // A failure after the end concerns nobody.
+        // After the end, nobody needs the error.
         if (isEnded) return { done: true, value: undefined };
         end();
         throw error;

@@ -2,18 +2,19 @@ import { decodeMessageCursor, decodePositionCursor, type MessageCursor } from '.
 import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
 import type { MessageEdge } from '../domain/message.js';
 import type { Viewer } from '../domain/user.js';
-import type { LiveReader, Request } from './live.js';
-import { whenAvailable } from './replay.js';
+import type { LiveReader, SubscriptionRequest } from './live.js';
+import { whenAvailable } from './retry.js';
 import { type Delivery, type RoomEvent, toMessageEdge, toRoomEvent } from './room-event.js';
 import { createSessions, leave, type Serving, type Session, type SessionServices } from './session.js';
 import { createEventStream, type EventStream } from './stream.js';
 
-const ENDED = new Error('The subscription has ended.');
+/** One shared reason, since `abort()` without a reason would create an error for each subscription. */
+const SUBSCRIPTION_ENDED = new Error('The subscription has ended.');
 
 export function createSubscriptions(services: SessionServices) {
   const { open, follow } = createSessions(services);
 
-  /** Sessions one after the other: after a reset of the history, a reader of everything gets a gap and continues. */
+  /** Runs one session after the other: after an epoch reset, a reader of all events receives a gap and continues. */
   async function* deliveries<Event>(
     serving: Serving<Event>,
     first: Session | null,
@@ -28,7 +29,7 @@ export function createSubscriptions(services: SessionServices) {
           for await (const delivery of follow(session, serving)) yield* eventsOf(delivery);
           return;
         } catch (error) {
-          if (request.only === 'added' || !(error instanceof HistoryGapError)) throw error;
+          if (request.scope === 'added' || !(error instanceof HistoryGapError)) throw error;
           leave(session);
           session = await whenAvailable(signal, () => open(serving, null));
           gap = error.reason;
@@ -56,20 +57,19 @@ export function createSubscriptions(services: SessionServices) {
         serving.onLive = onLive;
       },
       () => {
-        // With a reason, or each abort would make an error that nobody sees.
-        controller.abort(ENDED);
-        // If `next()` was never called, nothing else lets go of the feed.
+        controller.abort(SUBSCRIPTION_ENDED);
+        // If `next()` was never called, nothing else releases the feed.
         if (first) leave(first);
       },
     );
   }
 
   /**
-   * Opens the first session at once, so that a client's mistake is reported before anything else. A database that is
-   * away is no mistake: the stream waits for it.
+   * Opens the first session at once, so that an invalid request fails before the stream exists. An unavailable database does
+   * not fail it: the stream waits for the database.
    */
   async function subscribe<Event>(
-    request: Request<Event>,
+    request: SubscriptionRequest<Event>,
     after: MessageCursor | null,
   ): Promise<EventStream<Event>> {
     const controller = new AbortController();
@@ -83,31 +83,31 @@ export function createSubscriptions(services: SessionServices) {
 
   return {
     /**
-     * Every message of the room after the cursor, in `seq` order and each once; without a cursor, from now on.
-     * "Now" is when the promise resolves: everything sent later is delivered.
+     * Delivers every message of the room after the cursor, once and in `seq` order. Without a cursor, it starts when the
+     * promise resolves: everything sent later is delivered.
      *
      * @throws BadUserInputError, ForbiddenError, HistoryGapError
      */
     async messages(viewer: Viewer, roomId: string, after: string | null): Promise<EventStream<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, only: 'added', toEvent: toMessageEdge }, cursor);
+      return subscribe({ viewer, roomId, scope: 'added', toEvent: toMessageEdge }, cursor);
     },
 
     /**
-     * Everything that happens in the room after the position; without one, from now on. A message that was changed
-     * before is delivered once, as it is now. If the history does not reach back to the position, a gap is reported, and
-     * what follows is live.
+     * Delivers everything that happens in the room after the position; without one, from now on. A message that was changed
+     * in between is delivered once, in its current state. If the history after the position is not available, a gap is
+     * reported, and what follows is live.
      *
      * @throws BadUserInputError, ForbiddenError
      */
     async events(viewer: Viewer, roomId: string, after: string | null): Promise<EventStream<RoomEvent>> {
       const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, only: 'all', toEvent: toRoomEvent }, cursor);
+      return subscribe({ viewer, roomId, scope: 'all', toEvent: toRoomEvent }, cursor);
     },
 
     /**
-     * Continues the stream of a reader that was handed over, from its position, and takes its hold on the feed back.
-     * The stream itself finds out whether the reader was slow, has lost access, or must be reset.
+     * Resumes the stream of a reader that was handed over, from its position, and takes its hold on the feed back. The
+     * stream itself detects a reader that is behind, has lost access or has to be reset.
      */
     resume({ request, epoch, checkedSeq, attachment, position }: LiveReader): EventStream<unknown> {
       const controller = new AbortController();

@@ -1,42 +1,45 @@
 import type { RoomChanged } from './events.js';
 
 /**
- * Tells other instances what changed. A doorbell: it never throws and loses what it must, since the tick finds it.
+ * Notifies all instances of changes in rooms. Delivery is best effort: an event may be lost, and the database still holds the
+ * change, which the next tick of the feeds finds.
  */
 export interface Bus {
+  /** Publishes a change. Returns at once and never throws. */
   publish(change: RoomChanged): void;
   /**
-   * Hears of a room's changes; several listeners on one room get each event once each.
-   * A listener must not throw.
+   * Listens to the changes of a room. Several listeners on one room each receive every event once. A listener must not
+   * throw.
    *
-   * `confirmed` resolves once nothing published from then on is missed; it may take as long as Redis is away. It
-   * resolves, too, where the room's last listener leaves before that, or the bus is closed. It never rejects.
+   * `confirmed` resolves when the subscription is in place, so that everything published from then on is received. That may
+   * take as long as Redis is unavailable. It also resolves if the room's last listener unsubscribes before, or the bus is
+   * closed. It never rejects.
    */
   subscribe(
     roomId: string,
     listener: (change: RoomChanged) => void,
   ): { readonly confirmed: Promise<void>; unsubscribe(): void };
-  /** Calls back whenever all subscriptions were confirmed anew after the bus was away, or had refused some of them. */
+  /** The listener is called whenever all subscriptions are in place again after an outage or a refusal. */
   onRecovered(listener: () => void): void;
-  /** Whether events flow at the moment: both ways, and for every room that is listened to. */
+  /** Whether events flow at the moment, in both directions and for every subscribed room. */
   isReady(): boolean;
   /** Counted since the start of the process. */
   readonly counters: BusCounters;
   close(): Promise<void>;
 }
 
-/** What the bus survived. Each costs at most the second until the tick, and no message. */
+/** Incidents that the bus has recovered from. Each delays events until the next tick, 1 s at most, and loses no message. */
 export interface BusCounters {
-  /** Texts on our channels that are not valid envelopes, or belong to another room than their channel. */
+  /** Messages on our channels that are not valid envelopes, or that belong to another room than their channel. */
   droppedEnvelopes: number;
-  /** Answers with which Redis refused channels; a channel counts again each time that it is tried again. */
+  /** Subscriptions that Redis refused. A channel counts again with each retry. */
   refusedSubscribes: number;
-  /** Changes that this instance could not tell the others: Redis away, refusing, or too slow. */
+  /** Changes that were not published, because Redis was unavailable, refused them or was too slow. */
   unpublished: number;
-  /** Connections that were torn down because nothing came over them any more. */
+  /** Connections that were closed because nothing arrived on them any more. */
   timeouts: number;
-  /** Connections that stood again after they had been lost. */
+  /** Connections that were established again after a loss. */
   reconnects: number;
-  /** Of another history than ours: our database was restored, or another deployment uses our channels. */
+  /** Events of another epoch: our database was restored, or another deployment uses the same channels. */
   foreignEvents: number;
 }

@@ -3,10 +3,10 @@ import { bytesToUuid, uuidToBytes } from './id.js';
 import type { Head } from './position.js';
 
 /**
- * A place in a room's history, as clients hold it.
+ * A decoded cursor of a room's messages.
  *
- * `rev` null: a message's own cursor, the same text wherever the message shows. With a `rev`: a position, which also
- * says which changes of older messages were seen.
+ * With `rev` null it is a message's own cursor, which is the same text wherever the message appears. With a `rev` it is a
+ * position, which also records which changes of older messages the client has seen.
  */
 export interface MessageCursor {
   readonly roomId: string;
@@ -15,108 +15,127 @@ export interface MessageCursor {
   readonly rev: number | null;
 }
 
-/** A place in a list of rooms by activity: the list moves, the place stays where it was. */
+/** A decoded cursor of a list of rooms by activity. It stays valid while rooms move within the list. */
 export interface RoomCursor {
   /** Milliseconds since 1970. */
   readonly lastActivityAt: number;
   readonly roomId: string;
 }
 
-// The first byte is kind and version in one: a later form takes a new letter, and the old ones stay readable.
-const MESSAGE = 'm'.charCodeAt(0);
-const POSITION = 'p'.charCodeAt(0);
-const ROOM = 'r'.charCodeAt(0);
+// The first byte is both kind and version: a later format takes a new letter, and the old ones stay readable.
+const MESSAGE_KIND = 'm'.charCodeAt(0);
+const POSITION_KIND = 'p'.charCodeAt(0);
+const ROOM_KIND = 'r'.charCodeAt(0);
 const NUMBER_BYTES = 6;
+const UUID_BYTES = 16;
 const EPOCH_BYTES = 8;
-const SEQ_AT = 1 + 16 + EPOCH_BYTES;
-/** `seq` is an Int in GraphQL and in Postgres: no message has a larger one, and SQL takes none. */
+const SEQ_OFFSET = 1 + UUID_BYTES + EPOCH_BYTES;
+/** `seq` is a 32-bit integer in GraphQL and in Postgres, which refuses larger values. */
 const MAX_SEQ = 2 ** 31 - 1;
-/** The last instant with a year of four digits: no room's activity is later, and no later one has a place in SQL. */
+/** The last instant of the year 9999: SQL and ISO 8601 have no later one with a year of four digits. */
 const MAX_ACTIVITY_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** Opaque to clients, URL-safe: kind, room, epoch, `seq` and, in a position, `rev`. */
+/** Encodes kind, room, epoch, `seq` and, for a position, `rev`. Opaque to clients and URL-safe. */
 export function encodeMessageCursor({ roomId, epoch, seq, rev }: MessageCursor): string {
-  const bytes = Buffer.alloc(SEQ_AT + (rev === null ? NUMBER_BYTES : 2 * NUMBER_BYTES));
-  bytes[0] = rev === null ? MESSAGE : POSITION;
+  const bytes = Buffer.alloc(SEQ_OFFSET + (rev === null ? NUMBER_BYTES : 2 * NUMBER_BYTES));
+  bytes[0] = rev === null ? MESSAGE_KIND : POSITION_KIND;
   bytes.set(uuidToBytes(roomId), 1);
-  bytes.write(epoch, 1 + 16, 'hex');
-  bytes.writeUIntBE(seq, SEQ_AT, NUMBER_BYTES);
-  if (rev !== null) bytes.writeUIntBE(rev, SEQ_AT + NUMBER_BYTES, NUMBER_BYTES);
+  bytes.write(epoch, 1 + UUID_BYTES, 'hex');
+  bytes.writeUIntBE(seq, SEQ_OFFSET, NUMBER_BYTES);
+  if (rev !== null) bytes.writeUIntBE(rev, SEQ_OFFSET + NUMBER_BYTES, NUMBER_BYTES);
   return bytes.toString('base64url');
 }
 
 /**
- * Reads a cursor of the given room back.
+ * Decodes a cursor of the given room: a message's own cursor or a position.
  *
- * @throws BadUserInputError naming the argument, where it is broken, of another kind or of another room.
+ * @throws BadUserInputError with the argument's name if the cursor is malformed, of another kind or of another room.
  */
 export function decodeMessageCursor(text: string, roomId: string, argument: string): MessageCursor {
   const bytes = decode(text, argument);
-  const length = { [MESSAGE]: SEQ_AT + NUMBER_BYTES, [POSITION]: SEQ_AT + 2 * NUMBER_BYTES }[bytes[0] ?? 0];
-  if (bytes.length !== length)
-    throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a room's messages.`);
+  const length = {
+    [MESSAGE_KIND]: SEQ_OFFSET + NUMBER_BYTES,
+    [POSITION_KIND]: SEQ_OFFSET + 2 * NUMBER_BYTES,
+  }[bytes[0] ?? 0];
+  if (bytes.length !== length) throw notAMessageCursor(argument);
   const cursor = {
-    roomId: bytesToUuid(bytes.subarray(1, 17)),
-    epoch: bytes.toString('hex', 17, SEQ_AT),
-    seq: bytes.readUIntBE(SEQ_AT, NUMBER_BYTES),
-    rev: bytes[0] === POSITION ? bytes.readUIntBE(SEQ_AT + NUMBER_BYTES, NUMBER_BYTES) : null,
+    roomId: bytesToUuid(bytes.subarray(1, 1 + UUID_BYTES)),
+    epoch: bytes.toString('hex', 1 + UUID_BYTES, SEQ_OFFSET),
+    seq: bytes.readUIntBE(SEQ_OFFSET, NUMBER_BYTES),
+    rev: bytes[0] === POSITION_KIND ? bytes.readUIntBE(SEQ_OFFSET + NUMBER_BYTES, NUMBER_BYTES) : null,
   };
-  if (cursor.seq > MAX_SEQ)
-    throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a room's messages.`);
+  if (cursor.seq > MAX_SEQ) throw notAMessageCursor(argument);
   if (cursor.roomId !== roomId)
-    throw new BadUserInputError(argument, `\`${argument}\` is a cursor of another room.`);
+    throw new BadUserInputError(
+      argument,
+      `\`${argument}\` is a cursor of another room. Pass a cursor of this room.`,
+    );
   return cursor;
 }
 
 /**
- * As `decodeMessageCursor`, but of a position only.
+ * Decodes a position of the given room.
  *
- * @throws BadUserInputError naming the argument, also for a message's own cursor: it does not say which changes of older
- *   messages were seen.
+ * @throws BadUserInputError as `decodeMessageCursor` does, and for a message's own cursor, which does not record which
+ *   changes of older messages the client has seen.
  */
 export function decodePositionCursor(text: string, roomId: string, argument: string): MessageCursor {
   const cursor = decodeMessageCursor(text, roomId, argument);
   if (cursor.rev === null)
     throw new BadUserInputError(
       argument,
-      `\`${argument}\` must be a \`liveCursor\` or the \`cursor\` of an event: that of an edge does not say which changes were seen.`,
+      `\`${argument}\` must be a \`liveCursor\` or the \`cursor\` of a room event. The \`cursor\` of an edge does not record which changes you have seen.`,
     );
   return cursor;
 }
 
-/** Why what lies behind a cursor can't be told; null where it can. */
-export function gapBefore(cursor: MessageCursor, epoch: string, head: Head): HistoryGapReason | null {
+/** Returns why the history after a cursor is not available; null if it is. */
+export function historyGapAfter(cursor: MessageCursor, epoch: string, head: Head): HistoryGapReason | null {
   const isAhead = cursor.seq > head.seq || (cursor.rev !== null && cursor.rev > head.rev);
   return cursor.epoch !== epoch || isAhead ? 'RESET' : null;
 }
 
-/** @throws HistoryGapError where what lies behind the cursor can't be told. */
+/** @throws HistoryGapError if the history after the cursor is not available. */
 export function assertWithinHistory(cursor: MessageCursor, epoch: string, head: Head): void {
-  const gap = gapBefore(cursor, epoch, head);
+  const gap = historyGapAfter(cursor, epoch, head);
   if (gap) throw new HistoryGapError(gap);
 }
 
 export function encodeRoomCursor({ lastActivityAt, roomId }: RoomCursor): string {
-  const bytes = Buffer.alloc(1 + NUMBER_BYTES + 16);
-  bytes[0] = ROOM;
+  const bytes = Buffer.alloc(1 + NUMBER_BYTES + UUID_BYTES);
+  bytes[0] = ROOM_KIND;
   bytes.writeUIntBE(lastActivityAt, 1, NUMBER_BYTES);
   bytes.set(uuidToBytes(roomId), 1 + NUMBER_BYTES);
   return bytes.toString('base64url');
 }
 
-/** @throws BadUserInputError naming the argument, where it is broken or of another kind. */
+/** @throws BadUserInputError with the argument's name if the cursor is malformed or of another kind. */
 export function decodeRoomCursor(text: string, argument: string): RoomCursor {
   const bytes = decode(text, argument);
-  const lastActivityAt = bytes.length === 1 + NUMBER_BYTES + 16 ? bytes.readUIntBE(1, NUMBER_BYTES) : null;
-  if (bytes[0] !== ROOM || lastActivityAt === null || lastActivityAt > MAX_ACTIVITY_TIME)
-    throw new BadUserInputError(argument, `\`${argument}\` is not a cursor of a list of rooms.`);
+  const hasLength = bytes.length === 1 + NUMBER_BYTES + UUID_BYTES;
+  const lastActivityAt = hasLength ? bytes.readUIntBE(1, NUMBER_BYTES) : null;
+  if (bytes[0] !== ROOM_KIND || lastActivityAt === null || lastActivityAt > MAX_ACTIVITY_TIME)
+    throw new BadUserInputError(
+      argument,
+      `\`${argument}\` is not a cursor of a list of rooms. Pass the \`cursor\` of a room's edge.`,
+    );
   return { lastActivityAt, roomId: bytesToUuid(bytes.subarray(1 + NUMBER_BYTES)) };
 }
 
 function decode(text: string, argument: string): Buffer {
   const bytes = Buffer.from(text, 'base64url');
-  // Node skips what is not base64url: only a text that encodes to itself again was ever ours.
+  // Node.js ignores invalid characters, so a text that does not encode to itself again was not created by us.
   if (bytes.length === 0 || bytes.toString('base64url') !== text)
-    throw new BadUserInputError(argument, `\`${argument}\` is not a cursor.`);
+    throw new BadUserInputError(
+      argument,
+      `\`${argument}\` is not a valid cursor. Pass a cursor exactly as the server returned it.`,
+    );
   return bytes;
+}
+
+function notAMessageCursor(argument: string): BadUserInputError {
+  return new BadUserInputError(
+    argument,
+    `\`${argument}\` is not a cursor of a room's messages. Pass the \`cursor\` of an edge or event, or a \`liveCursor\`.`,
+  );
 }

@@ -1,28 +1,28 @@
 /**
- * What can go wrong by the rules of a chat. `graphql/errors.ts` alone decides how a client is told:
- * those that extend `UserFault` become members of a mutation's result union, the others entries of `errors[]`.
+ * Errors by the rules of a chat. Their messages are shown to API clients. `graphql/errors.ts` alone decides how they appear
+ * in a response: an `ExpectedError` is a member of a mutation's result union, any other error an entry of `errors[]`.
  */
 
 /** An expected failure of a mutation. */
-export abstract class UserFault extends Error {}
+export abstract class ExpectedError extends Error {}
 
-/** One thing that is wrong with an input. */
+/** One problem with an input. */
 export interface ValidationIssue {
-  /** The input field at fault. */
+  /** The invalid input field. */
   readonly field: string;
   readonly code: 'TOO_SHORT' | 'TOO_LONG' | 'INVALID_CHARACTER' | 'INVALID_FORMAT';
   readonly message: string;
 }
 
-export class ValidationError extends UserFault {
+export class ValidationError extends ExpectedError {
   override name = 'ValidationError';
   constructor(readonly issues: readonly ValidationIssue[]) {
     super(issues.map((issue) => issue.message).join(' '));
   }
 }
 
-/** What an input field names is not there, or not for this viewer: the two look the same. */
-export class NotFoundError extends UserFault {
+/** The object that an input field refers to does not exist, or is hidden from the viewer: a client cannot see which. */
+export class NotFoundError extends ExpectedError {
   override name = 'NotFoundError';
   constructor(
     readonly field: string,
@@ -32,45 +32,45 @@ export class NotFoundError extends UserFault {
   }
 }
 
-export class NotAMemberError extends UserFault {
+export class NotAMemberError extends ExpectedError {
   override name = 'NotAMemberError';
   constructor() {
-    super('Only members of this room may send here: join it first.');
+    super('Only members can send messages to this room. Join it first.');
   }
 }
 
-/** The key of an earlier send came again with another text. */
-export class IdempotencyConflictError extends UserFault {
+/** The `clientMessageId` of an earlier message was used again with another text. */
+export class IdempotencyConflictError extends ExpectedError {
   override name = 'IdempotencyConflictError';
   constructor(readonly existingId: string) {
-    super('This clientMessageId was used before, with another text.');
+    super('This `clientMessageId` was used before, with another text. Use a new one for each message.');
   }
 }
 
-export class UsernameTakenError extends UserFault {
+export class UsernameTakenError extends ExpectedError {
   override name = 'UsernameTakenError';
   constructor() {
-    super('This username is taken.');
+    super('This username is taken. Choose another one.');
   }
 }
 
-/** Says neither whether the user exists nor what was wrong. */
-export class InvalidCredentialsError extends UserFault {
+/** Reveals neither whether the user exists nor whether the username or the password was wrong. */
+export class InvalidCredentialsError extends ExpectedError {
   override name = 'InvalidCredentialsError';
   constructor() {
-    super('The username or the password is wrong.');
+    super('Incorrect username or password.');
   }
 }
 
-export class RateLimitedError extends UserFault {
+export class RateLimitedError extends ExpectedError {
   override name = 'RateLimitedError';
-  /** @param retryAfterMs when the next try is let through, in milliseconds from now. */
+  /** @param retryAfterMs time until the next attempt is accepted, in ms. */
   constructor(readonly retryAfterMs: number) {
-    super(`Too many tries: try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+    super(`Too many requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
   }
 }
 
-/** Why a request counts as nobody's. */
+/** Why a request is not authenticated. */
 export type UnauthenticatedReason = 'MISSING' | 'INVALID' | 'EXPIRED';
 
 export class UnauthenticatedError extends Error {
@@ -78,20 +78,20 @@ export class UnauthenticatedError extends Error {
   constructor(readonly reason: UnauthenticatedReason) {
     super(
       {
-        MISSING: 'Sign in first: this needs an access token.',
-        INVALID: 'The access token is not valid: sign in again.',
-        EXPIRED: 'The access token has expired: sign in again.',
+        MISSING: 'This requires an access token. Sign in first.',
+        INVALID: 'The access token is invalid. Sign in again.',
+        EXPIRED: 'The access token has expired. Sign in again.',
       }[reason],
     );
   }
 }
 
-/** The viewer is known, and may not. */
+/** The viewer is authenticated but has no access. */
 export class ForbiddenError extends Error {
   override name = 'ForbiddenError';
 }
 
-/** An argument makes no sense, whoever asks. */
+/** An argument is invalid, for any viewer. */
 export class BadUserInputError extends Error {
   override name = 'BadUserInputError';
   constructor(
@@ -103,53 +103,57 @@ export class BadUserInputError extends Error {
 }
 
 /**
- * `EXPIRED`: the room no longer keeps it (reserved: nothing raises it yet). `RESET`: it is of another history, before a
- * backup was restored, say.
+ * `RESET`: the cursor belongs to another history, for example from before a backup was restored. `EXPIRED` (reserved, not
+ * raised yet): the room no longer keeps what follows the cursor.
  */
 export type HistoryGapReason = 'EXPIRED' | 'RESET';
 
-/** What lies behind a cursor can't be told any more: the client fetches a page anew. */
+/** The history after a cursor is not available. The client has to fetch a page again. */
 export class HistoryGapError extends Error {
   override name = 'HistoryGapError';
   constructor(readonly reason: HistoryGapReason) {
     super(
       reason === 'RESET'
-        ? 'The cursor is of another history of this room: fetch roomMessages again.'
-        : 'The cursor lies before what the room still keeps: fetch roomMessages again.',
+        ? 'The cursor belongs to another history of this room. Fetch `roomMessages` again.'
+        : 'The room no longer keeps the history after this cursor. Fetch `roomMessages` again.',
     );
   }
 }
 
-/** A part that we need is away for the moment; the same request may succeed later. */
+/** A part of the server is temporarily unavailable. The same request may succeed later. */
 export class ServiceUnavailableError extends Error {
   override name = 'ServiceUnavailableError';
   constructor(options?: ErrorOptions) {
-    super('Parley cannot do this at the moment: try again.', options);
+    super('The service is temporarily unavailable. Try again.', options);
   }
 }
 
-/** An event that could not be told: a client that resumes gets it again. The cause is a fault of ours. */
+/**
+ * An event of a subscription could not be turned into a result, because of a fault in the server, which is the `cause`. A
+ * client that resumes the subscription receives the event again.
+ */
 export class UndeliverableEventError extends ServiceUnavailableError {
   override name = 'UndeliverableEventError';
 }
 
-/** The database refuses data that passed our own checks: a fault of ours, but only of what holds that data. */
+/** The database refused data that had passed our validation: a fault in the server, which affects only that data. */
 export class InvalidDataError extends Error {
   override name = 'InvalidDataError';
 }
 
-export function notAReader(): ForbiddenError {
-  return new ForbiddenError('Only members of this room may read it: join it first.');
+/** The viewer may see the room but not its messages. */
+export function readForbidden(): ForbiddenError {
+  return new ForbiddenError('Only members can read this room. Join it first.');
 }
 
-const ROOM_NOT_FOUND = 'There is no such room.';
+const ROOM_NOT_FOUND = 'The room does not exist, or you do not have access to it.';
 
-/** The `roomId` of a query or subscription: an entry of `errors[]`. */
+/** For queries and subscriptions, as an entry of `errors[]`. */
 export function roomNotFound(): BadUserInputError {
   return new BadUserInputError('roomId', ROOM_NOT_FOUND);
 }
 
-/** The `roomId` in a mutation's input: a member of its result union. */
+/** For mutations, as a member of the result union. */
 export function inputRoomNotFound(): NotFoundError {
   return new NotFoundError('roomId', ROOM_NOT_FOUND);
 }

@@ -1,13 +1,13 @@
-/** Which history the database holds, as far as this instance knows. */
+/** The history that the database holds, as far as this instance knows. */
 export interface History {
-  /** A random id, changed where a backup was restored. The tick of the feeds keeps it up to date. */
+  /** A random id that changes when a backup was restored. The tick of the feeds keeps it up to date. */
   epoch: string;
 }
 
-/** The epoch of the database: which history of all rooms it holds. */
+/** The epoch as stored in the database. */
 export interface EpochStore {
-  /** Makes a new one where the data stands on another server or timeline than it was made on. */
+  /** Renews the epoch if the data is on another server or timeline than the one that the epoch was created on. */
   check(): Promise<void>;
-  /** Makes a new one, unless another than `known` was made meanwhile. */
+  /** Renews the epoch, unless it is no longer `known`, because another instance has renewed it before. */
   renew(known: string): Promise<void>;
 }

@@ -3,21 +3,21 @@ import type { Message, MessageDraft } from './message.js';
 import type { Range } from './page.js';
 import type { Head } from './position.js';
 
-/** One row of a batch of sends: what became of the draft. `not-found` hides a private room from those outside it. */
+/** The outcome of one draft. `not-found` also hides a private room from users who are not in it. */
 export type SendOutcome =
   | { readonly kind: 'sent' | 'repeated'; readonly message: Message }
   | { readonly kind: 'conflict'; readonly existingId: string }
   | { readonly kind: 'not-found' | 'not-a-member' };
 
-/** A room's messages and the head they end at, read in one snapshot together with the reader's access. */
+/** Messages of a room, its head and the reader's access, all read in one snapshot. */
 export interface MessageSnapshot {
   readonly head: Head;
-  /** False: the room is public, and `messages` is empty because the reader is not in it. */
+  /** If false, the room is public and `messages` is empty because the reader is not a member. */
   readonly isMember: boolean;
   readonly messages: readonly Message[];
 }
 
-/** Which changes of older messages are read: `size` of those with `seq` at most this, after one `rev` up to another. */
+/** Selects changes of messages up to `seq`: at most `size` of them, with a `rev` in the given range. */
 export interface ChangeRange {
   readonly seq: number;
   /** Exclusive. */
@@ -27,44 +27,46 @@ export interface ChangeRange {
   readonly size: number;
 }
 
-/** What became of a change of a message. `not-found` hides a room from those outside it. */
+/** The outcome of an edit. `not-found` also hides a room from users who are not in it. */
 export type EditOutcome =
   | { readonly kind: 'edited'; readonly change: RoomChanged }
   | { readonly kind: 'not-found' | 'not-author' };
 
 export interface MessageStore {
   /**
-   * Writes drafts for one room in their order, in one transaction under the room's lock.
-   * A draft whose id is stored already counts as sent, so the whole call may be tried again after a lost connection.
+   * Stores drafts for one room in their order, in one transaction that locks the room. A draft whose id is stored already
+   * counts as sent, so the whole call can be retried after a lost connection.
    *
-   * @throws InvalidDataError where the database refuses the data of some draft; nothing is stored then.
+   * @returns one outcome per draft, in the same order, and the change to publish; null if nothing was stored.
+   * @throws InvalidDataError if the database refuses the data of a draft. Nothing is stored then.
    */
   send(
     roomId: string,
     drafts: readonly MessageDraft[],
   ): Promise<{ outcomes: SendOutcome[]; change: RoomChanged | null }>;
-  /** Changes the text of a message; only its author may, while they are a member. */
+  /** Changes the text of a message. Only its author may do so, and only as a member of the room. */
   edit(input: { roomId: string; messageId: string; editorId: string; text: string }): Promise<EditOutcome>;
-  /** By `seq`. Null where there is no such room for the reader. */
+  /** Reads messages by `seq`. Null if the room does not exist for the reader. */
   read(roomId: string, readerId: string, range: Range<number>): Promise<MessageSnapshot | null>;
-  /** By `rev`: messages as they stand now, each by its latest change. Null where there is no such room for the reader. */
+  /** Reads changed messages in their current state, by `rev`. Null if the room does not exist for the reader. */
   readChanges(roomId: string, readerId: string, range: ChangeRange): Promise<MessageSnapshot | null>;
-  /** Those of the messages whose room has the reader as a member. */
+  /** Returns those of the messages that are in rooms of which the reader is a member. */
   findByIds(ids: readonly string[], readerId: string): Promise<Message[]>;
   /**
-   * Messages that were sent or changed after `rev`, by `rev` and at most `limit`, and the head, in one snapshot.
-   * Checks nobody's access.
+   * Reads messages that were added or changed after `rev`, by `rev` and at most `limit`, and the head, in one snapshot. Does
+   * not check access. Null if the room does not exist.
    */
   readSince(
     roomId: string,
     rev: number,
     limit: number,
   ): Promise<{ head: Head; messages: readonly Message[] } | null>;
-  /** A room's head, null where there is no such room, and the epoch that it is of, in one snapshot. */
+  /** Reads the epoch and the room's head in one snapshot; `head` is null if the room does not exist. */
   readHead(roomId: string): Promise<{ epoch: string; head: Head | null }>;
   /**
-   * Those heads that are others than is known, in one snapshot, and null for a room that is gone; with the epoch, and
-   * whether the data stand on another server or timeline than the epoch was made on.
+   * Compares known heads with the database, in one snapshot. `heads` holds only those that differ, with null for a room that
+   * no longer exists. `isMoved` is true if the data is on another server or timeline than the one that the epoch was
+   * created on.
    */
   readHeads(known: readonly { readonly roomId: string; readonly head: Head }[]): Promise<{
     epoch: string;

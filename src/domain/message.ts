@@ -8,26 +8,26 @@ export type MessageType = (typeof MESSAGE_TYPES)[number];
 export interface Message {
   readonly id: string;
   readonly roomId: string;
-  /** Its place in the room: 1, 2, 3 … without holes. */
+  /** The message's number in its room: 1, 2, 3 … without gaps. */
   readonly seq: number;
-  /** The room's `rev` of this message's latest change. */
+  /** The `rev` of this message's latest change. */
   readonly rev: number;
   readonly type: MessageType;
   readonly authorId: string | null;
-  /** The author as they stood when it was written or changed; absent where it was read later, without them. */
+  /** The author's profile as of the write; absent if the message was read without it. */
   readonly author?: User | undefined;
-  /** Whom it concerns: who joined, left or was removed. Null in TEXT, and where the account is gone. */
+  /** The user who joined, left or was removed. Null for TEXT, and if the account was deleted. */
   readonly subjectId: string | null;
   readonly text: string;
-  /** 1, and one more with every change of this message. */
+  /** Starts at 1 and increases by 1 with every change of this message. */
   readonly revision: number;
   readonly clientMessageId: string | null;
   readonly createdAt: Date;
-  /** When it was last changed; null where it never was. */
+  /** The time of the latest change; null if there was none. */
   readonly changedAt: Date | null;
 }
 
-/** Whether the message records the end of a membership, after which its subject may no longer read the room. */
+/** Whether the message records the end of a membership. Its subject may not read what follows. */
 export function endsMembership({ type }: Message): boolean {
   return type === 'MEMBER_LEFT' || type === 'MEMBER_REMOVED';
 }
@@ -37,7 +37,7 @@ export function endsMembershipOf(userId: string, message: Message): boolean {
   return endsMembership(message) && message.subjectId === userId;
 }
 
-/** A message that is not stored yet. The id is made here, so that an unknown outcome can be looked up. */
+/** A message to store. The id is chosen before, so that a retry after an unknown outcome finds the stored message. */
 export interface MessageDraft {
   readonly id: string;
   readonly authorId: string;
@@ -45,7 +45,7 @@ export interface MessageDraft {
   readonly clientMessageId: string | null;
 }
 
-/** A message with its cursor: the same in every page, delivery and result. */
+/** A message with its cursor, which is the same in every page, delivery and result. */
 export interface MessageEdge {
   readonly cursor: string;
   readonly node: Message;

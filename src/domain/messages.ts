@@ -1,6 +1,6 @@
 import { assertWithinHistory, encodeMessageCursor } from './cursor.js';
-import type { Deliver } from './deliver.js';
-import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, notAReader } from './errors.js';
+import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbidden } from './errors.js';
+import type { PublishChange } from './events.js';
 import type { History } from './history.js';
 import { newId } from './id.js';
 import { type MessageEdge, messageEdge } from './message.js';
@@ -8,11 +8,11 @@ import type { MessageStore } from './message-store.js';
 import { type ConnectionArguments, type MessageRange, messageRange, type Page } from './page.js';
 import type { Log, RateLimiter } from './ports.js';
 import { createSendQueue } from './send-queue.js';
-import { assertValid, textIssues } from './text.js';
+import { assertValid, TEXT_RULES, textIssues } from './text.js';
 import type { Viewer } from './user.js';
 
 export interface MessagePage extends Page<MessageEdge> {
-  /** The position that the page ends at: a subscription after it goes on without a gap or a repeat. */
+  /** The position at the end of the page. A subscription after it continues without a gap or a duplicate. */
   readonly liveCursor: string;
 }
 
@@ -20,21 +20,16 @@ export interface MessageServices {
   readonly messages: MessageStore;
   readonly limits: RateLimiter;
   readonly history: History;
-  /** Delivers what was written, here and on other instances. */
-  readonly deliver: Deliver;
+  readonly publish: PublishChange;
   readonly log: Log;
 }
 
-/** `text` is stored as given: no Unicode normalisation, no trimming. */
-const TEXT = { min: 1, max: 4000, form: 'text' } as const;
-const CLIENT_MESSAGE_ID = { min: 1, max: 64, form: 'text' } as const;
-
-export function createMessages({ messages, limits, history, deliver, log }: MessageServices) {
-  const queue = createSendQueue(messages, deliver, log);
+export function createMessages({ messages, limits, history, publish, log }: MessageServices) {
+  const queue = createSendQueue(messages, publish, log);
 
   return {
     /**
-     * Stores the message, then delivers it. A retry with the same `clientMessageId` gets the first message.
+     * Stores the message, then publishes it. A retry with the same `clientMessageId` returns the first message.
      *
      * @throws ValidationError, NotFoundError, NotAMemberError, IdempotencyConflictError, RateLimitedError
      */
@@ -44,8 +39,10 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
     ): Promise<MessageEdge> {
       const { roomId, text, clientMessageId = null } = input;
       assertValid(
-        textIssues('text', text, TEXT),
-        clientMessageId === null ? [] : textIssues('clientMessageId', clientMessageId, CLIENT_MESSAGE_ID),
+        textIssues('text', text, TEXT_RULES.messageText),
+        clientMessageId === null
+          ? []
+          : textIssues('clientMessageId', clientMessageId, TEXT_RULES.clientMessageId),
       );
       if (roomId === null) throw inputRoomNotFound();
       await limits.consume('sendMessage', viewer.userId);
@@ -69,9 +66,9 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
     },
 
     /**
-     * A page of the room's history; null where there is no such room for the viewer.
+     * Returns a page of the room's history; null if the room does not exist for the viewer.
      *
-     * @throws ForbiddenError where the viewer sees the room but is not in it, BadUserInputError, HistoryGapError
+     * @throws ForbiddenError if the viewer may see the room but is not a member; BadUserInputError, HistoryGapError
      */
     async page(viewer: Viewer, roomId: string, args: ConnectionArguments): Promise<MessagePage | null> {
       const range = messageRange(args, roomId);
@@ -83,14 +80,14 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
         before: before?.seq ?? null,
       });
       if (!snapshot) return null;
-      if (!snapshot.isMember) throw notAReader();
+      if (!snapshot.isMember) throw readForbidden();
       const { head, messages: items } = snapshot;
       for (const cursor of [range.after, range.before])
         if (cursor) assertWithinHistory(cursor, history.epoch, head);
       const end = items.at(-1)?.seq ?? emptyPageEnd(range, head.seq);
       return {
         items: items.map((message) => messageEdge(history, message)),
-        // The sequence has no holes, so where a page ends says all about what lies beyond it.
+        // The sequence has no gaps, so the ends of the page show whether more messages lie beyond them.
         hasNextPage: end < head.seq,
         hasPreviousPage: (items[0]?.seq ?? end + 1) > 1,
         liveCursor: encodeMessageCursor({ roomId, epoch: history.epoch, seq: end, rev: head.rev }),
@@ -101,7 +98,7 @@ export function createMessages({ messages, limits, history, deliver, log }: Mess
 
 export type Messages = ReturnType<typeof createMessages>;
 
-/** Where a page without messages ends: at the cursor it was read from, else at that end of the room. */
+/** The `seq` at which an empty page ends: at the cursor it was read from, otherwise at that end of the room. */
 function emptyPageEnd({ from, after, before }: MessageRange, lastSeq: number): number {
   const start = after?.seq ?? 0;
   if (from === 'start') return start;

@@ -1,7 +1,7 @@
 import { decodeMessageCursor, decodeRoomCursor, type MessageCursor, type RoomCursor } from './cursor.js';
 import { BadUserInputError } from './errors.js';
 
-/** The arguments of every connection. */
+/** The arguments of a GraphQL connection. */
 export interface ConnectionArguments {
   readonly first?: number | null | undefined;
   readonly after?: string | null | undefined;
@@ -9,7 +9,7 @@ export interface ConnectionArguments {
   readonly before?: string | null | undefined;
 }
 
-/** Which rows of a list a page holds: `size` of them, from one end of what lies between the two cursors. */
+/** Selects a page: at most `size` rows between the two cursors, counted from the start or from the end. */
 export interface Range<Cursor> {
   readonly from: 'start' | 'end';
   readonly size: number;
@@ -21,7 +21,7 @@ export interface Range<Cursor> {
 export type MessageRange = Range<MessageCursor>;
 export type ListRange = Range<RoomCursor>;
 
-/** A page of a list, by the list's own order whichever end it was read from. */
+/** A page of a list, always in the order of the list, whichever end it was read from. */
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly hasNextPage: boolean;
@@ -31,24 +31,24 @@ export interface Page<Item> {
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 100;
 
-/** Of messages, the newest where neither end is asked for. */
+/** The range of a page of messages. Without arguments, the newest messages. */
 export function messageRange(args: ConnectionArguments, roomId: string): MessageRange {
   return range(args, 'end', (text, argument) => decodeMessageCursor(text, roomId, argument));
 }
 
-/** Of rooms, the first where neither end is asked for. */
+/** The range of a page of rooms. Without arguments, the first rooms. */
 export function listRange(args: ConnectionArguments): ListRange {
   return range(args, 'start', decodeRoomCursor);
 }
 
-/** @throws BadUserInputError naming the argument. */
+/** @throws BadUserInputError with the argument's name. */
 function range<Cursor>(
   { first, after, last, before }: ConnectionArguments,
-  natural: 'start' | 'end',
+  defaultFrom: 'start' | 'end',
   decode: (text: string, argument: string) => Cursor,
 ): Range<Cursor> {
   if (first != null && last != null)
-    throw new BadUserInputError('last', 'Give either `first` or `last`, not both.');
+    throw new BadUserInputError('last', 'Pass either `first` or `last`, not both.');
   const from =
     first != null
       ? 'start'
@@ -58,7 +58,7 @@ function range<Cursor>(
           ? 'start'
           : before != null
             ? 'end'
-            : natural;
+            : defaultFrom;
   return {
     from,
     size: size(first ?? last ?? DEFAULT_PAGE_SIZE, from === 'start' ? 'first' : 'last'),
@@ -71,7 +71,7 @@ function size(value: number, argument: string): number {
   if (value < 0 || value > MAX_PAGE_SIZE)
     throw new BadUserInputError(
       argument,
-      `\`${argument}\` must lie between 0 and ${MAX_PAGE_SIZE}; it is ${value}.`,
+      `\`${argument}\` must be between 0 and ${MAX_PAGE_SIZE}, but is ${value}.`,
     );
   return value;
 }

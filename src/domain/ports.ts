@@ -1,8 +1,8 @@
 /*
- * What the domain needs from outside, beside its stores and the bus.
+ * Ports of the domain that are neither a store nor the bus.
  */
 
-/** What is limited. Per what (a person, an address) is the caller's choice of key. */
+/** Actions with a rate limit. The caller chooses what is limited by its choice of the key: a user, say, or an address. */
 export type LimitedAction =
   | 'signUp'
   | 'loginByAddress'
@@ -14,12 +14,13 @@ export type LimitedAction =
   | 'sendMessage';
 
 export interface RateLimiter {
-  /** @throws RateLimitedError where the key has used its share of the window up. */
+  /** Counts one action of the key. @throws RateLimitedError if the key has used up its limit. */
   consume(action: LimitedAction, key: string): Promise<void>;
+  /** Forgets what was counted for the key. */
   reset(action: LimitedAction, key: string): Promise<void>;
 }
 
-/** For what an operator should know. */
+/** A structured log for operators. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -1,10 +1,10 @@
-/** Where a room stands: `seq` counts its messages, `rev` every durable change of it. Both start at 0. */
+/** A room's latest `seq` and `rev`: `seq` counts its messages, `rev` its durable changes. Both start at 0. */
 export interface Head {
   readonly seq: number;
   readonly rev: number;
 }
 
-/** How far a reader is. `rev` null: only messages count for them, not what became of older ones. */
+/** How far a reader is. `rev` is null for readers of added messages, who do not receive changes of older ones. */
 export interface Position {
   readonly seq: number;
   readonly rev: number | null;

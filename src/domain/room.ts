@@ -1,13 +1,12 @@
-import { type Deliver, safeDelivery } from './deliver.js';
 import { inputRoomNotFound } from './errors.js';
-import type { RoomChanged } from './events.js';
+import { type PublishChange, type RoomChanged, withErrorLogging } from './events.js';
 import { bytesToUuid, newId } from './id.js';
 import type { ListRange, Page } from './page.js';
 import type { Log, RateLimiter } from './ports.js';
-import { assertValid, textIssues } from './text.js';
+import { assertValid, TEXT_RULES, textIssues } from './text.js';
 import type { User, Viewer } from './user.js';
 
-/** `PUBLIC`: anyone signed in may find and join it. `PRIVATE`: only members see it. */
+/** `PUBLIC`: every user can find and join the room. `PRIVATE`: only members can see it. */
 export const ROOM_KINDS = ['PUBLIC', 'PRIVATE'] as const;
 export type RoomKind = (typeof ROOM_KINDS)[number];
 
@@ -22,7 +21,7 @@ export interface Room {
 }
 
 export interface RoomStore {
-  /** Stores a room and its creator's membership. */
+  /** Stores a room and the membership of its creator. */
   create(room: {
     id: string;
     kind: RoomKind;
@@ -30,16 +29,16 @@ export interface RoomStore {
     topic: string | null;
     creatorId: string;
   }): Promise<Room>;
-  /** Stores a public room without members, or renames it where it is there. */
+  /** Stores a public room without members, or renames it if it exists. */
   ensurePublic(room: { id: string; name: string }): Promise<void>;
-  /** Null where there is no such room for the user; `change` where they were no member before. */
+  /** Null if the room does not exist for the user. `change` is null if they were a member before. */
   join(input: { roomId: string; userId: string; messageId: string }): Promise<{
     room: Room;
     change: RoomChanged | null;
   } | null>;
   /**
-   * Ends a membership, by the person themselves or by another. Null where they were no member.
-   * Who may remove whom is not decided here.
+   * Ends a membership on behalf of the member or of another user, the actor. Null if the user was not a member. Does not
+   * check whether the actor may do this.
    */
   removeMember(input: {
     roomId: string;
@@ -47,42 +46,38 @@ export interface RoomStore {
     actorId: string;
     messageId: string;
   }): Promise<RoomChanged | null>;
-  /** Checks nobody's access. */
+  /** Does not check access. */
   findByIds(ids: readonly string[]): Promise<Room[]>;
-  /** Those of the rooms that the user may see, with whether they are a member. */
+  /** Returns those of the rooms that the user may see, and whether they are a member. */
   findVisible(ids: readonly string[], userId: string): Promise<{ room: Room; isMember: boolean }[]>;
   listPublic(range: ListRange): Promise<Page<Room>>;
   listJoined(userId: string, range: ListRange): Promise<Page<Room>>;
 }
 
-/** The lobby's row id: fixed, so that its global id (`Rlobby0000000000000000A`) can be documented. */
+/** The row id of the lobby. It is fixed, so that its global id (`Rlobby0000000000000000A`) can be documented. */
 export const LOBBY_ID = bytesToUuid(Buffer.from('lobby0000000000000000A', 'base64url'));
-
-const NAME = { min: 1, max: 80, form: 'line' } as const;
-const TOPIC = { min: 0, max: 280, form: 'line' } as const;
 
 export interface RoomServices {
   readonly rooms: RoomStore;
   readonly limits: RateLimiter;
-  /** Delivers what a join wrote. */
-  readonly deliver: Deliver;
+  readonly publish: PublishChange;
   readonly log: Log;
 }
 
-export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
-  const tell = safeDelivery(deliver, log);
+export function createRooms({ rooms, limits, publish, log }: RoomServices) {
+  const publishSafely = withErrorLogging(publish, log);
 
-  /** @throws NotFoundError where the room is not there, or hidden from the user. */
+  /** @throws NotFoundError if the room does not exist or is hidden from the user. */
   async function join(roomId: string | null, userId: string): Promise<Room> {
     const result = roomId && (await rooms.join({ roomId, userId, messageId: newId() }));
     if (!result) throw inputRoomNotFound();
-    if (result.change) tell(result.change);
+    if (result.change) publishSafely(result.change);
     return result.room;
   }
 
   return {
     /**
-     * Makes a room whose first member is the viewer. It starts empty: creating is not joining.
+     * Creates a room whose first member is the viewer. It has no messages: creating a room does not record a join.
      *
      * @throws ValidationError, RateLimitedError
      */
@@ -92,13 +87,16 @@ export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
     ): Promise<Room> {
       const name = input.name.trim();
       const topic = input.topic?.trim() || null;
-      assertValid(textIssues('name', name, NAME), textIssues('topic', topic ?? '', TOPIC));
+      assertValid(
+        textIssues('name', name, TEXT_RULES.roomName),
+        textIssues('topic', topic ?? '', TEXT_RULES.roomTopic),
+      );
       await limits.consume('createRoom', viewer.userId);
       return rooms.create({ id: newId(), kind: input.kind, name, topic, creatorId: viewer.userId });
     },
 
     /**
-     * Joining twice is joining once: the first time writes a `MEMBER_JOINED` message.
+     * Joins the viewer to a room and records it as a `MEMBER_JOINED` message. Idempotent.
      *
      * @throws NotFoundError, RateLimitedError
      */
@@ -107,7 +105,7 @@ export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
       return join(roomId, viewer.userId);
     },
 
-    /** Makes the lobby, or gives it the name of the settings; safe from many instances at once. */
+    /** Creates the lobby, or renames it if it exists. Several instances may do this at once. */
     async ensureLobby(name: string): Promise<void> {
       await rooms.ensurePublic({ id: LOBBY_ID, name });
     },
@@ -116,10 +114,10 @@ export function createRooms({ rooms, limits, deliver, log }: RoomServices) {
       await join(LOBBY_ID, user.id);
     },
 
-    /** Public rooms, newest activity first. */
+    /** Public rooms by their latest activity, newest first. */
     listPublic: (range: ListRange) => rooms.listPublic(range),
 
-    /** The rooms that a user has joined, newest activity first. */
+    /** The rooms that a user has joined, by their latest activity, newest first. */
     listJoined: (userId: string, range: ListRange) => rooms.listJoined(userId, range),
   };
 }

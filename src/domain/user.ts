@@ -3,11 +3,10 @@ import {
   InvalidCredentialsError,
   UnauthenticatedError,
   UsernameTakenError,
-  type ValidationIssue,
 } from './errors.js';
 import { newId } from './id.js';
 import type { RateLimiter } from './ports.js';
-import { assertValid, textIssues } from './text.js';
+import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues, usernameIssues } from './text.js';
 
 export interface User {
   readonly id: string;
@@ -17,18 +16,18 @@ export interface User {
   readonly createdAt: Date;
 }
 
-/** Who asks: a user, known by a checked access token. */
+/** The authenticated user of a request, from a verified access token. */
 export interface Viewer {
   readonly userId: string;
   readonly sessionId: string;
 }
 
-/** What a request's credentials are worth. `expiresAt`: milliseconds since 1970. */
+/** The result of verifying a request's credentials. `expiresAt` is in milliseconds since 1970. */
 export type Authentication =
   | { readonly kind: 'viewer'; readonly viewer: Viewer; readonly expiresAt: number }
   | { readonly kind: 'missing' | 'invalid' | 'expired' };
 
-/** @throws UnauthenticatedError where the credentials are missing, bad, or have expired since they were checked. */
+/** @throws UnauthenticatedError if the credentials are missing or invalid, or have expired since they were verified. */
 export function requireViewer(authentication: Authentication): Viewer {
   if (authentication.kind !== 'viewer')
     throw new UnauthenticatedError(
@@ -38,7 +37,6 @@ export function requireViewer(authentication: Authentication): Viewer {
   return authentication.viewer;
 }
 
-/** An access token and until when it is good. */
 export interface AccessToken {
   readonly token: string;
   readonly sessionId: string;
@@ -52,7 +50,7 @@ export interface SignedIn {
 }
 
 export interface UserStore {
-  /** Null where the username is taken, in any letter case. */
+  /** Returns null if the username is taken, in any letter case. */
   create(user: {
     id: string;
     username: string;
@@ -64,10 +62,10 @@ export interface UserStore {
   update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<User>;
 }
 
-/** Hashes with Argon2id, off the event loop. */
+/** Hashes passwords with Argon2id, outside the event loop. */
 export interface PasswordHasher {
   hash(password: string): Promise<string>;
-  /** False for a null hash too, after the same work: no one learns from the time whether a user exists. */
+  /** False for a null hash too, after the same work, so that the response time does not reveal whether a user exists. */
   verify(hash: string | null, password: string): Promise<boolean>;
 }
 
@@ -75,7 +73,7 @@ export interface TokenIssuer {
   issue(viewer: Viewer): Promise<AccessToken>;
 }
 
-/** Absent keeps; null clears. */
+/** An absent field is kept; null clears it. */
 export interface ProfileChange {
   readonly displayName?: string;
   readonly avatarUrl?: string | null;
@@ -86,20 +84,15 @@ export interface UserServices {
   readonly passwords: PasswordHasher;
   readonly tokens: TokenIssuer;
   readonly limits: RateLimiter;
-  /** Called with everyone who signs up, before they are told: joins them to the lobby. */
+  /** Called with each new user before `signUp` returns: joins them to the lobby. */
   readonly onSignUp: (user: User) => Promise<void>;
 }
 
-const PASSWORD = { min: 8, max: 128, form: 'text' } as const;
-const DISPLAY_NAME = { min: 1, max: 64, form: 'line' } as const;
-const AVATAR_URL = { min: 1, max: 2048, form: 'line' } as const;
-const USERNAME_LENGTH = { min: 3, max: 32, form: 'line' } as const;
-const USERNAME_CHARACTERS = /^[\p{L}\p{M}\p{N}_.-]*$/u;
-
 /**
- * The form in which usernames are compared: without case and in one Unicode normal form.
- * Lower, upper and again lower case comes close to Unicode's full case folding, which JavaScript lacks: `ß` equals `SS`
- * by its upper case, and `ẞ` equals `ß` by its lower case.
+ * Returns the form in which usernames are compared: without letter case and in one Unicode normal form.
+ *
+ * Converting to lower, upper and lower case again approximates Unicode's full case folding, which JavaScript lacks: `ß`
+ * equals `SS` by its upper case, and `ẞ` equals `ß` by its lower case.
  */
 export function usernameKey(username: string): string {
   return username.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
@@ -112,7 +105,9 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
 
   return {
     /**
-     * @param address where the request comes from, for the rate limit.
+     * Creates a user and signs them in.
+     *
+     * @param address the client's address, for the rate limit.
      * @throws ValidationError, UsernameTakenError, RateLimitedError
      */
     async signUp(
@@ -123,8 +118,8 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
       const displayName = input.displayName?.trim() ?? username;
       assertValid(
         usernameIssues(username),
-        textIssues('password', input.password, PASSWORD),
-        input.displayName == null ? [] : textIssues('displayName', displayName, DISPLAY_NAME),
+        textIssues('password', input.password, TEXT_RULES.password),
+        input.displayName == null ? [] : textIssues('displayName', displayName, TEXT_RULES.displayName),
       );
       await limits.consume('signUp', address);
       const passwordHash = await passwords.hash(input.password);
@@ -135,27 +130,27 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
     },
 
     /**
-     * A wrong password and an unknown user get the same answer in the same time: both verify one hash.
+     * Signs a user in. A wrong password and an unknown user get the same response in the same time: both verify one hash.
      *
      * @throws InvalidCredentialsError, RateLimitedError (per username and per address)
      */
     async login(input: { username: string; password: string }, address: string): Promise<SignedIn> {
       await limits.consume('loginByAddress', address);
-      // A name that can't be one has no row and no counter: it must not become a key of unbounded length.
-      const valid = usernameIssues(input.username.normalize('NFC')).length === 0;
-      if (valid) await limits.consume('loginByUsername', usernameKey(input.username));
-      const found = valid ? await users.findByUsername(input.username) : null;
+      // No user has an invalid name, and it must not become a rate limit key of unbounded length.
+      const isValid = usernameIssues(input.username.normalize('NFC')).length === 0;
+      if (isValid) await limits.consume('loginByUsername', usernameKey(input.username));
+      const found = isValid ? await users.findByUsername(input.username) : null;
       const matches = await passwords.verify(found?.passwordHash ?? null, input.password);
       if (!found || !matches) throw new InvalidCredentialsError();
       await limits.reset('loginByUsername', usernameKey(input.username));
       return signedIn(found.user);
     },
 
-    /** @throws ValidationError, RateLimitedError */
+    /** Changes the viewer's profile. @throws ValidationError, RateLimitedError */
     async updateProfile(viewer: Viewer, change: ProfileChange): Promise<User> {
       const displayName = change.displayName?.trim();
       assertValid(
-        displayName === undefined ? [] : textIssues('displayName', displayName, DISPLAY_NAME),
+        displayName === undefined ? [] : textIssues('displayName', displayName, TEXT_RULES.displayName),
         typeof change.avatarUrl === 'string' ? avatarUrlIssues(change.avatarUrl) : [],
       );
       await limits.consume('updateProfile', viewer.userId);
@@ -166,13 +161,13 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
     },
 
     /**
-     * By exact username, in any letter case; null where there is none.
+     * Finds a user by their exact username, in any letter case; null if there is none.
      *
-     * @throws RateLimitedError, BadUserInputError where it holds what no text of ours can
+     * @throws RateLimitedError; BadUserInputError if the username contains characters that no text may contain.
      */
     async findByUsername(viewer: Viewer, username: string): Promise<User | null> {
-      const [unusable] = textIssues('username', username, { min: 0, max: Infinity, form: 'line' });
-      if (unusable) throw new BadUserInputError('username', unusable.message);
+      const [invalid] = textIssues('username', username, { min: 0, max: Infinity, form: 'line' });
+      if (invalid) throw new BadUserInputError('username', invalid.message);
       await limits.consume('findUser', viewer.userId);
       if (usernameIssues(username.normalize('NFC')).length > 0) return null;
       return (await users.findByUsername(username))?.user ?? null;
@@ -181,27 +176,3 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
 }
 
 export type Users = ReturnType<typeof createUsers>;
-
-function usernameIssues(username: string): ValidationIssue[] {
-  const issues = textIssues('username', username, USERNAME_LENGTH);
-  const invalid = issues.some((issue) => issue.code === 'INVALID_CHARACTER');
-  if (!invalid && !USERNAME_CHARACTERS.test(username))
-    issues.push({
-      field: 'username',
-      code: 'INVALID_CHARACTER',
-      message: '`username` may hold letters and digits of any script, and _ . -',
-    });
-  return issues;
-}
-
-function avatarUrlIssues(avatarUrl: string): ValidationIssue[] {
-  const issues = textIssues('avatarUrl', avatarUrl, AVATAR_URL);
-  const web = URL.canParse(avatarUrl) && ['http:', 'https:'].includes(new URL(avatarUrl).protocol);
-  if (issues.length === 0 && !web)
-    issues.push({
-      field: 'avatarUrl',
-      code: 'INVALID_FORMAT',
-      message: '`avatarUrl` must be an http or https URL.',
-    });
-  return issues;
-}

@@ -12,7 +12,7 @@ import {
 } from '../domain/user.js';
 import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
 
-/** What resolvers work with: the rules of the domain, and the stores that loaders read by id. */
+/** What resolvers use: the domain's services, and the stores that the loaders read by id. */
 export interface Services {
   readonly users: Users;
   readonly rooms: Rooms;
@@ -25,12 +25,12 @@ export interface Services {
   };
 }
 
-/** Made for every operation, and again for every event of a subscription: nothing read for one shows in the next. */
+/** One per operation, and one per event of a subscription, so that no data is cached from one to the next. */
 export interface Context {
   readonly services: Services;
-  /** Changes only where an operation signs somebody in. */
+  /** Changes only when a mutation signs the caller in; see `signInto`. */
   authentication: Authentication;
-  /** Where the request comes from, for rate limits. */
+  /** The client's IP address, for rate limits. */
   readonly address: string;
   loaders: Loaders;
 }
@@ -41,25 +41,28 @@ export function createContext(services: Services, authentication: Authentication
 }
 
 /**
- * For an event of a room that is told to several of its members at once: whoever of them may see the event may see all
- * that is read with it. There is no viewer: a field that asks for one is not marked as it should be, and fails.
+ * A context without a viewer, for an event that is delivered to several members of a room at once. Any member who may see
+ * the event may also see all data loaded for it. A field that reads the viewer here lacks the `dependsOnViewer` mark, and
+ * fails.
  */
 export function createSharedContext(services: Services): Context {
   return {
     services,
     get authentication(): Authentication {
-      throw new Error('This is told to several viewers at once: a field that depends on one must be marked.');
+      throw new Error(
+        'This event is executed for several viewers at once: mark a field that depends on the viewer with `dependsOnViewer`.',
+      );
     },
     get address(): string {
-      throw new Error('This is told to several viewers at once, who have no common address.');
+      throw new Error('This event is executed for several viewers at once, who have no common address.');
     },
     loaders: createSharedLoaders(services.stores),
   };
 }
 
 /**
- * What an operation reads after it signed somebody in, it reads as them: `login { … viewer { rooms … } }` shows their
- * rooms, whatever header the request came with.
+ * Makes the user who has just signed in the viewer of the rest of the operation: `login { … viewer { rooms … } }` returns
+ * their rooms, whatever `authorization` header the request had.
  */
 export function signInto(context: Context, { user, accessToken }: SignedIn): void {
   const viewer = { userId: user.id, sessionId: accessToken.sessionId };
@@ -68,9 +71,10 @@ export function signInto(context: Context, { user, accessToken }: SignedIn): voi
 }
 
 /**
- * Who asks. Root fields that are not public are refused before their resolvers run, see `schema/builder.ts`.
+ * The authenticated viewer. Root fields that are not public are refused before their resolvers run, see
+ * `schema/builder.ts`.
  *
- * @throws UnauthenticatedError
+ * @throws UnauthenticatedError if the token is missing, invalid or expired.
  */
 export function viewerOf(context: Context): Viewer {
   return requireViewer(context.authentication);

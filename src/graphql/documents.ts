@@ -10,34 +10,32 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from './errors.js';
-import { limitedRules, parseLimited } from './limits.js';
+import { limitRules, parseLimited } from './limits.js';
 
-/**
- * Documents that are kept, parsed and validated, at most; and the length of their texts in all, in characters. An app has
- * few of them. Parsed, a text takes up to fifty times its length.
- */
+/** Bounds the cache of parsed and validated documents. An app has few of them. */
 const MAX_CACHED_DOCUMENTS = 1024;
+/** Bounds the total length of the cached texts. A parsed document takes up to 50 times the size of its text. */
 const MAX_CACHED_DOCUMENT_CHARACTERS = 1024 * 1024;
 
 const BAD_USER_INPUT: ErrorCode = 'BAD_USER_INPUT';
 
 export interface Documents {
-  /** The document, parsed, within its limits and valid; otherwise all its errors. A known text costs a look-up. */
+  /** Parses and validates a document and checks its limits, or returns all its errors. Cached by the text. */
   prepare(query: string): DocumentNode | readonly GraphQLError[];
-  /** @throws GraphQLError with a code, for a syntax error or a document over its limits. */
+  /** @throws GraphQLError with a code, for a syntax error or too many tokens. */
   parse(query: string | Source): DocumentNode;
-  /** All errors, each with a code; none for a valid document. */
+  /** Returns all errors, each with a code; none for a valid document. */
   validate(document: DocumentNode): readonly GraphQLError[];
 }
 
-/** @param introspection whether clients may query the schema. */
+/** @param introspection whether clients may query the schema itself. */
 export function createDocuments(schema: GraphQLSchema, introspection: boolean, log: Log): Documents {
   const rules = [
     ...specifiedRules,
-    ...limitedRules(),
+    ...limitRules(),
     ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ];
-  const known = new LRUCache<string, DocumentNode>({
+  const cache = new LRUCache<string, DocumentNode>({
     max: MAX_CACHED_DOCUMENTS,
     maxSize: MAX_CACHED_DOCUMENT_CHARACTERS,
     sizeCalculation: (_document, query) => query.length,
@@ -65,13 +63,13 @@ export function createDocuments(schema: GraphQLSchema, introspection: boolean, l
     parse,
     validate: validated,
     prepare(query) {
-      const found = known.get(query);
-      if (found) return found;
+      const cached = cache.get(query);
+      if (cached) return cached;
       try {
         const document = parse(query);
         const errors = validated(document);
         if (errors.length > 0) return errors;
-        known.set(query, document);
+        cache.set(query, document);
         return document;
       } catch (error) {
         return [toGraphQLError(error, log)];

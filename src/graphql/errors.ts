@@ -11,7 +11,7 @@ import {
 } from '../domain/errors.js';
 import type { Log } from '../domain/ports.js';
 
-/** `extensions.code` of what is wrong with a request; the table in docs/delivery.md has the same rows. */
+/** All values of `extensions.code`; docs/delivery.md documents each of them. */
 const ERROR_CODES = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -24,8 +24,8 @@ const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** The domain's error as `errors[]` tells it; null where nobody outside may know what happened. */
-function describe(error: unknown): ({ code: ErrorCode } & Record<string, unknown>) | null {
+/** The extensions of a domain error; null for an unknown error, which must be masked. */
+function extensionsOf(error: unknown): ({ code: ErrorCode } & Record<string, unknown>) | null {
   if (error instanceof UnauthenticatedError) return { code: 'UNAUTHENTICATED', reason: error.reason };
   if (error instanceof ForbiddenError) return { code: 'FORBIDDEN' };
   if (error instanceof BadUserInputError) return { code: 'BAD_USER_INPUT', argument: error.argument };
@@ -36,49 +36,49 @@ function describe(error: unknown): ({ code: ErrorCode } & Record<string, unknown
 }
 
 /**
- * Any error as a client may see it, on every transport. What is unknown is masked, and logged with the id that the
- * client is given.
+ * Converts any error to one that clients may see, with a documented code. An unknown error is masked as `INTERNAL`, and
+ * logged with the `id` that the client gets.
  */
 export function toGraphQLError(error: unknown, log: Log): GraphQLError {
   const located = error instanceof GraphQLError ? error : null;
   const original = located?.originalError ? rootCause(located.originalError) : error;
-  const place = {
+  const location = {
     ...(located?.nodes ? { nodes: located.nodes } : {}),
     ...(located?.path ? { path: located.path } : {}),
   };
   if (original instanceof GraphQLError) {
-    // GraphQL's own: a syntax error, a variable of the wrong type. Ours have a code already.
-    const root = located ?? original;
-    root.extensions.code = documentedCode(root.extensions.code);
-    return root;
+    // An error of graphql-js or Yoga, such as a syntax error or a variable of the wrong type, or one of ours with a code.
+    const outer = located ?? original;
+    outer.extensions.code = documentedCode(outer.extensions.code);
+    return outer;
   }
-  if (original instanceof UndeliverableEventError && !isPassing(original.cause))
+  if (original instanceof UndeliverableEventError && !isTemporary(original.cause))
     log.error(
       { error: original.cause },
-      'An event could not be told: its stream ends, and is resumed from before it',
+      'An event could not be delivered: its subscription ends with an error, and the client resumes from before the event',
     );
-  const described = describe(original);
-  if (described)
+  const extensions = extensionsOf(original);
+  if (extensions)
     return new GraphQLError(original instanceof Error ? original.message : '', {
-      ...place,
-      extensions: described,
+      ...location,
+      extensions,
     });
   const id = randomUUID();
   log.error({ error: original, errorId: id, path: located?.path?.join('.') }, 'Unexpected error');
   return new GraphQLError('Unexpected error.', {
-    ...place,
+    ...location,
     extensions: { code: 'INTERNAL' satisfies ErrorCode, id },
   });
 }
 
-/** Yoga has codes of its own for requests that are none, GraphQL has none: clients are told ours. */
+/** Replaces the codes of Yoga, and the missing ones of graphql-js, by documented codes. */
 function documentedCode(code: unknown): ErrorCode {
   if (code === 'REQUEST_ENTITY_TOO_LARGE') return 'LIMIT_EXCEEDED';
   return ERROR_CODES.find((ours) => ours === code) ?? 'BAD_USER_INPUT';
 }
 
-/** A part that is away for a while: nothing that an operator could look into. */
-function isPassing(cause: unknown): boolean {
+/** Whether the cause is a temporary outage of a part, which needs no log entry per event. */
+function isTemporary(cause: unknown): boolean {
   return cause instanceof Error && rootCause(cause) instanceof ServiceUnavailableError;
 }
 
@@ -86,14 +86,14 @@ function rootCause(error: Error): Error {
   return error instanceof GraphQLError && error.originalError ? rootCause(error.originalError) : error;
 }
 
-/** An error as clients see it. The status that it has over HTTP means nothing on a WebSocket. */
+/** The error as JSON, without its HTTP status, which only Yoga needs. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const { extensions, ...rest } = error.toJSON();
   const { http: _, ...kept } = extensions ?? {};
   return { ...rest, extensions: kept };
 }
 
-/** The payload of a result whose errors are masked, with the fields in the order in which graphql-ws writes them. */
+/** The payload of a result whose errors are masked; its fields have the same order as in frames of graphql-ws. */
 export function payloadOf({ data, errors }: ExecutionResult): object {
   return errors ? { data, errors: errors.map(formatError) } : { data };
 }

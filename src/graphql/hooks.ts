@@ -1,72 +1,72 @@
 import { type DocumentNode, type ExecutionArgs, type GraphQLError, getOperationAST } from 'graphql';
 import type { Log } from '../domain/ports.js';
 
-/** An operation that a client asked for. Hooks get the same object for all that happens to it. */
+/** An operation of a client. All hook calls for one operation get the same object. */
 export interface Operation {
-  /** As the document names it, or the client, where the document is not valid. */
+  /** From the document; if that is not valid, the `operationName` of the request. */
   readonly name: string | null;
-  /** Null for one that the document does not have. */
+  /** Null if the document has no such operation. */
   readonly kind: 'query' | 'mutation' | 'subscription' | null;
-  /** Null for one whose document was refused. */
+  /** Null if the document was rejected. */
   readonly document: DocumentNode | null;
 }
 
 export interface OperationOutcome {
-  /** As the client got them; of a subscription, those that ended it. */
+  /** As sent to the client. For a subscription, only the errors that ended it. */
   readonly errors: readonly GraphQLError[];
-  /** From the start of the operation to its end, in ms: for a subscription, how long it lasted. */
+  /** From the start of the operation to its end, in ms; for a subscription, its lifetime. */
   readonly durationMs: number;
 }
 
-/** An event that was delivered to all subscribers of one group, or to one subscriber who is served alone. */
+/** One event, delivered to all subscribers of a group or to a single subscriber outside of groups. */
 export interface EventDelivery {
-  /** Of the first subscriber, where they are many: their documents and operations are equal. */
+  /** The same for all subscribers of a group. */
   readonly operation: Pick<Operation, 'name' | 'document'>;
   readonly subscribers: number;
-  /** Length of the JSON that each subscriber got, in bytes of UTF-8, without its frame. */
+  /** Size of the JSON payload that each subscriber got, in bytes of UTF-8, without framing. */
   readonly bytes: number;
 }
 
 /**
- * What metrics, tracing and cost limits see of the pipeline: every operation, on every transport. Each method is called
- * synchronously, so it must be quick. What it throws is logged, and changes nothing for the client.
+ * Callbacks for metrics, tracing and cost accounting, called for every operation on every transport. They are called
+ * synchronously, so they must be fast. An error that one throws is logged and does not affect the client.
  */
 export interface PipelineHooks {
-  /** Once per operation, before anything is executed; also for operations that are refused. */
+  /** Called once per operation, before it is executed; also for a rejected one. */
   operationStarted?(operation: Operation): void;
-  /** Once per operation, after its result, its refusal or, for a subscription, its end. */
+  /** Called once per operation, after its result or rejection; for a subscription, after its end. */
   operationFinished?(operation: Operation, outcome: OperationOutcome): void;
-  /** Between a subscription's start and finish, once its events are awaited. Not called if it could not start. */
+  /** Called after `operationStarted`, once the subscription waits for events. Not called if it fails to start. */
   subscriptionOpened?(operation: Operation): void;
-  /** Once per opened subscription, before its finish. */
+  /** Called once per opened subscription, before `operationFinished`. */
   subscriptionClosed?(operation: Operation): void;
-  /** Once per event and group of subscribers, never per subscriber. */
+  /** Called once per event and group of subscribers, never per subscriber. */
   eventDelivered?(delivery: EventDelivery): void;
 }
 
-/** What an operation reports about itself. */
-export interface OperationWatch {
+/** Reports the lifecycle of one operation to the hooks. */
+export interface OperationObserver {
   opened(): void;
   finished(errors: readonly GraphQLError[]): void;
 }
 
-/** All hooks as one. */
-export interface HookCalls {
-  start(operation: Operation): OperationWatch;
+/** Calls all registered hooks. */
+export interface HookDispatcher {
+  start(operation: Operation): OperationObserver;
   delivered(delivery: EventDelivery): void;
 }
 
-/** @returns null if there are no hooks, so that nothing is made for operations that nobody watches. */
-export function combineHooks(all: readonly PipelineHooks[], log: Log): HookCalls | null {
-  if (all.length === 0) return null;
+/** @returns null if there are no hooks, so that nothing is allocated for operations. */
+export function combineHooks(registered: readonly PipelineHooks[], log: Log): HookDispatcher | null {
+  if (registered.length === 0) return null;
 
   function call<Name extends keyof PipelineHooks>(
     name: Name,
     ...args: Parameters<NonNullable<PipelineHooks[Name]>>
   ): void {
-    for (const hooks of all) {
+    for (const hooks of registered) {
       try {
-        // TypeScript does not follow that the arguments belong to the method of this name.
+        // TypeScript cannot infer that `args` are the parameters of the method `name`.
         (hooks[name] as ((...args: unknown[]) => void) | undefined)?.call(hooks, ...args);
       } catch (error) {
         log.error({ error, hook: name }, 'A pipeline hook failed');
@@ -98,6 +98,6 @@ export function operationOf({
   document,
   operationName,
 }: Pick<ExecutionArgs, 'document' | 'operationName'>): Operation {
-  const found = getOperationAST(document, operationName);
-  return { name: found?.name?.value ?? operationName ?? null, kind: found?.operation ?? null, document };
+  const node = getOperationAST(document, operationName);
+  return { name: node?.name?.value ?? operationName ?? null, kind: node?.operation ?? null, document };
 }

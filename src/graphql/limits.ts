@@ -4,17 +4,19 @@ import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
 import type { DocumentNode, GraphQLError, Source, ValidationContext, ValidationRule } from 'graphql';
 import type { ErrorCode } from './errors.js';
 
-/** Limits of one request, the same over HTTP, WebSocket and server-sent events. The README names these numbers. */
+/** Limits of a request, the same over HTTP, WebSocket and server-sent events. The README lists them. */
 export const LIMITS = {
-  /** Bytes of an HTTP body or a WebSocket frame. */
+  /** Size of an HTTP body or a WebSocket message, in bytes. */
   requestBytes: 64 * 1024,
-  /** Tokens, levels and aliases of a document. */
+  /** Tokens per document. */
   tokens: 2_000,
+  /** Nesting depth of selections per document. */
   depth: 12,
+  /** Aliases per document. */
   aliases: 50,
-  /** Operations in progress on one socket, subscriptions included. */
+  /** Concurrent operations per WebSocket, including subscriptions. */
   operationsPerSocket: 100,
-  /** Characters of an operation's id over WebSocket, which stands in each of its frames. */
+  /** Characters of an operation id over WebSocket, which is part of every frame of the operation. */
   operationIdLength: 256,
 } as const;
 
@@ -22,11 +24,11 @@ const LIMIT_EXCEEDED: ErrorCode = 'LIMIT_EXCEEDED';
 
 function withCode(error: GraphQLError): void {
   error.extensions.code = LIMIT_EXCEEDED;
-  // The status of any document that cannot be executed, by GraphQL over HTTP.
+  // The status that GraphQL over HTTP requires for a document that cannot be executed.
   error.extensions.http = { status: 400, spec: true };
 }
 
-/** @throws GraphQLError for a syntax error, and for more tokens than allowed. */
+/** @throws GraphQLError for a syntax error or too many tokens. */
 export function parseLimited(query: string | Source): DocumentNode {
   return new MaxTokensParserWLexer(query, {
     n: LIMITS.tokens,
@@ -34,10 +36,10 @@ export function parseLimited(query: string | Source): DocumentNode {
   }).parseDocument();
 }
 
-/** The rules that hold a document to its limits, checked with its validation. */
-export function limitedRules(): ValidationRule[] {
-  // Reported like any validation error. By default armor throws, which graphql-ws takes for a crash.
-  const reported = {
+/** The validation rules that check the depth and the aliases of a document. */
+export function limitRules(): ValidationRule[] {
+  // Report like any validation error: by default armor throws, which graphql-ws treats as a crash.
+  const options = {
     propagateOnRejection: false,
     onReject: [
       (context: ValidationContext | null, error: GraphQLError) => {
@@ -46,5 +48,5 @@ export function limitedRules(): ValidationRule[] {
       },
     ],
   };
-  return [maxDepthRule({ n: LIMITS.depth, ...reported }), maxAliasesRule({ n: LIMITS.aliases, ...reported })];
+  return [maxDepthRule({ n: LIMITS.depth, ...options }), maxAliasesRule({ n: LIMITS.aliases, ...options })];
 }

@@ -4,12 +4,12 @@ import type { MessageStore } from '../domain/message-store.js';
 import type { Room, RoomStore } from '../domain/room.js';
 import type { User, UserStore, Viewer } from '../domain/user.js';
 
-/** Rows by id, each read once per operation or event and together with the others that are asked for meanwhile. */
+/** Load rows by id: in batches, and each row once per operation or event. */
 export interface Loaders {
   readonly user: DataLoader<string, User | null>;
-  /** Null where the viewer may not see the room. */
+  /** Null if the viewer may not see the room. */
   readonly room: DataLoader<string, { room: Room; isMember: boolean } | null>;
-  /** Null where the viewer is no member of the message's room. */
+  /** Null if the viewer is not a member of the message's room. */
   readonly message: DataLoader<string, Message | null>;
 }
 
@@ -23,12 +23,12 @@ export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
   return new ViewerLoaders(stores, viewer);
 }
 
-/** For the members of a room, whoever they are: they see it. */
+/** Loaders without a viewer, for data that every member of a room may see. */
 export function createSharedLoaders(stores: Stores): Loaders {
   return new MemberLoaders(stores);
 }
 
-// Classes that make each loader when it is first asked for: most operations and events need none, or one.
+// These classes create each loader at its first use: most operations and events need at most one.
 
 class ViewerLoaders implements Loaders {
   private users: Loaders['user'] | undefined;
@@ -85,7 +85,7 @@ class MemberLoaders implements Loaders {
   }
 
   get message(): Loaders['message'] {
-    throw new Error('Messages are told by their events.');
+    throw new Error('Messages cannot be loaded for several viewers at once: events contain theirs.');
   }
 }
 

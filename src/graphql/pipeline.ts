@@ -15,23 +15,23 @@ import { createDocuments, type Documents } from './documents.js';
 import { payloadOf, toGraphQLError } from './errors.js';
 import {
   combineHooks,
-  type HookCalls,
-  type OperationWatch,
+  type HookDispatcher,
+  type OperationObserver,
   operationOf,
   type PipelineHooks,
 } from './hooks.js';
 import { schema } from './schema/index.js';
 import { executeEvent, executeShared, mapEvents, type Results } from './subscribe.js';
 
-/** The caller of an operation: whose token it is, and the address it comes from. */
+/** The caller of an operation: the outcome of checking its token, and its IP address. */
 export interface Client {
   readonly authentication: Authentication;
   readonly address: string;
 }
 
-/** An operation of a prepared document. */
+/** One operation of a prepared document. */
 export interface OperationArgs extends Pick<ExecutionArgs, 'document' | 'variableValues' | 'operationName'> {
-  /** As `contextOf` makes it. */
+  /** Created by `contextOf`. */
   readonly contextValue: Context;
 }
 
@@ -39,49 +39,56 @@ export type MaybePromise<Value> = Value | Promise<Value>;
 
 export interface PipelineOptions {
   readonly services: Services;
-  /** Whether clients may query the schema. */
+  /** Whether clients may query the schema itself. */
   readonly introspection: boolean;
   readonly log: Log;
   readonly hooks?: readonly PipelineHooks[] | undefined;
 }
 
 /**
- * What every operation goes through, on every transport: its document is prepared (parsed, limited, validated, cached),
- * its context made, and it is executed or subscribed to. Errors in results are as clients may see them.
+ * Runs every operation of every transport: prepares its document (parse, limits, validation, cache), creates its context,
+ * and executes it or subscribes. Errors in results are masked and coded.
  */
 export interface Pipeline extends Documents {
   readonly schema: GraphQLSchema;
-  /** For what is delivered outside of the pipeline's own streams; null if nobody watches. */
-  readonly hooks: HookCalls | null;
+  /** For deliveries outside of the pipeline's own streams; null if no hook is registered. */
+  readonly hooks: HookDispatcher | null;
   contextOf(client: Client): Context;
   /** Executes a query or a mutation. Never rejects. */
   execute(args: OperationArgs): Promise<ExecutionResult>;
   /** Subscribes for one client. Never rejects; the stream of results rejects when it cannot continue. */
   subscribe(args: OperationArgs): Promise<Results | ExecutionResult>;
-  /** Reports an operation that is refused before it is executed, with the errors that its client gets. */
-  refused(operation: { readonly operationName?: unknown }, errors: readonly GraphQLError[]): void;
+  /** Reports an operation that is rejected before its execution to the hooks, with the errors sent to the client. */
+  reportRejected(operation: { readonly operationName?: unknown }, errors: readonly GraphQLError[]): void;
 
   /*
-   * A subscription in parts, for a transport that serves many together: it watches the subscription itself, opens it,
-   * takes its reader over, and resumes it for those that must be served alone again.
+   * The parts of `subscribe`, for a transport that serves subscribers in groups: it observes the subscription itself,
+   * opens it, takes over its reader, and resumes it when the subscriber leaves its group.
    */
-  watch(args: OperationArgs): OperationWatch | null;
-  /** As `subscribe`, but its reader is handed over once it has everything; see `EventStream.handOver`. */
+
+  /** Reports the start of a subscription; the caller reports the rest. Null if no hook is registered. */
+  observe(args: OperationArgs): OperationObserver | null;
+  /** Like `subscribe`, but hands the reader over once it has caught up; see `EventStream.handOver`. Reports no lifecycle. */
   open(args: OperationArgs, onLive: OnLive): Promise<Results | ExecutionResult>;
-  /** Continues a subscription from where its reader is. The args must be those of the same subscription. */
+  /** Continues a subscription from its reader's position. The args must be those of the same subscription. */
   resume(args: OperationArgs, reader: LiveReader, onLive: OnLive): Results;
   /**
-   * Executes an event once for all readers who get equal results.
+   * Executes an event once for a group of subscribers with equal results.
    *
-   * @returns null if its `data` would be null: each reader's own stream reports why. Not a promise, if nothing has to be
-   *   waited for.
+   * @returns null if `data` would be null; each subscriber's own stream then reports the error. Synchronous if no resolver
+   *   is asynchronous.
    */
   executeShared(args: OperationArgs, event: unknown): MaybePromise<ExecutionResult | null>;
 }
 
-export function createPipeline({ services, introspection, log, hooks: all = [] }: PipelineOptions): Pipeline {
-  const hooks = combineHooks(all, log);
-  const watch = (args: OperationArgs): OperationWatch | null => hooks?.start(operationOf(args)) ?? null;
+export function createPipeline({
+  services,
+  introspection,
+  log,
+  hooks: registered = [],
+}: PipelineOptions): Pipeline {
+  const hooks = combineHooks(registered, log);
+  const observe = (args: OperationArgs): OperationObserver | null => hooks?.start(operationOf(args)) ?? null;
 
   function masked(result: ExecutionResult): ExecutionResult {
     if (!result.errors) return result;
@@ -90,8 +97,8 @@ export function createPipeline({ services, introspection, log, hooks: all = [] }
 
   const deliverable = (result: ExecutionResult) => (result.data == null ? null : masked(result));
 
-  /** The result, or the error with which it failed as a whole. */
-  async function settled<Result>(run: () => Promise<Result>): Promise<Result | ExecutionResult> {
+  /** Turns a rejection into a result that has only errors. */
+  async function toResult<Result>(run: () => Promise<Result>): Promise<Result | ExecutionResult> {
     try {
       return await run();
     } catch (error) {
@@ -99,7 +106,7 @@ export function createPipeline({ services, introspection, log, hooks: all = [] }
     }
   }
 
-  /** The results of a stream of events, each executed in a context of its own. */
+  /** Maps events to results, each executed in a context of its own. */
   function resultsOf(args: OperationArgs, events: AsyncIterable<unknown>): Results {
     const operation = hooks && operationOf(args);
     return mapEvents(
@@ -119,7 +126,7 @@ export function createPipeline({ services, introspection, log, hooks: all = [] }
   }
 
   function open(args: OperationArgs, onLive?: OnLive): Promise<Results | ExecutionResult> {
-    return settled(async () => {
+    return toResult(async () => {
       const events = await createSourceEventStream({ schema, ...args });
       if (!isAsyncIterable(events)) return masked(events);
       if (onLive && canHandOver(events)) events.handOver(onLive);
@@ -134,30 +141,30 @@ export function createPipeline({ services, introspection, log, hooks: all = [] }
     contextOf: ({ authentication, address }) => createContext(services, authentication, address),
 
     async execute(args) {
-      const watching = watch(args);
-      const result = await settled(async () => masked(await execute({ schema, ...args })));
-      // Nothing was executed, because a variable is wrong, say.
+      const observer = observe(args);
+      const result = await toResult(async () => masked(await execute({ schema, ...args })));
+      // Without `data`, nothing was executed: a variable had the wrong type, for example.
       if (result.errors && !('data' in result))
         for (const error of result.errors) error.extensions.http = { status: 400 };
-      watching?.finished(result.errors ?? []);
+      observer?.finished(result.errors ?? []);
       return result;
     },
 
     async subscribe(args) {
-      const watching = watch(args);
+      const observer = observe(args);
       const results = await open(args);
-      if (!watching) return results;
-      if (isAsyncIterable(results)) return watched(results, watching);
-      watching.finished(results.errors ?? []);
+      if (!observer) return results;
+      if (isAsyncIterable(results)) return observed(results, observer);
+      observer.finished(results.errors ?? []);
       return results;
     },
 
-    refused(operation, errors) {
+    reportRejected(operation, errors) {
       const name = typeof operation.operationName === 'string' ? operation.operationName : null;
       hooks?.start({ name, kind: null, document: null }).finished(errors);
     },
 
-    watch,
+    observe,
     open,
     resume(args, reader, onLive) {
       const events = services.subscriptions.resume(reader);
@@ -171,23 +178,23 @@ export function createPipeline({ services, introspection, log, hooks: all = [] }
   };
 }
 
-/** Reports a stream's beginning and its end, however it ends. */
-function watched(results: Results, watching: OperationWatch): Results {
+/** Reports to the observer that the subscription has opened and, once, how it ends. */
+function observed(results: Results, observer: OperationObserver): Results {
   let isOver = false;
   const finish = (errors: readonly GraphQLError[]): void => {
     if (isOver) return;
     isOver = true;
-    watching.finished(errors);
+    observer.finished(errors);
   };
-  watching.opened();
-  const observed: Results = {
+  observer.opened();
+  const wrapped: Results = {
     async next() {
       try {
         const result = await results.next();
         if (result.done) finish([]);
         return result;
       } catch (error) {
-        // Streams fail with nothing else; see `resultsOf`.
+        // `resultsOf` converts every error to a GraphQLError.
         finish([error as GraphQLError]);
         throw error;
       }
@@ -197,12 +204,12 @@ function watched(results: Results, watching: OperationWatch): Results {
       await results.return?.();
       return { done: true, value: undefined };
     },
-    [Symbol.asyncIterator]: () => observed,
+    [Symbol.asyncIterator]: () => wrapped,
   };
-  return observed;
+  return wrapped;
 }
 
-/** Whether a subscription's source is a stream of ours: each of our subscription fields returns one. */
+/** Whether the source stream supports a hand-over; those of all subscription fields do. */
 function canHandOver(events: AsyncIterable<unknown>): events is EventStream<unknown> {
   return 'handOver' in events;
 }

@@ -9,22 +9,22 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 
-/** Marks a field whose value depends on who asks, in its `extensions`: see `dependsOnViewer`. */
+/** The key in a field's `extensions`; see `dependsOnViewer`. */
 const MARK = 'dependsOnViewer';
 
-/** For the `extensions` of a field: operations that select it are executed for each viewer. */
+/** `extensions` of a field whose value depends on the viewer: events that select it are executed once per viewer. */
 export const dependsOnViewer = { [MARK]: true } as const;
 
-/** What of a subscription tells its answers from those of another one with the same document. */
+/** Which inputs of a subscription its results depend on. */
 interface Sharing {
-  /** The variables that are used anywhere but as the root field's `after`, which only says where to begin. */
+  /** The variables that are used anywhere except as the root field's `after`, which only sets where to start. */
   readonly variables: readonly string[];
-  /** Whether a field is selected that depends on who asks. */
+  /** Whether a selected field depends on the viewer. */
   readonly dependsOnViewer: boolean;
 }
 
-/** By document and operation: documents are parsed once and kept. */
-const known = new WeakMap<DocumentNode, Map<string, Sharing>>();
+/** By document and operation name. Documents are cached, so each is analysed once. */
+const analyses = new WeakMap<DocumentNode, Map<string, Sharing>>();
 
 export interface Operation {
   readonly schema: GraphQLSchema;
@@ -36,8 +36,8 @@ export interface Operation {
 }
 
 /**
- * What subscriptions to one room have in common that are answered alike, whoever asks: the document, the operation, the
- * variables, and the viewer where the answer depends on them. An absent variable is not one that is null.
+ * Returns a key that is equal for subscriptions to one room that get equal results: it consists of the document, the
+ * operation, the variables, and the viewer if the results depend on it. An absent variable differs from `null`.
  */
 export function sharingOf({ schema, document, query, operationName, variables, viewerId }: Operation): {
   readonly key: string;
@@ -55,10 +55,10 @@ export function sharingOf({ schema, document, query, operationName, variables, v
 }
 
 function analysisOf(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
-  let operations = known.get(document);
+  let operations = analyses.get(document);
   if (!operations) {
     operations = new Map();
-    known.set(document, operations);
+    analyses.set(document, operations);
   }
   let sharing = operations.get(operationName);
   if (!sharing) {
@@ -68,7 +68,7 @@ function analysisOf(schema: GraphQLSchema, document: DocumentNode, operationName
   return sharing;
 }
 
-/** Takes the whole document, other operations and unused fragments too: at worst less is shared. */
+/** Analyses the whole document, including other operations and unused fragments: at worst, fewer groups are shared. */
 function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
   const variables = new Set<string>();
   let isViewerDependent = false;
@@ -82,7 +82,7 @@ function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: s
         if (types.getFieldDef()?.extensions[MARK] === true) isViewerDependent = true;
       },
       Argument(node, _key, _parent, _path, ancestors) {
-        // The arguments' list, which is the parent, is not among them.
+        // The parent is the list of arguments; the last ancestor is the field.
         const field = ancestors.at(-1);
         if (node.name.value === 'after' && roots.has(field as FieldNode)) return false;
         return undefined;
@@ -95,7 +95,7 @@ function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: s
   return { variables: [...variables].sort(), dependsOnViewer: isViewerDependent };
 }
 
-/** Those that stand in the operation itself; below a fragment they are not looked for, so less is shared. */
+/** The root fields selected directly by the operation. Those in fragments are ignored: at worst, fewer groups are shared. */
 function rootFields(document: DocumentNode, operationName: string): Set<FieldNode> {
   const operations = document.definitions.filter(
     (each): each is OperationDefinitionNode => each.kind === Kind.OPERATION_DEFINITION,

@@ -6,16 +6,16 @@ import { type Context, createContext, viewerOf } from './context.js';
 export type Results = AsyncIterableIterator<ExecutionResult, void, void>;
 
 /**
- * Executes an event for one subscriber, as graphql-js does but in a context of its own: what was read for one event (a
- * name, a membership) is read again for the next.
+ * Executes an event for one subscriber, like graphql-js, but in a context of its own, so that data loaded for one event
+ * (a name, a membership) is loaded again for the next.
  *
- * One failing nullable field spoils neither the event nor the stream.
+ * An error in a nullable field is part of the result and does not end the stream.
  *
  * @throws UnauthenticatedError once the token has expired; UndeliverableEventError if `data` would be null, so that the
  *   client resumes from its last cursor.
  */
 export async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
-  // The pipeline's `contextOf` made it; graphql-js passes it through untyped.
+  // Created by the pipeline's `contextOf`; graphql-js does not type it.
   const { services, authentication, address } = args.contextValue as Context;
   const contextValue = createContext(services, authentication, address);
   viewerOf(contextValue);
@@ -25,10 +25,10 @@ export async function executeEvent(args: ExecutionArgs, event: unknown): Promise
 }
 
 /**
- * Executes an event once for all subscribers who get equal results, in a context of `createSharedContext` or of their
- * common viewer; see `sharingOf`.
+ * Executes an event once for all subscribers with equal results, in a context of `createSharedContext` or of their common
+ * viewer; see `sharingOf`.
  *
- * @returns the result itself, not a promise, if nothing has to be waited for.
+ * @returns the result, or a promise of it if a resolver is asynchronous.
  */
 export function executeShared(
   args: ExecutionArgs,
@@ -38,8 +38,8 @@ export function executeShared(
 }
 
 /**
- * Turns events into results, one at a time. A failure of either ends the stream, with the error that `toError` makes.
- * Unlike a generator, it can be ended while it waits.
+ * Maps events to results, one at a time. If the source or an execution fails, the stream ends with the error from
+ * `toError`. Unlike a generator, it can be ended while `next()` is pending.
  */
 export function mapEvents(
   events: AsyncIterable<unknown>,

@@ -5,7 +5,7 @@ import type { Authentication } from '../domain/user.js';
 const MISSING: Authentication = { kind: 'missing' };
 const INVALID: Authentication = { kind: 'invalid' };
 
-/** By the `Authorization` header. Two of them are none of ours: Node would silently keep the first. */
+/** Authenticates by the `Authorization` header. Several are invalid, since Node would silently use the first. */
 export async function authenticateRequest(tokens: Tokens, request: IncomingMessage): Promise<Authentication> {
   const { rawHeaders } = request;
   let count = 0;
@@ -16,17 +16,17 @@ export async function authenticateRequest(tokens: Tokens, request: IncomingMessa
 }
 
 /**
- * By the payload of `connection_init`: `authorization: "Bearer …"` with the key in any letter case, `authToken` or
- * `token`. An empty one counts as none, as from an app whose user has not signed in yet.
+ * Authenticates by the payload of `connection_init`: `authorization: "Bearer …"` (the key in any letter case), `authToken`
+ * or `token`. An empty value counts as missing, as apps send one before their user has signed in.
  */
 export async function authenticateConnection(
   tokens: Tokens,
   params: Readonly<Record<string, unknown>> = {},
 ): Promise<Authentication> {
-  const given = Object.entries(params).filter(([, value]) => value != null && value !== '');
-  const header = given.find(([name]) => name.toLowerCase() === 'authorization');
+  const entries = Object.entries(params).filter(([, value]) => value != null && value !== '');
+  const header = entries.find(([name]) => name.toLowerCase() === 'authorization');
   if (header) return authenticateBearer(tokens, header[1]);
-  const bare = given.find(([name]) => name === 'authToken' || name === 'token');
+  const bare = entries.find(([name]) => name === 'authToken' || name === 'token');
   if (!bare) return MISSING;
   const token = bare[1];
   if (typeof token !== 'string') return INVALID;

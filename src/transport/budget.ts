@@ -1,49 +1,52 @@
 import type { Log } from '../domain/ports.js';
 
-/** Unsent bytes of all connections together, above which some are cut off. */
-export const UNSENT_BYTES = 256 * 1024 * 1024;
+/** Unsent bytes of all connections together; above it, the slowest are disconnected. */
+export const MAX_UNSENT_BYTES = 256 * 1024 * 1024;
 
-/** A connection with bytes that its client has not taken yet. */
-export interface Holder {
+/** A connection whose unsent bytes count towards the budget. */
+export interface BudgetedConnection {
   readonly unsentBytes: number;
-  /** How long the client has taken none of them, in ms. */
+  /** How long the client has read none of them, in ms. */
   readonly stalledMs: number;
-  cutOff(): void;
+  disconnect(): void;
 }
 
 export interface ByteBudget {
-  /** Has these counted too; asked for again each time. Connections that are being closed are not among them. */
-  count(holders: () => Iterable<Holder>): void;
+  /** Counts the connections that `connections` returns at each check. It must leave out those that are being closed. */
+  track(connections: () => Iterable<BudgetedConnection>): void;
   /**
-   * Cuts connections off until the others hold no more than the budget: first those that have held the most for the
-   * longest without taking any of it. To be called about once a second.
+   * Disconnects clients until the others are within the budget, those with the largest product of unsent bytes and stalled
+   * time first. To be called about once a second.
    */
   enforce(): void;
 }
 
-/** A bound on what slow clients cost in all, however many they are. */
+/** Bounds the memory that slow clients use in total, however many they are. */
 export function createByteBudget(bytes: number, log: Log): ByteBudget {
-  const sources: (() => Iterable<Holder>)[] = [];
+  const sources: (() => Iterable<BudgetedConnection>)[] = [];
   return {
-    count: (holders) => void sources.push(holders),
+    track: (connections) => void sources.push(connections),
     enforce() {
-      const holding = sources.flatMap((source) => [...source()]).filter(({ unsentBytes }) => unsentBytes > 0);
-      const unsent = holding.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0);
-      let over = unsent - bytes;
-      if (over <= 0) return;
-      holding.sort((a, b) => heldUp(b) - heldUp(a) || b.unsentBytes - a.unsentBytes);
-      let cut = 0;
-      for (const holder of holding) {
-        if (over <= 0) break;
-        holder.cutOff();
-        over -= holder.unsentBytes;
-        cut += 1;
+      const behind = sources.flatMap((source) => [...source()]).filter(({ unsentBytes }) => unsentBytes > 0);
+      const unsent = behind.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0);
+      let excess = unsent - bytes;
+      if (excess <= 0) return;
+      behind.sort((a, b) => stallCost(b) - stallCost(a) || b.unsentBytes - a.unsentBytes);
+      let disconnected = 0;
+      for (const connection of behind) {
+        if (excess <= 0) break;
+        connection.disconnect();
+        excess -= connection.unsentBytes;
+        disconnected += 1;
       }
-      log.warn({ unsent, bytes, cut }, 'Slow clients hold more than all may: some are cut off');
+      log.warn(
+        { unsent, bytes, disconnected },
+        'Unsent bytes exceed the budget: disconnected the slowest clients',
+      );
     },
   };
 }
 
-function heldUp({ unsentBytes, stalledMs }: Holder): number {
+function stallCost({ unsentBytes, stalledMs }: BudgetedConnection): number {
   return unsentBytes * stalledMs;
 }

@@ -1,32 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How often some are closed, in ms. */
-const STEP_MS = 50;
+/** The interval between two batches, in ms. */
+const BATCH_INTERVAL_MS = 50;
 
 /**
- * Closes what is open, evenly spread over a time: clients that all came back at once would be a burst for whoever takes
- * them. What goes by itself meanwhile counts too, so the time is the most that it takes, and nothing is waited for where
- * nothing is open.
+ * Closes all connections, evenly spread over a period, so that their clients do not reconnect in one burst. Connections
+ * that close by themselves count towards the rate; the period ends early if none is left.
  *
- * @param open what is open and not being closed yet.
- * @param overMs the time, in ms; 0 closes all at once.
+ * @param listOpen returns the connections that are open and not being closed.
+ * @param overMs the period in ms; 0 closes all at once.
  */
-export async function closeEvenly<T>(
-  open: () => readonly T[],
+export async function closeEvenly<Connection>(
+  listOpen: () => readonly Connection[],
   overMs: number,
-  close: (one: T) => Promise<void> | void,
+  close: (connection: Connection) => Promise<void> | void,
 ): Promise<void> {
   const start = performance.now();
-  const all = open().length;
+  const initial = listOpen().length;
   const closing: (Promise<void> | void)[] = [];
   for (;;) {
-    const left = open();
-    if (left.length === 0) break;
-    const passed = performance.now() - start + STEP_MS;
-    const staying = passed >= overMs ? 0 : Math.floor(all * (1 - passed / overMs));
-    closing.push(...left.slice(staying).map(close));
-    if (staying === 0) break;
-    await sleep(STEP_MS);
+    const open = listOpen();
+    if (open.length === 0) break;
+    const elapsed = performance.now() - start + BATCH_INTERVAL_MS;
+    const remaining = elapsed >= overMs ? 0 : Math.floor(initial * (1 - elapsed / overMs));
+    closing.push(...open.slice(remaining).map(close));
+    if (remaining === 0) break;
+    await sleep(BATCH_INTERVAL_MS);
   }
   await Promise.all(closing);
 }

@@ -10,31 +10,31 @@ export const numbers = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 export interface ModelRoom {
-  /** What a reader waits for, after the snapshot and before its answer. */
+  /** Every read of messages waits for this, after its snapshot was taken and before its result. */
   hold(): Promise<void>;
-  /** The same, of a read of heads. */
+  /** The same for `readHead`. */
   holdHeads(): Promise<void>;
   isMember: boolean;
   epoch: string;
-  /** Whether the database stands on another server than its epoch was made on. */
+  /** Whether the database is on another server than the one that its epoch was created on. */
   isMoved: boolean;
-  /** How often anything but heads was read. */
+  /** Number of reads of messages. */
   reads: number;
   readonly messages: readonly Message[];
   readonly head: Head;
-  /** The next message of the sequence. */
+  /** Adds the next message. */
   add(message?: Partial<Pick<Message, 'type' | 'subjectId' | 'text'>>): RoomChanged;
-  /** A change of an older message: it takes the room's next `rev`. */
+  /** Changes an older message, which takes the room's next `rev`. */
   edit(seq: number): RoomChanged;
-  /** Puts an older copy in its place, with so many messages. */
+  /** Replaces the room by an older copy, with messages up to this `seq`. */
   restore(seq: number): void;
   readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHead' | 'readHeads'>;
 }
 
 /**
- * A room as the database keeps it, for the moments that a test over the network can't hit: a test holds back what was
- * read, after its snapshot was taken, and lets events overtake it. That the database itself keeps to these rules is
- * shown by the tests of the storage.
+ * Creates a room in memory with the rules of the database, for moments that a test over the network cannot hit: a test can
+ * hold a read after its snapshot was taken, and let events overtake it. The tests of the storage show that the database
+ * follows these rules.
  */
 export function createModelRoom(stored = 0): ModelRoom {
   const messages: Message[] = [];
@@ -53,7 +53,6 @@ export function createModelRoom(stored = 0): ModelRoom {
       return head();
     },
 
-    /** The next message of the sequence. */
     add({ type = 'TEXT', subjectId = null, text } = {}) {
       const seq = messages.length + 1;
       rev += 1;
@@ -92,7 +91,7 @@ export function createModelRoom(stored = 0): ModelRoom {
     store: {
       async read(_roomId, _readerId, { size, after, before }) {
         const end = Math.min(before ?? Infinity, messages.length + 1) - 1;
-        return answer({
+        return respond({
           head: head(),
           isMember: room.isMember,
           messages: messages.slice(after ?? 0, end).slice(0, size),
@@ -102,11 +101,11 @@ export function createModelRoom(stored = 0): ModelRoom {
         const found = messages.filter(
           (each) => each.seq <= seq && each.rev > after && each.rev <= upTo && each.revision > 1,
         );
-        return answer({ head: head(), isMember: room.isMember, messages: byRev(found).slice(0, size) });
+        return respond({ head: head(), isMember: room.isMember, messages: byRev(found).slice(0, size) });
       },
       async readSince(_roomId, after, limit) {
         const found = messages.filter((each) => each.rev > after);
-        return answer({ head: head(), messages: byRev(found).slice(0, limit) });
+        return respond({ head: head(), messages: byRev(found).slice(0, limit) });
       },
       async readHead() {
         const found = { epoch: room.epoch, head: head() };
@@ -125,7 +124,7 @@ export function createModelRoom(stored = 0): ModelRoom {
     return { roomId: MODEL_ROOM_ID, epoch: room.epoch, head: head(), messages: [message] };
   }
 
-  async function answer<Found>(found: Found): Promise<Found> {
+  async function respond<Found>(found: Found): Promise<Found> {
     room.reads += 1;
     await room.hold();
     return found;
@@ -136,7 +135,7 @@ export function createModelRoom(stored = 0): ModelRoom {
   return room;
 }
 
-/** mulberry32: the same numbers for the same seed, so that a failure can be repeated. */
+/** mulberry32, a generator with a seed, so that a failure can be reproduced. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {

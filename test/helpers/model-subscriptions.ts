@@ -14,11 +14,11 @@ export const NEW_EPOCH = 'ffffffffffffffff';
 export const VIEWER = { userId: '01976b3a-0000-7000-8000-000000000002', sessionId: '' };
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** A cursor of the model room, as clients hold it; with a `rev`, a position. */
+/** An encoded cursor of the model room; a position if it has a `rev`. */
 export const cursor = (seq: number, rev: number | null = null): string =>
   encodeMessageCursor({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, seq, rev });
 
-/** A model room with so many messages, and real feeds and subscriptions over it. They end with the test. */
+/** A model room with `stored` messages, and real feeds and subscriptions of it. They are closed at the end of the test. */
 export function subscribeToModel(stored: number, text?: string) {
   const room = createModelRoom();
   for (let count = 0; count < stored; count += 1) room.add(text === undefined ? {} : { text });
@@ -41,15 +41,15 @@ export function subscribeToModel(stored: number, text?: string) {
     feeds,
     history,
     subscriptions: createSubscriptions({ messages, feeds, history }),
-    /** Commits the next message; it is delivered too, unless the event is lost. */
+    /** Adds the next message, and publishes it unless the event is to be lost. */
     send({ lost = false } = {}): void {
       const change = room.add();
-      if (!lost) feeds.deliver(change);
+      if (!lost) feeds.publish(change);
     },
   };
 }
 
-/** The next so many; fewer where the stream ends. */
+/** Takes the next `count` events; fewer if the stream ends. */
 export async function take<Event>(stream: EventStream<Event>, count: number): Promise<Event[]> {
   const taken: Event[] = [];
   while (taken.length < count) {

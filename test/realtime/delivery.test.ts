@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 
-test('a page and a subscription after its liveCursor are everything, once and in order', async () => {
+test('a page and a subscription after its liveCursor contain every message, once and in order', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);

@@ -17,7 +17,7 @@ const UPGRADE = {
   'sec-websocket-protocol': 'graphql-transport-ws',
 };
 
-test('a stop closes sockets and event streams spread over time, none told that it is complete; the rest works on', async () => {
+test('a stop closes sockets and event streams evenly over the drain time, without complete, and serves the rest meanwhile', async () => {
   const parley = await startParley({ env: { DRAIN_SECONDS: String(DRAIN_MS / 1000) } });
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);
@@ -34,7 +34,7 @@ test('a stop closes sockets and event streams spread over time, none told that i
   await Promise.all([
     ...sockets.map((socket) => socket.received('next', '1')),
     ...streams.map((stream) => stream.received(1)),
-    // Three connections at once, which wait for their next requests from then on.
+    // Opens three connections, which are idle afterwards.
     ...[1, 2, 3].map(() => get('/ready', agent)),
   ]);
 
@@ -43,13 +43,13 @@ test('a stop closes sockets and event streams spread over time, none told that i
   const stopped = parley.stop().then(since);
   const closings = sockets.map(({ closed }) => closed.then(({ code }) => ({ code, at: since() })));
   const endings = streams.map(({ ended }) => ended.then((complete) => ({ complete, at: since() })));
-  // The first has gone, others are still there.
+  // One socket is closed, others are still open.
   await Promise.race(closings);
   expect(await get('/ready', agent)).toEqual({ status: 503, state: 'stopping' });
   expect((await get('/graphql', agent, UPGRADE)).status).toBe(503);
   expect(await get('/graphql?query=%7B__typename%7D', agent)).toMatchObject({ status: 200 });
   await expect(openRawSocket(parley.webSocketUrl)).rejects.toThrow('ECONNREFUSED');
-  // Whichever are left answer as before.
+  // The remaining sockets still execute operations.
   for (const socket of sockets) socket.subscribe('2', {}, '{ __typename }');
   await Promise.any(sockets.map((socket) => socket.received('next', '2')));
 
@@ -58,7 +58,7 @@ test('a stop closes sockets and event streams spread over time, none told that i
   const ended = await Promise.all(endings);
   expect(ended.map(({ complete }) => complete)).toEqual([false, false, false]);
   for (const times of [closed, ended].map((all) => all.map(({ at }) => at).sort((a, b) => a - b))) {
-    // Evenly: of n the last one goes after (n - 1) / n of the time.
+    // If n are closed evenly, the last one is closed after (n - 1) / n of the time.
     expect(times.at(-1)).toBeGreaterThan(DRAIN_MS / 2);
     expect(times.at(1)).toBeGreaterThan(DRAIN_MS / 10);
     expect(times.at(0)).toBeLessThan(DRAIN_MS / 2);
@@ -69,7 +69,7 @@ test('a stop closes sockets and event streams spread over time, none told that i
   for (const { events } of streams) expect(events.map(({ event }) => event)).toEqual(['next']);
 
   function get(path: string, by: Agent, headers: Record<string, string> = {}) {
-    return ask(new URL(path, parley.url), by, headers);
+    return fetchWith(new URL(path, parley.url), by, headers);
   }
 });
 
@@ -93,15 +93,15 @@ test.each([0, 1, 2])('a stop closes sockets and event streams over DRAIN_SECONDS
   await parley.stop();
 
   for (const last of await Promise.all(lasts)) {
-    // Of five the last one goes after four fifths of the time.
+    // The last of five is closed after four fifths of the time.
     expect(last).toBeGreaterThanOrEqual(seconds * 700);
     expect(last).toBeLessThan(seconds * 800 + 700);
   }
 });
 
-test('a stop waits for nobody: not without clients, and no longer than they stay', async () => {
-  const lonely = await startParley({ env: { DRAIN_SECONDS: '600' } });
-  await lonely.stop();
+test('a stop takes no longer than the last client stays', async () => {
+  const idle = await startParley({ env: { DRAIN_SECONDS: '600' } });
+  await idle.stop();
 
   const parley = await startParley({ env: { DRAIN_SECONDS: '600' } });
   const alice = await signUp(parley.url);
@@ -115,12 +115,12 @@ test('a stop waits for nobody: not without clients, and no longer than they stay
   await stopped;
 });
 
-test('what a socket has asked is answered before it is closed', async () => {
+test('a stop closes a socket only after the results of its pending operations', async () => {
   const parley = await startParley();
   const socket = await openRawSocket(parley.webSocketUrl);
   socket.send({ type: 'connection_init' });
   await socket.received('connection_ack');
-  // Takes a while, for its password.
+  // Takes a while, because the password is hashed.
   socket.subscribe(
     '1',
     { input: { username: `user-${Date.now()}`, password: 'correct horse battery' } },
@@ -138,7 +138,7 @@ test('what a socket has asked is answered before it is closed', async () => {
   expect((await socket.closed).code).toBe(1012);
 });
 
-test('subscriptions that still start are not told that they are complete, and are not waited for', async () => {
+test('a stop sends no complete to subscriptions that are still starting, and does not wait for them', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);
@@ -153,39 +153,39 @@ test('subscriptions that still start are not told that they are complete, and ar
   await admin.begin(async (transaction) => {
     await transaction`lock table rooms, messages, members in access exclusive mode`;
     socket.subscribe('1', { roomId });
-    const answer = openEventStream(parley.url, alice, { roomId }).then(
+    const completed = openEventStream(parley.url, alice, { roomId }).then(
       ({ ended }) => ended,
       () => false,
     );
-    // At least the one that reads the head of the room for both.
+    // At least the query of the room's head, which both subscriptions share, waits for the lock.
     await expect.poll(waiting).toBeGreaterThan(0);
 
     const stopped = parley.stop();
     expect((await socket.closed).code).toBe(1012);
     expect(performance.now() - start).toBeLessThan(5000);
-    expect(await answer).toBe(false);
+    expect(await completed).toBe(false);
     await stopped;
   });
   await admin.end();
-  // An answer may take 5 s, and so may the last queries.
+  // The pending response may take 5 s, and so may the last queries.
   expect(performance.now() - start).toBeLessThan(15_000);
   expect(socket.frames.map(({ type }) => type)).toEqual(['connection_ack']);
 }, 30_000);
 
-interface Answer {
+interface HttpResult {
   readonly status: number | undefined;
   readonly state: unknown;
 }
 
-/** By Node's own client, whose agent keeps connections for the next request. */
-async function ask(url: URL, agent: Agent, headers: Record<string, string>): Promise<Answer> {
-  const asked = httpRequest(url, { agent, headers });
-  asked.end();
-  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+/** Uses Node's own HTTP client, whose agent keeps connections for the next request. */
+async function fetchWith(url: URL, agent: Agent, headers: Record<string, string>): Promise<HttpResult> {
+  const clientRequest = httpRequest(url, { agent, headers });
+  clientRequest.end();
+  const [response] = (await once(clientRequest, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) text += chunk;
   const body = text === '' ? {} : JSON.parse(text);
-  // The agent takes the connection back one step later.
+  // The agent reuses the connection only from the next turn on.
   await sleep(0);
   return { status: response.statusCode, state: body.status };
 }

@@ -9,7 +9,7 @@ const SELECTIONS = {
   Short: 'node { seq }',
 } as const;
 
-/** One document with one subscription for each of the selections. */
+/** One document with one subscription per selection. */
 const query = Object.entries(SELECTIONS)
   .map(
     ([name, selection]) =>
@@ -19,21 +19,21 @@ const query = Object.entries(SELECTIONS)
   )
   .join('\n');
 
-test('subscriptions of one document that select differently are live on one room, each with its own selection', async () => {
+test('live subscriptions of one document with different operations each receive their own selection', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await page(alice, roomId);
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   const names = Object.keys(SELECTIONS);
-  // Twice each, so that every group has company.
+  // Two of each, so that every group has two members.
   const ids = names.flatMap((name) => [`${name} 1`, `${name} 2`]);
   for (const id of ids) {
     const [operationName] = id.split(' ');
     socket.send({ type: 'subscribe', id, payload: { query, operationName, variables: { roomId, after } } });
   }
   const received = (count: number) => Promise.all(ids.map((id) => socket.received('next', id, count)));
-  // The operations that have received the first one are live by the second.
+  // A subscription that has received the first message is live by the second.
   for (const count of [1, 2]) {
     await send(alice, roomId, 'to be live');
     await received(count);

@@ -9,8 +9,8 @@ import { type Frame, openSocketOf, type RawSocket } from '../helpers/raw-socket.
 import { openWire, type Wire } from '../helpers/wire.js';
 
 /*
- * Frames of live subscribers are written past graphql-ws, at the end of a turn. They must not come after what graphql-ws
- * writes meanwhile.
+ * A group writes frames past graphql-ws, at the end of a turn of the event loop. Frames that graphql-ws sends in the same
+ * turn must follow them.
  */
 
 const OPCODE_CLOSE = 8;
@@ -32,37 +32,37 @@ beforeEach(async () => {
   after = (await page(alice, roomId)).liveCursor;
 });
 
-const begin = (id: string) => ({
+const subscribeMessage = (id: string) => ({
   type: 'subscribe',
   id,
   payload: { query: MESSAGE_ADDED, variables: { roomId, after } },
 });
 
-/** Of one id: the `seq` of each `next`, and the types of all else. */
-const told = ({ frames }: { readonly frames: readonly Frame[] }, id: string) =>
+/** The frames of one operation: the `seq` of each `next`, and the type of any other. */
+const received = ({ frames }: { readonly frames: readonly Frame[] }, id: string) =>
   frames.flatMap((frame) =>
     'id' in frame && frame.id === id
       ? [frame.type === 'next' ? frame.payload.data?.messageAdded.node.seq : frame.type]
       : [],
   );
 
-async function live(person: Person, id: string): Promise<RawSocket> {
+async function subscribeLive(person: Person, id: string): Promise<RawSocket> {
   const socket = await openSocketOf(person, parley.webSocketUrl);
-  socket.send(begin(id));
+  socket.send(subscribeMessage(id));
   await send(alice, roomId, 'to be live');
   await socket.received('next', id);
   return socket;
 }
 
-const burst = (count: number) =>
+const sendBurst = (count: number) =>
   Promise.all(Array.from({ length: count }, (_, index) => send(alice, roomId, `${index}`)));
 
 const seqs = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-test('who is removed in the middle of a burst is told all before it, then the end, and nothing more', async () => {
+test('a member who is removed during a burst receives everything before the removal, then the error, and nothing more', async () => {
   const first = (await send(alice, roomId, 'first')).node.seq;
-  const [removed, stays] = [await live(bob, 'b'), await live(alice, 'a')];
-  const before = burst(20);
+  const [removed, stays] = [await subscribeLive(bob, 'b'), await subscribeLive(alice, 'a')];
+  const before = sendBurst(20);
   const stores = openStores(parley.database);
   await stores.rooms.removeMember({
     roomId: rowId('Room', roomId) ?? '',
@@ -71,32 +71,32 @@ test('who is removed in the middle of a burst is told all before it, then the en
     messageId: newId(),
   });
   await before;
-  await burst(5);
+  await sendBurst(5);
   const last = (await send(alice, roomId, 'last')).node.seq;
   await removed.received('error', 'b');
-  await expect.poll(() => told(stays, 'a').at(-1)).toBe(last);
+  await expect.poll(() => received(stays, 'a').at(-1)).toBe(last);
 
   const end = await page(alice, roomId, { first: 100 });
   const removal = end.edges.find(({ node }) => node.type === 'MEMBER_REMOVED')?.node.seq ?? 0;
   expect(removal).toBeGreaterThan(first);
-  expect(told(removed, 'b')).toEqual([...seqs(first, removal - 1), 'error']);
-  expect(told(stays, 'a')).toEqual(seqs(first, last));
+  expect(received(removed, 'b')).toEqual([...seqs(first, removal - 1), 'error']);
+  expect(received(stays, 'a')).toEqual(seqs(first, last));
 });
 
-test('an id that is used again at once in the middle of a burst: the old operation to its end, then the new one', async () => {
-  const socket = await live(alice, 'x');
-  const first = told(socket, 'x')[0] as number;
+test('an id that is reused during a burst receives the old operation to its end, then the new one', async () => {
+  const socket = await subscribeLive(alice, 'x');
+  const first = received(socket, 'x')[0] as number;
   for (let round = 0; round < 5; round++) {
-    const sent = burst(10);
-    await socket.received('next', 'x', told(socket, 'x').length + 3);
-    socket.send({ type: 'complete', id: 'x' }, begin('x'));
+    const sent = sendBurst(10);
+    await socket.received('next', 'x', received(socket, 'x').length + 3);
+    socket.send({ type: 'complete', id: 'x' }, subscribeMessage('x'));
     await sent;
   }
   const last = (await send(alice, roomId, 'last')).node.seq;
-  await expect.poll(() => told(socket, 'x').at(-1)).toBe(last);
+  await expect.poll(() => received(socket, 'x').at(-1)).toBe(last);
 
-  // Each of them begins with the first message, and none has a hole or a repeat.
-  const all = told(socket, 'x') as number[];
+  // Each operation starts with the first message, and has no gap or duplicate.
+  const all = received(socket, 'x') as number[];
   const starts = all.flatMap((seq, index) => (seq === first ? [index] : []));
   expect(starts).toHaveLength(6);
   for (const [round, start] of starts.entries()) {
@@ -105,7 +105,7 @@ test('an id that is used again at once in the middle of a burst: the old operati
   }
 });
 
-/** The close is the last frame, and there were deliveries before it. */
+/** Expects the close to be the last frame, after some deliveries. */
 function expectSilenceAfterClose({ frames }: Wire, code: number): void {
   const closes = frames.filter(({ opcode }) => opcode === OPCODE_CLOSE);
   expect(closes.map(({ text }) => Buffer.from(text, 'latin1').readUInt16BE())).toEqual([code]);
@@ -113,29 +113,29 @@ function expectSilenceAfterClose({ frames }: Wire, code: number): void {
   expect(frames.filter(({ text }) => text.includes('"type":"next"')).length).toBeGreaterThan(20);
 }
 
-test('after the close of an expired token nothing is written, whatever is sent at that moment', async () => {
+test('nothing is sent after the close for an expired token, even during a burst', async () => {
   const tokens = createTokens(parley.config.jwtSecret ?? '', 2);
-  const known = await tokens.authenticate(alice.token);
-  if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
-  const wire = await openWire(await tokens.issue(known.viewer), parley.webSocketUrl);
-  wire.send(...Array.from({ length: 20 }, (_, index) => begin(`${index}`)));
+  const authentication = await tokens.authenticate(alice.token);
+  if (authentication.kind !== 'viewer') throw new Error('A token that was just issued must be valid.');
+  const wire = await openWire(await tokens.issue(authentication.viewer), parley.webSocketUrl);
+  wire.send(...Array.from({ length: 20 }, (_, index) => subscribeMessage(`${index}`)));
   let open = true;
   const ended = wire.ended().then(() => {
     open = false;
   });
-  while (open) await burst(5);
+  while (open) await sendBurst(5);
   await ended;
 
   expectSilenceAfterClose(wire, 4403);
 });
 
-test('after the close of a restart nothing is written, and no operation is complete', async () => {
+test('nothing is sent after the close of a restart, and no complete before it', async () => {
   const other = await startSibling(parley);
   const wire = await openWire(alice, other.webSocketUrl);
-  wire.send(...Array.from({ length: 20 }, (_, index) => begin(`${index}`)));
-  await burst(5);
+  wire.send(...Array.from({ length: 20 }, (_, index) => subscribeMessage(`${index}`)));
+  await sendBurst(5);
   await expect.poll(() => wire.frames.length, { timeout: 10_000 }).toBeGreaterThan(60);
-  const sent = burst(30);
+  const sent = sendBurst(30);
   const stopped = other.stop();
   await Promise.all([sent, stopped, wire.ended()]);
 

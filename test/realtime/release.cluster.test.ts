@@ -5,7 +5,7 @@ import { createRoom, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-test('Redis keeps no channel of a silent room that nobody follows any more', async () => {
+test('the Redis channel of a silent room is unsubscribed after its last reader has left', async () => {
   const parley = await startParley();
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);

@@ -16,19 +16,21 @@ import { openSocketOf } from '../helpers/raw-socket.js';
 import { moreThan, resources } from '../helpers/resources.js';
 
 /*
- * Who leaves a silent room is let go without waiting for its next message. That shows on the bus, to which an instance
- * listens for as long as anyone there follows the room, and half a second longer.
+ * A subscription to a silent room is released when it ends, not at the room's next message. These tests observe it on the
+ * bus: an instance stays subscribed to a room for half a second after its last subscription.
  */
 
 const TIMEOUT_MS = 3000;
 
-/** How often each room was listened to, and how many listeners are left. */
-const watched = new EventTarget();
+/** Dispatches an event named after a room when the instance subscribes to it. */
+const subscribed = new EventTarget();
+/** By room: all subscriptions to the bus so far. */
 const opened = new Map<string, number>();
-const standing = new Map<string, number>();
+/** By room: the current subscriptions to the bus. */
+const current = new Map<string, number>();
 const redisPrefix = `test-${randomBytes(6).toString('hex')}`;
 
-function watch(bus: Bus): Bus {
+function observe(bus: Bus): Bus {
   const count = (counts: Map<string, number>, roomId: string, by: number) =>
     counts.set(roomId, (counts.get(roomId) ?? 0) + by);
   return {
@@ -36,12 +38,12 @@ function watch(bus: Bus): Bus {
     subscribe(roomId, listener) {
       const subscription = bus.subscribe(roomId, listener);
       count(opened, roomId, 1);
-      count(standing, roomId, 1);
-      watched.dispatchEvent(new Event(roomId));
+      count(current, roomId, 1);
+      subscribed.dispatchEvent(new Event(roomId));
       return {
         confirmed: subscription.confirmed,
         unsubscribe() {
-          count(standing, roomId, -1);
+          count(current, roomId, -1);
           subscription.unsubscribe();
         },
       };
@@ -61,12 +63,12 @@ beforeAll(async () => {
     inject('pair') === 'cluster'
       ? createRedisBus({ url: inject('redisUrl'), prefix: redisPrefix, log })
       : createLocalBus(log);
-  parley = await startParley({ redisPrefix, overrides: { bus: watch(bus) } });
+  parley = await startParley({ redisPrefix, overrides: { bus: observe(bus) } });
   alice = await signUp(parley.url);
 });
 
 beforeAll(() => {
-  // Too many listeners of one thing are a warning.
+  // Node warns of too many listeners on one emitter.
   const onWarning = (warning: Error) => void warnings.push(warning);
   process.on('warning', onWarning);
   return () => process.off('warning', onWarning);
@@ -77,94 +79,94 @@ beforeEach(async () => {
   row = rowId('Room', roomId) ?? '';
 });
 
-/** In the middle of a subscription's start: its feed opens. */
-const starting = () => once(watched, row);
+/** Resolves in the middle of a subscription's start, when its feed opens. */
+const starting = () => once(subscribed, row);
 
-async function followed(): Promise<void> {
-  await expect.poll(() => standing.get(row)).toBe(1);
+async function roomFollowed(): Promise<void> {
+  await expect.poll(() => current.get(row)).toBe(1);
 }
 
-async function letGo(): Promise<void> {
-  await expect.poll(() => standing.get(row), { timeout: TIMEOUT_MS }).toBe(0);
+async function roomReleased(): Promise<void> {
+  await expect.poll(() => current.get(row), { timeout: TIMEOUT_MS }).toBe(0);
   expect(opened.get(row)).toBe(1);
 }
 
-test('completing a subscription lets go of its room', async () => {
+test('completing a subscription releases its room', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   socket.subscribe('1', { roomId });
-  await followed();
+  await roomFollowed();
   socket.send({ type: 'complete', id: '1' });
 
-  await letGo();
+  await roomReleased();
   socket.destroy();
 });
 
-test('completing one of two lets go of nothing, completing the other of the room', async () => {
+test('completing one of two subscriptions keeps the room, completing the other releases it', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   for (const id of ['1', '2']) socket.subscribe(id, { roomId });
-  await followed();
+  await roomFollowed();
   const other = await createRoom(alice);
   const otherRow = rowId('Room', other) ?? '';
   socket.subscribe('other', { roomId: other });
-  await expect.poll(() => standing.get(otherRow)).toBe(1);
+  await expect.poll(() => current.get(otherRow)).toBe(1);
   for (const id of ['1', 'other']) socket.send({ type: 'complete', id });
-  // Completed later and let go already: what was to go with the first would have gone by now.
-  await expect.poll(() => standing.get(otherRow), { timeout: TIMEOUT_MS }).toBe(0);
-  expect(standing.get(row)).toBe(1);
+  // The other room was completed later, so the first room would have been released by now too.
+  await expect.poll(() => current.get(otherRow), { timeout: TIMEOUT_MS }).toBe(0);
+  expect(current.get(row)).toBe(1);
 
   socket.send({ type: 'complete', id: '2' });
-  await letGo();
+  await roomReleased();
   socket.destroy();
 });
 
-test('a client that goes, or is cut off, lets go of its room', async () => {
+test('a client that disconnects, with or without a close, releases its room', async () => {
   const client = connect(parley.webSocketUrl, { token: alice.token });
   subscribe(client, roomId);
   const other = await openSocketOf(alice, parley.webSocketUrl);
   other.subscribe('1', { roomId });
-  await followed();
+  await roomFollowed();
   await client.dispose();
   other.destroy();
 
-  await letGo();
+  await roomReleased();
 });
 
-test('an event stream that is aborted lets go of its room', async () => {
+test('an event stream that is aborted releases its room', async () => {
   const stream = await openEventStream(parley.url, alice, { roomId });
-  await followed();
+  await roomFollowed();
   stream.abort();
 
-  await letGo();
+  await roomReleased();
 });
 
-test('a subscription that is completed while it starts lets go of its room', async () => {
+test('a subscription that is completed while it starts releases its room', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   socket.subscribe('1', { roomId });
   await starting();
   socket.send({ type: 'complete', id: '1' });
 
-  await letGo();
+  await roomReleased();
   expect(socket.frames.map(({ type }) => type)).toEqual(['connection_ack']);
   socket.destroy();
 });
 
-test('a socket that is cut while a subscription starts lets go of its room', async () => {
+test('a socket that is lost while a subscription starts releases its room', async () => {
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   socket.subscribe('1', { roomId });
   await starting();
   socket.destroy();
 
-  await letGo();
+  await roomReleased();
 });
 
-test('an event stream that is aborted while it starts lets go of its room', async () => {
+test('an event stream that is aborted while it starts releases its room', async () => {
   const controller = new AbortController();
   const stream = openEventStream(parley.url, alice, { roomId }, MESSAGE_ADDED, controller);
   await starting();
   controller.abort();
 
   await expect(stream).rejects.toThrow('aborted');
-  await letGo();
+  await roomReleased();
 });
 
 /** Runs the work while nothing can be read from any room, nor written. */
@@ -222,7 +224,7 @@ test.each([
   },
 );
 
-test('a subscription that is refused opens no feed of its room', async () => {
+test('a subscription that is rejected opens no feed', async () => {
   const socket = await openSocketOf(await signUp(parley.url), parley.webSocketUrl);
   socket.subscribe('1', { roomId });
   await socket.received('error', '1');
@@ -231,23 +233,23 @@ test('a subscription that is refused opens no feed of its room', async () => {
   socket.destroy();
 });
 
-test('after any mixture of subscribes, completes and torn sockets all is as before', async () => {
+test('a random mixture of subscribes, completes and lost sockets leaves no resources behind', async () => {
   const rooms = await Promise.all(Array.from({ length: 5 }, () => createRoom(alice)));
   const mix = mixture({ parley, alice, rooms, seed: 20_260_101 });
-  // So that the pool of the database has grown to what it ever needs.
-  const asking = await openSocketOf(alice, parley.webSocketUrl);
+  // Opens all connections of the database pool before resources are counted.
+  const querying = await openSocketOf(alice, parley.webSocketUrl);
   for (let id = 1; id <= 100; id += 1)
-    asking.subscribe(`${id}`, {}, '{ viewer { rooms { nodes { name } } } }');
-  await asking.received('next', undefined, 100);
-  asking.destroy();
+    querying.subscribe(`${id}`, {}, '{ viewer { rooms { nodes { name } } } }');
+  await querying.received('next', undefined, 100);
+  querying.destroy();
   await mix(200);
-  const nobody = () => [...standing].filter(([, count]) => count !== 0);
-  await expect.poll(nobody, { timeout: 20_000 }).toEqual([]);
+  const followedRooms = () => [...current].filter(([, count]) => count !== 0);
+  await expect.poll(followedRooms, { timeout: 20_000 }).toEqual([]);
   const before = resources();
 
   await mix(2000);
 
-  await expect.poll(nobody, { timeout: 20_000 }).toEqual([]);
+  await expect.poll(followedRooms, { timeout: 20_000 }).toEqual([]);
   await expect.poll(() => moreThan(before), { timeout: 20_000, interval: 200 }).toEqual({});
   expect(warnings).toEqual([]);
   if (inject('pair') === 'cluster') {
@@ -255,10 +257,10 @@ test('after any mixture of subscribes, completes and torn sockets all is as befo
     expect(await redis.pubsub('CHANNELS', `${redisPrefix}:*`)).toEqual([]);
     redis.disconnect();
   }
-  // And it serves.
+  // The server still works.
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   socket.subscribe('1', { roomId });
-  await followed();
+  await roomFollowed();
   socket.destroy();
-  await letGo();
+  await roomReleased();
 }, 180_000);

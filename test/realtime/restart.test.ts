@@ -4,7 +4,7 @@ import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, startSibling } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-test('a restart closes sockets with 1012 and cuts event streams, none told that it is complete; clients resume', async () => {
+test('a restart closes sockets with 1012 and disconnects event streams, without complete, and clients resume', async () => {
   const first = await startParley();
   const other = await startSibling(first);
   const alice = await signUp(first.url);

@@ -24,11 +24,11 @@ beforeAll(async () => {
 });
 
 const seqs = (edges: readonly Edge[]): number[] => edges.map(({ node }) => node.seq);
-const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+const oneTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 const sendMany = (roomId: string, count: number) =>
   Promise.all(Array.from({ length: count }, (_, index) => send(alice, roomId, `${index}`)));
 
-test('a replay of many pages and what is sent meanwhile arrive once and in order', async () => {
+test('a replay of several pages and the messages sent meanwhile arrive once and in order', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor } = await page(alice, roomId);
   await sendMany(roomId, 250);
@@ -37,10 +37,10 @@ test('a replay of many pages and what is sent meanwhile arrive once and in order
   const subscription = subscribe(client, roomId, liveCursor);
   await sendMany(roomId, 50);
 
-  expect(seqs(await subscription.received(300))).toEqual(from1To(300));
+  expect(seqs(await subscription.received(300))).toEqual(oneTo(300));
 });
 
-test('any cursor of the room resumes: of an edge, of a page, of a delivery', async () => {
+test('a subscription resumes from any cursor: of an edge, of a page, of a delivery', async () => {
   const roomId = await createRoom(alice);
   const first = await send(alice, roomId, 'one');
   const { liveCursor, edges } = await page(alice, roomId);
@@ -56,10 +56,10 @@ test('any cursor of the room resumes: of an edge, of a page, of a delivery', asy
   expect(await subscribe(client, roomId, delivered?.cursor).received(1)).toEqual([third]);
 });
 
-test('after a cut, the standard client resumes with what it missed, once, and goes on live', async () => {
+test('the standard client resumes after a lost connection, without a gap or a duplicate', async () => {
   const roomId = await createRoom(alice);
   const sockets: WebSocket[] = [];
-  class Watched extends WebSocket {
+  class TrackedWebSocket extends WebSocket {
     constructor(address: string, protocols: string) {
       super(address, protocols);
       sockets.push(this);
@@ -67,7 +67,7 @@ test('after a cut, the standard client resumes with what it missed, once, and go
   }
   const client = createClient({
     url: parley.webSocketUrl,
-    webSocketImpl: Watched,
+    webSocketImpl: TrackedWebSocket,
     connectionParams: { token: alice.token },
   });
   const subscription = subscribe(client, roomId, (await page(alice, roomId)).liveCursor);
@@ -79,28 +79,28 @@ test('after a cut, the standard client resumes with what it missed, once, and go
   await subscription.received(11);
   await send(alice, roomId, 'live again');
 
-  expect(seqs(await subscription.received(12))).toEqual(from1To(12));
+  expect(seqs(await subscription.received(12))).toEqual(oneTo(12));
   expect(sockets).toHaveLength(2);
   await client.dispose();
 });
 
-test('a rename shows in the next event', async () => {
+test('a changed display name appears in the next event', async () => {
   const roomId = await createRoom(alice);
   const subscription = subscribe(
     connect(parley.webSocketUrl, { token: alice.token }),
     roomId,
     (await page(alice, roomId)).liveCursor,
   );
-  await send(alice, roomId, 'by the old name');
+  await send(alice, roomId, 'with the old name');
   await subscription.received(1);
   await alice.request('mutation { updateProfile(input: { displayName: "Ada L." }) { __typename } }');
-  await send(alice, roomId, 'by the new one');
+  await send(alice, roomId, 'with the new name');
 
   const names = (await subscription.received(2)).map(({ node }) => node.author?.displayName);
   expect(names).toEqual([alice.username, 'Ada L.']);
 });
 
-test('a delivery is the same text as the result and the page, times too', async () => {
+test('a delivery equals the result of the mutation and the page, including the times', async () => {
   const roomId = await createRoom(alice);
   const subscription = subscribe(
     connect(parley.webSocketUrl, { token: alice.token }),
@@ -115,7 +115,7 @@ test('a delivery is the same text as the result and the page, times too', async 
   expect(sent.node.createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test('what can not be followed ends with its coded error', async () => {
+test('a subscription that cannot start ends with a coded error', async () => {
   const roomId = await createRoom(alice);
   const hidden = await createRoom(await signUp(parley.url), 'Hidden', 'PRIVATE');
   const visible = await createRoom(await signUp(parley.url), 'Visible');

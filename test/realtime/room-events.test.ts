@@ -21,8 +21,8 @@ import { random } from '../helpers/model-room.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
 /*
- * What changes a message or ends a membership has no mutation yet: these tests write through the storage, as another
- * instance would whose bell nobody hears. So the events come by the tick, within a second.
+ * There is no mutation yet that changes a message or ends a membership, so these tests write through the stores. This is
+ * like a write on another instance whose notification was lost: the tick finds it within a second.
  */
 
 let parley: TestParley;
@@ -58,10 +58,10 @@ async function remove(roomId: string, person: Person, actor = person): Promise<v
   expect(change).not.toBeNull();
 }
 
-const brief = ({ __typename, edge, message, gapReason }: RoomEvent) =>
+const summarize = ({ __typename, edge, message, gapReason }: RoomEvent) =>
   [__typename.replace('Event', ''), edge?.node.text ?? message?.text ?? gapReason].join(' ').trim();
 
-test('a page, and the events after its liveCursor: what was added and changed, then that all is told, then live', async () => {
+test('the events after a liveCursor are additions and changes, then CaughtUpEvent, then live events', async () => {
   const roomId = await createRoom(alice);
   const [one, two] = [await send(alice, roomId, 'one'), await send(alice, roomId, 'two')];
   const { liveCursor } = await page(alice, roomId);
@@ -76,7 +76,7 @@ test('a page, and the events after its liveCursor: what was added and changed, t
   await edit(roomId, two.node.id, 'two!');
   const received = await events.received(5);
 
-  expect(received.map(brief)).toEqual([
+  expect(received.map(summarize)).toEqual([
     'MessageAdded three',
     'MessageChanged one!!',
     'CaughtUp',
@@ -91,7 +91,7 @@ test('a page, and the events after its liveCursor: what was added and changed, t
   }
   expect(Date.parse(received[4]?.occurredAt ?? '')).toBeGreaterThanOrEqual(Date.parse(four.node.createdAt));
 
-  // Any of them is a place to go on from.
+  // Every event's cursor can be resumed from.
   const rest = [
     ['MessageChanged one!!', 'MessageAdded four', 'MessageChanged two!'],
     ['MessageAdded four', 'MessageChanged two!'],
@@ -99,18 +99,18 @@ test('a page, and the events after its liveCursor: what was added and changed, t
     ['MessageChanged two!'],
     [],
   ];
-  const own = new Set(['MessageChanged three']);
+  const ignored = new Set(['MessageChanged three']);
   for (const [index, { cursor }] of received.entries()) {
     const expected = rest[index] ?? [];
     const again = subscribeToEvents(connectAs(alice), roomId, cursor);
-    await expect.poll(() => again.items.map(brief).includes('CaughtUp')).toBe(true);
-    const told = again.items.map(brief).filter((text) => text !== 'CaughtUp' && !own.has(text));
-    expect(told.sort()).toEqual([...expected].sort());
+    await expect.poll(() => again.items.map(summarize).includes('CaughtUp')).toBe(true);
+    const replayed = again.items.map(summarize).filter((text) => text !== 'CaughtUp' && !ignored.has(text));
+    expect(replayed.sort()).toEqual([...expected].sort());
     again.unsubscribe();
   }
 });
 
-test('room events over server-sent events are the same as over a socket', async () => {
+test('room events are the same over server-sent events as over WebSocket', async () => {
   const roomId = await createRoom(alice);
   const one = await send(alice, roomId, 'one');
   const { liveCursor: after } = await page(alice, roomId);
@@ -119,20 +119,20 @@ test('room events over server-sent events are the same as over a socket', async 
   const events = (await stream.received(2)).map(
     ({ result }) => (result?.data as { roomEvents: RoomEvent } | undefined)?.roomEvents,
   );
-  expect(events.map((event) => event && brief(event))).toEqual(['MessageChanged one!', 'CaughtUp']);
+  expect(events.map((event) => event && summarize(event))).toEqual(['MessageChanged one!', 'CaughtUp']);
   stream.abort();
 });
 
-test('room events without a cursor begin with the next event', async () => {
+test('room events without a cursor start with the next event', async () => {
   const roomId = await createRoom(alice);
   await send(alice, roomId, 'before');
   const events = subscribeToEvents(connectAs(alice), roomId);
   await events.received(1);
   await send(alice, roomId, 'after');
-  expect((await events.received(2)).map(brief)).toEqual(['CaughtUp', 'MessageAdded after']);
+  expect((await events.received(2)).map(summarize)).toEqual(['CaughtUp', 'MessageAdded after']);
 });
 
-test('`messageAdded` has nothing of changes, and a page has them', async () => {
+test('`messageAdded` delivers no changes, and a page contains them', async () => {
   const roomId = await createRoom(alice);
   const one = await send(alice, roomId, 'one');
   const { liveCursor } = await page(alice, roomId);
@@ -145,7 +145,7 @@ test('`messageAdded` has nothing of changes, and a page has them', async () => {
   expect(edges[0]?.cursor).toBe(one.cursor);
 });
 
-test("an edge's cursor, a broken one and one of another room are bad input; one of another history is a gap", async () => {
+test('a message cursor, a malformed cursor and one of another room are bad input; one of another history is a gap', async () => {
   const [roomId, other] = [await createRoom(alice), await createRoom(alice)];
   const { cursor } = await send(alice, roomId, 'one');
   const { liveCursor } = await page(alice, roomId);
@@ -166,7 +166,10 @@ test("an edge's cursor, a broken one and one of another room are bad input; one 
   for (const after of [at('0000000000000000', 0, 0), at(epoch, 2, 1), at(epoch, 1, 2)]) {
     const events = subscribeToEvents(client, roomId, after);
     const [gap, caughtUp] = await events.received(2);
-    expect([gap, caughtUp].map((event) => event && brief(event))).toEqual(['HistoryGap RESET', 'CaughtUp']);
+    expect([gap, caughtUp].map((event) => event && summarize(event))).toEqual([
+      'HistoryGap RESET',
+      'CaughtUp',
+    ]);
     expect(gap?.cursor).toBe(liveCursor);
     events.unsubscribe();
   }
@@ -176,7 +179,7 @@ test("an edge's cursor, a broken one and one of another room are bad input; one 
 });
 
 test.each(['leaves', 'is removed'])(
-  'who %s has nothing later, on any stream, also without a bell',
+  'a member who %s receives nothing later on any stream, even if the notification is lost',
   async (how) => {
     const bob = await signUp(parley.url);
     const roomId = await createRoom(alice);
@@ -196,7 +199,7 @@ test.each(['leaves', 'is removed'])(
     for (const stream of [edges, events])
       expect(await stream.ended).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
     expect(edges.edges.map(({ node }) => node.text)).toEqual(['still']);
-    expect(events.items.map(brief)).toEqual(['CaughtUp', 'MessageAdded still']);
+    expect(events.items.map(summarize)).toEqual(['CaughtUp', 'MessageAdded still']);
     const { edges: all } = await page(alice, roomId);
     expect(all.map(({ node }) => node.type)).toEqual([
       'MEMBER_JOINED',
@@ -207,7 +210,7 @@ test.each(['leaves', 'is removed'])(
   },
 );
 
-test('a new epoch is told within a tick: `messageAdded` ends, `roomEvents` goes on after a gap', async () => {
+test('a new epoch is noticed within a tick: `messageAdded` ends, `roomEvents` continues after a gap', async () => {
   const own = await startParley();
   const carol = await signUp(own.url);
   const roomId = await createRoom(carol);
@@ -229,7 +232,7 @@ test('a new epoch is told within a tick: `messageAdded` ends, `roomEvents` goes 
   expect(gap?.cursor).toBe((await page(carol, roomId)).liveCursor);
   expect(gap?.cursor).not.toBe(liveCursor);
   await send(carol, roomId, 'two');
-  expect((await events.received(4)).map(brief)).toEqual([
+  expect((await events.received(4)).map(summarize)).toEqual([
     'CaughtUp',
     'HistoryGap RESET',
     'CaughtUp',
@@ -237,7 +240,7 @@ test('a new epoch is told within a tick: `messageAdded` ends, `roomEvents` goes 
   ]);
 });
 
-test('random acts of two writers and a reader who is cut off: a page and its events are what a fresh page shows', async () => {
+test('random writes and reconnects of a reader: a page plus its events equals a fresh page', async () => {
   const roomId = await createRoom(alice);
   const next = random(Date.now());
   const sent: { id: string; text: string }[] = [];
@@ -269,7 +272,7 @@ test('random acts of two writers and a reader who is cut off: a page and its eve
   const reading = (async () => {
     for (let round = 0; round < 6; round += 1) {
       const events = subscribeToEvents(connectAs(alice), roomId, after);
-      // The last round has all the time it needs.
+      // The last round waits for one event only.
       const count = round < 5 ? 1 + Math.floor(next() * 15) : 1;
       await events.received(count);
       events.unsubscribe();

@@ -17,8 +17,8 @@ import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
 
 /**
- * 16 KB each, so that all together exceed what the kernel keeps for a connection (4 MB) by some MB. Not more: a client that
- * reads nothing for so long that two pings meet it before its buffers are full is cut off for that.
+ * Messages of 16 KB each, so that together they exceed the kernel's buffers of a connection (4 MB) by a few MB. Not more:
+ * a client that misses two pings before its buffers are full would be disconnected for that.
  */
 const COUNT = 450;
 const LONG = '😀'.repeat(3990);
@@ -33,7 +33,7 @@ beforeAll(async () => {
   alice = await signUp(parley.url);
 });
 
-test('a socket that reads nothing is closed alone, and a new one takes up where it was', async () => {
+test('a socket that reads nothing is closed without affecting others, and a new one resumes from its cursor', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await page(alice, roomId);
   const blocked = await openSocketOf(alice, parley.webSocketUrl);
@@ -60,11 +60,11 @@ test('a socket that reads nothing is closed alone, and a new one takes up where 
   reader.unsubscribe();
 }, 60_000);
 
-test('an event stream that is not read is cut without its complete, and a new one takes up where it was', async () => {
+test('an event stream that is not read is disconnected without complete, and a new one resumes from its cursor', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await page(alice, roomId);
-  const begun = vi.spyOn(globalThis, 'setInterval');
-  const ended = vi.spyOn(globalThis, 'clearInterval');
+  const started = vi.spyOn(globalThis, 'setInterval');
+  const cleared = vi.spyOn(globalThis, 'clearInterval');
   const blocked = await unreadEventStream(roomId, after);
   const reader = await openEventStream(parley.url, alice, { roomId, after });
 
@@ -79,7 +79,7 @@ test('an event stream that is not read is cut without its complete, and a new on
   });
   await new Promise((resolve) => blocked.once('close', resolve));
   expect(blocked.complete).toBe(false);
-  // What the cut left half of does not count.
+  // The last event may be incomplete, and is ignored.
   const events = parseEvents(text.slice(0, text.lastIndexOf('\n\n') + 2));
   expect(events.every(({ event }) => event === 'next')).toBe(true);
   const seen = events.flatMap(({ result }) => result?.data?.messageAdded ?? []);
@@ -91,18 +91,18 @@ test('an event stream that is not read is cut without its complete, and a new on
   expect([...seen, ...rest]).toEqual(all);
   again.abort();
   reader.abort();
-  // Yoga pings each stream by a timer, in tests each 300 ms, which would hold all of it.
-  const pings = begun.mock.results.filter((_, index) => begun.mock.calls[index]?.[1] === 300);
+  // Yoga pings each stream with a timer (every 300 ms in tests), which would keep the stream in memory.
+  const pings = started.mock.results.filter((_, index) => started.mock.calls[index]?.[1] === 300);
   expect(pings.length).toBe(3);
   await expect
     .poll(
-      () => pings.filter(({ value }) => !ended.mock.calls.some(([timer]) => timer === value)).length,
+      () => pings.filter(({ value }) => !cleared.mock.calls.some(([timer]) => timer === value)).length,
       TIMEOUTS,
     )
     .toBe(0);
 }, 60_000);
 
-test('a client that reads now and then is only behind', async () => {
+test('a client that reads from time to time receives everything late', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await page(alice, roomId);
   const slow = await openSocketOf(alice, parley.webSocketUrl);
@@ -121,34 +121,34 @@ test('a client that reads now and then is only behind', async () => {
   slow.destroy();
 }, 60_000);
 
-test('whoever asks and never reads is soon not read either, and then closed', async () => {
-  const asking = await openSocketOf(alice, parley.webSocketUrl);
+test('a client that sends and never reads is no longer read, then closed', async () => {
+  const flooding = await openSocketOf(alice, parley.webSocketUrl);
   const closedBefore = logged('WebSocket whose client reads nothing');
-  asking.pause();
+  flooding.pause();
   const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
-  for (let index = 0; index < 600; index += 1) asking.send(ping);
+  for (let index = 0; index < 600; index += 1) flooding.send(ping);
 
   await expect.poll(() => logged('WebSocket whose client reads nothing'), TIMEOUTS).toBe(closedBefore + 1);
 
-  // Of 30 MB the two kernels' buffers hold a part; the server had to refuse the rest.
-  expect(asking.unsentBytes()).toBeGreaterThan(5_000_000);
-  asking.resume();
-  await asking.closed;
+  // The kernel's buffers on both sides hold a part of the 30 MB; the server did not read the rest.
+  expect(flooding.unsentBytes()).toBeGreaterThan(5_000_000);
+  flooding.resume();
+  await flooding.closed;
 }, 60_000);
 
-test("a flood of WebSocket's own pings, whose answers nobody reads, ends the socket", async () => {
+test('a flood of WebSocket pings whose pongs are not read ends the socket', async () => {
   const pinging = await openSocketOf(alice, parley.webSocketUrl);
   pinging.pause();
   for (let index = 0; index < 100_000; index += 1) pinging.ping('x'.repeat(125));
-  // Written by the kernel only where the server reads, and refused where it has closed.
+  // The kernel sends the pings only if the server reads them, and drops them if the server has closed the socket.
   await expect.poll(() => pinging.unsentBytes(), TIMEOUTS).toBe(0);
   pinging.resume();
   expect((await pinging.closed).code).toBe(1006);
 }, 60_000);
 
-test('of those that hold more than all may together some are cut off, no more than must be; nobody else notices', async () => {
-  // Each of the blocked sockets holds 128 KiB and a frame or two of 16 KB, so that two of the four may stay.
-  const server = await startParley({ overrides: { unsentBytes: 400 * 1024 } });
+test('over the budget of unsent bytes, only as many clients as necessary are disconnected', async () => {
+  // Each blocked socket has 128 KiB and one or two frames of 16 KB unsent, so two of the four may stay.
+  const server = await startParley({ overrides: { maxUnsentBytes: 400 * 1024 } });
   const bob = await signUp(server.url);
   const roomId = await createRoom(bob);
   const { liveCursor: after } = await page(bob, roomId);
@@ -165,8 +165,8 @@ test('of those that hold more than all may together some are cut off, no more th
       return socket;
     }),
   );
-  const cuts = () => cutsOf(server).reduce((sum, { cut }) => sum + cut, 0);
-  await expect.poll(cuts, TIMEOUTS).toBe(2);
+  const disconnections = () => budgetLogOf(server).reduce((sum, { disconnected }) => sum + disconnected, 0);
+  await expect.poll(disconnections, TIMEOUTS).toBe(2);
   const { node } = await send(bob, roomId, 'now');
   expect(await reader.received('next', '1')).toMatchObject([
     { payload: { data: { messageAdded: { node } } } },
@@ -184,20 +184,20 @@ test('of those that hold more than all may together some are cut off, no more th
   for (const code of [await Promise.any(ends)]) expect([1006, 1013]).toContain(code);
   for (const { frames } of blocked)
     expect(new Set(frames.map(({ type }) => type))).toEqual(new Set(['connection_ack', 'next']));
-  expect(cuts()).toBe(2);
+  expect(disconnections()).toBe(2);
   for (const socket of [reader, ...blocked]) socket.destroy();
 }, 60_000);
 
-test('event streams count too, and are cut without their complete', async () => {
-  // A stream is not written to while 16 KiB or more wait.
-  const server = await startParley({ overrides: { unsentBytes: 16 * 1024 - 1 } });
+test('event streams count towards the budget, and are disconnected without complete', async () => {
+  // A stream is not written to while 16 KiB or more are unsent.
+  const server = await startParley({ overrides: { maxUnsentBytes: 16 * 1024 - 1 } });
   const bob = await signUp(server.url);
   const roomId = await createRoom(bob);
   const { liveCursor: after } = await page(bob, roomId);
   await sendMany(roomId, bob);
 
   const blocked = await unreadEventStream(roomId, after, bob, server.url);
-  await expect.poll(() => cutsOf(server).length, TIMEOUTS).toBe(1);
+  await expect.poll(() => budgetLogOf(server).length, TIMEOUTS).toBe(1);
   let text = '';
   blocked.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
@@ -209,27 +209,27 @@ test('event streams count too, and are cut without their complete', async () => 
   expect(text).not.toContain('event: complete');
 }, 60_000);
 
-test('a socket on which more answers wait than may is closed', async () => {
+test('a socket with too many unsent results is closed', async () => {
   const roomId = await createRoom(alice);
   await sendMany(roomId, alice);
-  const asking = await openSocketOf(alice, parley.webSocketUrl);
-  asking.pause();
-  // 1.2 MB each, of which the kernel takes a few.
+  const flooding = await openSocketOf(alice, parley.webSocketUrl);
+  flooding.pause();
+  // Results of 1.2 MB each, of which the kernel's buffers take a few.
   for (let id = 1; id <= 20; id += 1)
-    asking.subscribe(
+    flooding.subscribe(
       `${id}`,
       { roomId },
       'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 100) { nodes { text } } }',
     );
 
-  await expect.poll(() => logged('too much waits'), TIMEOUTS).toBe(1);
-  asking.resume();
-  expect([1006, 1013]).toContain((await asking.closed).code);
+  await expect.poll(() => logged('too many unsent bytes'), TIMEOUTS).toBe(1);
+  flooding.resume();
+  expect([1006, 1013]).toContain((await flooding.closed).code);
 }, 60_000);
 
-function cutsOf(server: TestParley): { cut: number }[] {
+function budgetLogOf(server: TestParley): { disconnected: number }[] {
   return server.log
-    .filter((line) => line.includes('Slow clients hold more than all may'))
+    .filter((line) => line.includes('Unsent bytes exceed the budget'))
     .map((line) => JSON.parse(line));
 }
 
@@ -258,14 +258,14 @@ function edgesOf({ frames }: RawSocket): Edge[] {
   );
 }
 
-/** By Node's own client, which reads from the network only what is read from the answer. */
+/** Uses Node's own HTTP client, which reads from the network only as the response is consumed. */
 async function unreadEventStream(
   roomId: string,
   after: string,
   { token } = alice,
   url = parley.url,
 ): Promise<IncomingMessage> {
-  const asked = httpRequest(url, {
+  const clientRequest = httpRequest(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -273,9 +273,9 @@ async function unreadEventStream(
       authorization: `Bearer ${token}`,
     },
   });
-  asked.end(JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId, after } }));
-  const [response] = (await once(asked, 'response')) as [IncomingMessage];
-  // Cut off, which is what the test is about.
+  clientRequest.end(JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId, after } }));
+  const [response] = (await once(clientRequest, 'response')) as [IncomingMessage];
+  // The test expects the server to disconnect.
   response.on('error', () => {});
   return response;
 }

@@ -12,7 +12,8 @@ import {
 } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
-/** On the cluster pair Redis carries events between the two; on the embedded pair the tick alone does. */
+/* In the cluster project, Redis carries events between the instances; in the embedded one, only the tick does. */
+
 let here: TestParley;
 let there: TestParley;
 let alice: Person;
@@ -23,7 +24,7 @@ beforeAll(async () => {
   alice = await signUp(here.url);
 });
 
-test('what is sent on one instance arrives on the other, once and in order', async () => {
+test('messages sent on one instance arrive on the other, once and in order', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor } = await page(alice, roomId);
   const client = connect(here.webSocketUrl, { authorization: `Bearer ${alice.token}` });
@@ -38,18 +39,18 @@ test('what is sent on one instance arrives on the other, once and in order', asy
   expect(edges).toEqual((await page(alice, roomId)).edges);
 });
 
-test('many senders on both instances make one dense sequence, the same on every screen', async () => {
+test('senders on both instances produce one sequence without gaps, the same for every subscriber', async () => {
   const roomId = await createRoom(alice);
   const bob = await signUp(there.url);
   await joinRoom(bob, roomId);
   const subscriptions = [here, there, here, there].map(({ webSocketUrl }) =>
     subscribe(connect(webSocketUrl, { token: bob.token }), roomId, undefined),
   );
-  // All stand when each has seen a first message.
+  // A subscription is established once it has received a first message.
   const started = Date.now();
   let markers = 0;
   while (subscriptions.some(({ edges }) => edges.length === 0)) {
-    if (Date.now() - started > 15_000) throw new Error('A subscription never saw a message.');
+    if (Date.now() - started > 15_000) throw new Error('A subscription received no message within 15 s.');
     markers += 1;
     await send(alice, roomId, 'marker');
   }
@@ -59,7 +60,7 @@ test('many senders on both instances make one dense sequence, the same on every 
     senders.flatMap((person) => Array.from({ length: 10 }, (_, index) => send(person, roomId, `${index}`))),
   );
 
-  // Bob's joining was message 1.
+  // Message 1 is Bob's join.
   const last = 1 + markers + 40;
   for (const { edges, received } of subscriptions) {
     const first = edges[0]?.node.seq ?? 0;

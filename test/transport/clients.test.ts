@@ -15,7 +15,8 @@ import {
 } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
-/** The two clients that frontends come with, set up as their own documentation says. */
+/* The two most common GraphQL clients, configured as their documentation recommends. */
+
 let parley: TestParley;
 let alice: Person;
 
@@ -49,7 +50,7 @@ interface Delivered {
   readonly messageAdded: Edge;
 }
 
-/** What both clients can do, so that one test holds for both. */
+/** What the test needs of a client. */
 interface Frontend {
   query(variables: object): Promise<History['roomMessages']>;
   send(input: object): Promise<Sent['sendMessage']>;
@@ -73,12 +74,12 @@ function apollo(): Frontend {
   return {
     async query(variables) {
       const { data } = await client.query<History>({ query: gql(HISTORY), variables });
-      if (!data) throw new Error('There is no data.');
+      if (!data) throw new Error('The result has no data.');
       return data.roomMessages;
     },
     async send(input) {
       const { data } = await client.mutate<Sent>({ mutation: gql(SEND), variables: { input } });
-      if (!data) throw new Error('There is no data.');
+      if (!data) throw new Error('The result has no data.');
       return data.sendMessage;
     },
     subscribe(variables, next, error) {
@@ -121,12 +122,12 @@ function urql(): Frontend {
   return {
     async query(variables) {
       const { data, error } = await client.query<History>(parse(HISTORY), variables).toPromise();
-      if (!data) throw error ?? new Error('There is no data.');
+      if (!data) throw error ?? new Error('The result has no data.');
       return data.roomMessages;
     },
     async send(input) {
       const { data, error } = await client.mutation<Sent>(parse(SEND), { input }).toPromise();
-      if (!data) throw error ?? new Error('There is no data.');
+      if (!data) throw error ?? new Error('The result has no data.');
       return data.sendMessage;
     },
     subscribe(variables, next, error) {
@@ -142,7 +143,7 @@ function urql(): Frontend {
 test.each([
   ['Apollo Client', apollo],
   ['urql', urql],
-])('%s sends, pages in both directions, and gets its own message once', async (_name, create) => {
+])('%s sends, pages in both directions, and receives its own message once', async (_name, create) => {
   const frontend = create();
   const roomId = await createRoom(alice);
   for (const text of ['1', '2', '3', '4', '5']) await send(alice, roomId, text);

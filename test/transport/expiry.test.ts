@@ -17,21 +17,21 @@ import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-/** Their shortest is a second; with two, one that was just issued is good for more than one. */
+/** Expiry has a resolution of one second: a new token with two is valid for at least one. */
 const TTL_SECONDS = 2;
 /** Sockets are looked after once a second. */
 const LATE_MS = 2000;
 
 let parley: TestParley;
-/** With a token that outlives the test. */
+/** Has a token that outlives the test. */
 let alice: Person;
 
-/** A token of Alice's that is good for so many seconds, rounded down to the full second of the clock. */
+/** Issues a token for Alice that expires after `seconds`, rounded down to a full second of the clock. */
 async function accessTokenFor(seconds: number): Promise<AccessToken> {
   const tokens = createTokens(parley.config.jwtSecret ?? '', seconds);
-  const known = await tokens.authenticate(alice.token);
-  if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
-  return tokens.issue(known.viewer);
+  const authentication = await tokens.authenticate(alice.token);
+  if (authentication.kind !== 'viewer') throw new Error('A token that was just issued must be valid.');
+  return tokens.issue(authentication.viewer);
 }
 
 const tokenFor = async (seconds: number): Promise<string> => (await accessTokenFor(seconds)).token;
@@ -42,7 +42,7 @@ beforeAll(async () => {
   alice = at(parley.url, { ...alice, token: await tokenFor(3600) });
 });
 
-test('a token lives as long as the settings say', async () => {
+test('ACCESS_TOKEN_TTL sets the lifetime of a token', async () => {
   const { data } = await alice.request<{ login: { accessTokenExpiresInMs: number } }>(
     'mutation ($input: LoginInput!) { login(input: $input) { ... on AuthPayload { accessTokenExpiresInMs } } }',
     { input: { username: alice.username, password: 'correct horse battery' } },
@@ -91,31 +91,34 @@ test.each([
 test.each([
   ['messageAdded', MESSAGE_ADDED],
   ['roomEvents', ROOM_EVENTS],
-])('an event stream of %s ends with EXPIRED in place of what comes after its token', async (_, query) => {
-  const roomId = await createRoom(alice);
-  const { liveCursor: after } = await page(alice, roomId);
-  const { token, expiresAt } = await accessTokenFor(TTL_SECONDS);
-  const stream = await openEventStream(parley.url, { token }, { roomId, after }, query);
-  await send(alice, roomId, 'before the expiry');
-  const received = () => JSON.stringify(stream.events);
-  await expect.poll(received).toContain('before the expiry');
-  await expect.poll(() => Date.now(), { timeout: 5000 }).toBeGreaterThanOrEqual(expiresAt.getTime());
+])(
+  'an event stream of %s ends with EXPIRED instead of an event after its token has expired',
+  async (_, query) => {
+    const roomId = await createRoom(alice);
+    const { liveCursor: after } = await page(alice, roomId);
+    const { token, expiresAt } = await accessTokenFor(TTL_SECONDS);
+    const stream = await openEventStream(parley.url, { token }, { roomId, after }, query);
+    await send(alice, roomId, 'before the expiry');
+    const received = () => JSON.stringify(stream.events);
+    await expect.poll(received).toContain('before the expiry');
+    await expect.poll(() => Date.now(), { timeout: 5000 }).toBeGreaterThanOrEqual(expiresAt.getTime());
 
-  await send(alice, roomId, 'after the expiry');
+    await send(alice, roomId, 'after the expiry');
 
-  await expect.poll(received).toMatch(/EXPIRED|after the expiry/);
-  expect(received()).not.toContain('after the expiry');
-  expect(await stream.ended).toBe(true);
-  const [last, complete] = stream.events.slice(-2);
-  expect(last).toMatchObject({
-    event: 'next',
-    result: { errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }] },
-  });
-  expect(last?.result?.data ?? null).toBeNull();
-  expect(complete).toEqual({ event: 'complete', result: null });
-});
+    await expect.poll(received).toMatch(/EXPIRED|after the expiry/);
+    expect(received()).not.toContain('after the expiry');
+    expect(await stream.ended).toBe(true);
+    const [last, complete] = stream.events.slice(-2);
+    expect(last).toMatchObject({
+      event: 'next',
+      result: { errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }] },
+    });
+    expect(last?.result?.data ?? null).toBeNull();
+    expect(complete).toEqual({ event: 'complete', result: null });
+  },
+);
 
-test('the standard client lives on with new tokens, and misses and repeats nothing', async () => {
+test('the standard client continues with new tokens, without a gap or a duplicate', async () => {
   const roomId = await createRoom(alice);
   const codes: number[] = [];
   let connections = 0;
@@ -125,14 +128,14 @@ test('the standard client lives on with new tokens, and misses and repeats nothi
   client.on('connected', () => {
     connections += 1;
   });
-  // What `ws` hands on is a close event, though the client can't know its type.
+  // With `ws`, the event is a CloseEvent, although the client does not know its type.
   client.on('closed', (event) => codes.push((event as { code: number }).code));
   const subscription = subscribe(client, roomId);
   let lost = false;
   void subscription.ended.then(() => {
     lost = true;
   });
-  // The first few may come before the subscription does: it is from then on that all must arrive.
+  // The first messages may precede the subscription; all messages after its first one must arrive.
   let sent = 0;
   while (connections < 3 && !lost) {
     sent += 1;

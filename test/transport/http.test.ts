@@ -29,9 +29,11 @@ function get(parameters: Record<string, string>, headers: Record<string, string>
   return fetch(`${parley.url}?${new URLSearchParams(parameters)}`, { headers });
 }
 
-/** Waits for the whole answer, so that the next request of a test finds its connection free. */
-async function answer(response: Response): Promise<{ status: number; type: string | null } & Result<object>> {
-  // What the server answers is checked by the test that reads it.
+/** Reads the whole response, which also frees its connection for the next request. */
+async function readResult(
+  response: Response,
+): Promise<{ status: number; type: string | null } & Result<object>> {
+  // Unchecked here: tests assert the shape of the result.
   const result = (await response.json()) as Result<object>;
   return { status: response.status, type: response.headers.get('content-type'), ...result };
 }
@@ -47,7 +49,7 @@ test('all 61 audits of GraphQL over HTTP pass', async () => {
 describe('a query', () => {
   const query = 'query Who($id: ID!) { viewer { user { username } } node(id: $id) { __typename } }';
 
-  test.each([RESPONSE_JSON, 'application/json'])('is answered as %s, by POST and by GET', async (accept) => {
+  test.each([RESPONSE_JSON, 'application/json'])('returns %s, by POST and by GET', async (accept) => {
     const variables = { id: alice.userId };
     const expected = {
       status: 200,
@@ -57,25 +59,28 @@ describe('a query', () => {
     const headers = { accept, authorization: `Bearer ${alice.token}` };
 
     const posted = await post(JSON.stringify({ query, variables }), headers);
-    expect(await answer(posted)).toEqual(expected);
+    expect(await readResult(posted)).toEqual(expected);
     const got = await get({ query, variables: JSON.stringify(variables), operationName: 'Who' }, headers);
-    expect(await answer(got)).toEqual(expected);
+    expect(await readResult(got)).toEqual(expected);
   });
 
-  test('with a mistake is coded, and is 400 only where the client knows the newer type', async () => {
+  test('that is invalid has an error code, and status 400 only with the newer media type', async () => {
     const body = JSON.stringify({ query: '{ nowhere }' });
     const errors = [expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT' } })];
 
-    expect(await answer(await post(body, { accept: RESPONSE_JSON }))).toMatchObject({ status: 400, errors });
-    expect(await answer(await post(body, { accept: 'application/json' }))).toMatchObject({
+    expect(await readResult(await post(body, { accept: RESPONSE_JSON }))).toMatchObject({
+      status: 400,
+      errors,
+    });
+    expect(await readResult(await post(body, { accept: 'application/json' }))).toMatchObject({
       status: 200,
       errors,
     });
   });
 });
 
-describe('a request that is answered without Yoga is answered as by Yoga', () => {
-  const told = async (response: Response) => {
+describe('the direct path returns the same response as Yoga', () => {
+  const contentOf = async (response: Response) => {
     const headers = Object.fromEntries(response.headers);
     for (const name of ['date', 'keep-alive', 'connection']) delete headers[name];
     return { status: response.status, headers, body: await response.text() };
@@ -101,49 +106,48 @@ describe('a request that is answered without Yoga is answered as by Yoga', () =>
     'application/graphql+json',
     'application/json; charset=latin1',
     'image/png',
-  ])('where it accepts %s', async (accept) => {
+  ])('for a request that accepts %s', async (accept) => {
     for (const query of [
       '{ viewer { user { username } } }',
       '{ rooms(first: -1) { nodes { id } } viewer { id } }',
     ]) {
-      const byYoga = await told(await get({ query }, headersWith(accept)));
-      expect(await told(await post(JSON.stringify({ query }), headersWith(accept)))).toEqual(byYoga);
+      const byYoga = await contentOf(await get({ query }, headersWith(accept)));
+      expect(await contentOf(await post(JSON.stringify({ query }), headersWith(accept)))).toEqual(byYoga);
     }
   });
 
-  /** Yoga has those that name a charset. */
-  const YOGAS = 'application/json; charset=utf-8';
+  /** Yoga handles all requests that accept a type with a charset. */
+  const ACCEPT_OF_YOGA = 'application/json; charset=utf-8';
   const send = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }';
   const requests: Record<string, { body: object; headers?: Record<string, string> }> = {
-    'of a public field': { body: { query: '{ __typename }', variables: null, operationName: null } },
-    'of one of its operations': {
+    'for a public field': { body: { query: '{ __typename }', variables: null, operationName: null } },
+    'with several operations': {
       body: { query: 'query A { a: __typename } query B { b: __typename }', operationName: 'B' },
     },
-    'of none of its operations': { body: { query: 'query A { a: __typename }', operationName: 'B' } },
-    'without a good token': {
+    'with an unknown operation name': { body: { query: 'query A { a: __typename }', operationName: 'B' } },
+    'with an invalid token': {
       body: { query: '{ viewer { id } __typename }' },
       headers: { authorization: 'Bearer x' },
     },
-    'that is refused as data': { body: { query: send, variables: { input: { roomId: 'x', text: '' } } } },
+    'whose result is a UserError': { body: { query: send, variables: { input: { roomId: 'x', text: '' } } } },
     'with a variable of the wrong type': { body: { query: send, variables: { input: { roomId: 'x' } } } },
-    'without a variable': { body: { query: send } },
-    'that fails where nothing may be null': {
+    'with a missing variable': { body: { query: send } },
+    'whose non-null field fails': {
       body: { query: 'mutation { joinRoom(input: { roomId: "x" }) { __typename } }' },
       headers: { authorization: '' },
     },
-    'from another origin': { body: { query: '{ __typename }' }, headers: { origin: ALLOWED } },
+    'from an allowed origin': { body: { query: '{ __typename }' }, headers: { origin: ALLOWED } },
     'from a foreign origin': { body: { query: '{ __typename }' }, headers: { origin: FOREIGN } },
     'with extensions': { body: { query: '{ __typename }', extensions: { a: 1 } } },
-    'with more than belongs there': { body: { query: '{ __typename }', more: 1 } },
-    'with an operation name that is none': { body: { query: '{ __typename }', operationName: 1 } },
+    'with an unknown parameter': { body: { query: '{ __typename }', more: 1 } },
+    'with an operation name that is not a string': { body: { query: '{ __typename }', operationName: 1 } },
   };
 
-  test.each(Object.keys(requests))('%s', async (name) => {
+  test.each(Object.keys(requests))('for a request %s', async (name) => {
     const { body, headers } = requests[name] ?? { body: {} };
-    const byYoga = await told(await post(JSON.stringify(body), headersWith(YOGAS, headers)));
-    expect(await told(await post(JSON.stringify(body), headersWith('application/json', headers)))).toEqual(
-      byYoga,
-    );
+    const byYoga = await contentOf(await post(JSON.stringify(body), headersWith(ACCEPT_OF_YOGA, headers)));
+    const direct = await post(JSON.stringify(body), headersWith('application/json', headers));
+    expect(await contentOf(direct)).toEqual(byYoga);
   });
 });
 
@@ -154,8 +158,8 @@ describe('a mutation', () => {
   const part = (name: string, value: string) =>
     `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
 
-  /** Each a way in which another site's page, or a link, could send it without asking first. */
-  const disguises: Record<string, (query: string) => { type: string; body: string }> = {
+  /** Forms in which a page of another site could post it without a CORS preflight. */
+  const simpleRequests: Record<string, (query: string) => { type: string; body: string }> = {
     'a form': (query) => ({
       type: 'application/x-www-form-urlencoded',
       body: String(new URLSearchParams({ query })),
@@ -177,29 +181,29 @@ describe('a mutation', () => {
     'no type': (query) => ({ type: '', body: JSON.stringify({ query }) }),
   };
 
-  test.each(Object.keys(disguises))('as %s is refused and not executed', async (name) => {
+  test.each(Object.keys(simpleRequests))('as %s is rejected and not executed', async (name) => {
     const roomId = await createRoom(alice);
-    const { type, body } = disguises[name]?.(mutation(roomId)) ?? {};
+    const { type, body } = simpleRequests[name]?.(mutation(roomId)) ?? {};
     const response = await fetch(parley.url, {
       method: 'POST',
-      // As bytes: for a text, fetch would add a type of its own.
+      // As bytes, since fetch adds a content type for a string.
       body: new TextEncoder().encode(body),
       headers: { authorization: `Bearer ${alice.token}`, ...(type ? { 'content-type': type } : {}) },
     });
 
-    expect(await answer(response)).toMatchObject({
+    expect(await readResult(response)).toMatchObject({
       status: 415,
       errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
     });
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 
-  test('by GET is refused and not executed', async () => {
+  test('by GET is rejected and not executed', async () => {
     const roomId = await createRoom(alice);
     const response = await get({ query: mutation(roomId) }, { authorization: `Bearer ${alice.token}` });
 
     expect(response.status).toBe(405);
-    expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect((await readResult(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 
@@ -210,31 +214,31 @@ describe('a mutation', () => {
       authorization: `Bearer ${alice.token}`,
     });
 
-    expect(await answer(response)).toMatchObject({
+    expect(await readResult(response)).toMatchObject({
       status: 200,
       data: { sendMessage: { __typename: 'SendMessagePayload' } },
     });
     expect((await page(alice, roomId)).edges).toHaveLength(1);
   });
 
-  test('in a batch of operations is refused and not executed', async () => {
+  test('in a batch of operations is rejected and not executed', async () => {
     const roomId = await createRoom(alice);
     const batch = [{ query: mutation(roomId) }, { query: mutation(roomId) }];
     const response = await post(JSON.stringify(batch), { authorization: `Bearer ${alice.token}` });
 
     expect(response.status).toBe(400);
-    expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect((await readResult(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 });
 
 describe('a body', () => {
-  /** A valid request of exactly so many bytes. */
+  /** A valid request of the given size in bytes. */
   const bodyOf = (bytes: number): string => {
     const request = (padding: string) => JSON.stringify({ query: '{ __typename }', variables: { padding } });
     return request('x'.repeat(bytes - request('').length));
   };
-  // Node's fetch wants `duplex` for a stream, and its types do not know it.
+  // Node's fetch requires `duplex` for a stream, which is missing in its types.
   const inChunks = (body: string): Promise<Response> => {
     const init: RequestInit & { duplex: 'half' } = {
       method: 'POST',
@@ -246,35 +250,35 @@ describe('a body', () => {
   };
   const LIMIT = 64 * 1024;
 
-  test('of 64 KiB is taken, with its length told and in chunks', async () => {
+  test('of 64 KiB is accepted, with Content-Length and chunked', async () => {
     const body = bodyOf(LIMIT);
 
-    expect(await answer(await post(body))).toMatchObject({ status: 200, data: { __typename: 'Query' } });
+    expect(await readResult(await post(body))).toMatchObject({ status: 200, data: { __typename: 'Query' } });
     const response = await inChunks(body);
-    expect(await answer(response)).toMatchObject({ status: 200, data: { __typename: 'Query' } });
+    expect(await readResult(response)).toMatchObject({ status: 200, data: { __typename: 'Query' } });
   });
 
-  test('of one byte more is 413, with its length told and in chunks', async () => {
+  test('of one byte more is rejected with 413, with Content-Length and chunked', async () => {
     const body = bodyOf(LIMIT + 1);
-    const refused = { status: 413, errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] };
+    const rejected = { status: 413, errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] };
 
-    expect(await answer(await post(body))).toMatchObject(refused);
+    expect(await readResult(await post(body))).toMatchObject(rejected);
     const response = await inChunks(body);
-    expect(await answer(response)).toMatchObject(refused);
+    expect(await readResult(response)).toMatchObject(rejected);
   });
 
   test.each(['', '{', 'null', '"text"', '{}', '{"query":1}', '{"query":"{ __typename }","variables":[]}'])(
-    'that is no request (%s) is a coded 400',
+    'that is not a GraphQL request (%s) is rejected with 400 and a code',
     async (body) => {
       const response = await post(body, { accept: RESPONSE_JSON });
 
       expect(response.status).toBe(400);
-      expect((await answer(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+      expect((await readResult(response)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     },
   );
 });
 
-describe('a page of another site', () => {
+describe('an origin', () => {
   const corsHeaders = ({ headers }: Response) =>
     Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
   const preflight = (from: string) =>
@@ -288,7 +292,7 @@ describe('a page of another site', () => {
     });
 
   test.each([FOREIGN, 'null', `${ALLOWED}.evil.example`, 'http://app.example.com'])(
-    'from %s is allowed nothing, in the preflight and in the answer',
+    'that is not allowed (%s) gets no CORS headers, in the preflight and in the response',
     async (from) => {
       expect(corsHeaders(await preflight(from))).toEqual({});
       expect(corsHeaders(await post('{"query":"{ __typename }"}', { origin: from }))).toEqual({});
@@ -296,7 +300,7 @@ describe('a page of another site', () => {
     },
   );
 
-  test('from the allow-list may call, but never with cookies', async () => {
+  test('of the allow-list may use the API, but not with cookies', async () => {
     const allowed = corsHeaders(await preflight(ALLOWED));
     expect(allowed['access-control-allow-origin']).toBe(ALLOWED);
     expect(allowed['access-control-allow-methods']).toMatch(/\bPOST\b/);
@@ -304,11 +308,11 @@ describe('a page of another site', () => {
     expect(allowed['access-control-allow-headers']).toMatch(/\bcontent-type\b/);
     expect(allowed).not.toHaveProperty('access-control-allow-credentials');
 
-    const answered = await post('{"query":"{ __typename }"}', { origin: ALLOWED });
-    expect(answered.status).toBe(200);
-    expect(answered.headers.get('vary')).toMatch(/\borigin\b/i);
-    expect(corsHeaders(answered)).toMatchObject({ 'access-control-allow-origin': ALLOWED });
-    expect(corsHeaders(answered)).not.toHaveProperty('access-control-allow-credentials');
+    const response = await post('{"query":"{ __typename }"}', { origin: ALLOWED });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('vary')).toMatch(/\borigin\b/i);
+    expect(corsHeaders(response)).toMatchObject({ 'access-control-allow-origin': ALLOWED });
+    expect(corsHeaders(response)).not.toHaveProperty('access-control-allow-credentials');
   });
 });
 
@@ -320,29 +324,32 @@ describe('credentials', () => {
     ['Bearer', 'INVALID'],
     ['Bearer garbage', 'INVALID'],
     ['Basic YWxpY2U6YQ==', 'INVALID'],
-  ])('of «%s» are a coded error, and public fields still run', async (authorization, reason) => {
-    expect(await answer(await post(JSON.stringify({ query }), { authorization }))).toMatchObject({
-      data: { viewer: null, __typename: 'Query' },
-      errors: [{ extensions: { code: 'UNAUTHENTICATED', reason } }],
-    });
-  });
+  ])(
+    'that are invalid (%s) cause a coded error, and public fields still run',
+    async (authorization, reason) => {
+      expect(await readResult(await post(JSON.stringify({ query }), { authorization }))).toMatchObject({
+        data: { viewer: null, __typename: 'Query' },
+        errors: [{ extensions: { code: 'UNAUTHENTICATED', reason } }],
+      });
+    },
+  );
 
-  test('work with «bearer» in any letter case', async () => {
+  test('are accepted with "bearer" in any letter case', async () => {
     const response = await post(JSON.stringify({ query }), { authorization: `bEARER ${alice.token}` });
 
-    expect((await answer(response)).errors).toBeUndefined();
+    expect((await readResult(response)).errors).toBeUndefined();
   });
 });
 
 describe('other paths', () => {
-  test('/health tells of the process', async () => {
+  test('/health reports that the process runs', async () => {
     const response = await fetch(`${origin}/health`);
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: 'ok' });
   });
 
-  test('/ready tells of every part', async () => {
+  test('/ready reports every check', async () => {
     const response = await fetch(`${origin}/ready`);
 
     expect(response.status).toBe(200);
@@ -366,7 +373,7 @@ describe('other paths', () => {
   });
 });
 
-test('a message sent over HTTP keeps its text as given', async () => {
+test('a message sent over HTTP keeps its exact text', async () => {
   const roomId = await createRoom(alice);
   const text = '  naïve e\u0301 🦊 ‮ \u2028 </script> \\ " \n\t';
   const edge = await send(alice, roomId, text);

@@ -4,7 +4,7 @@ import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-/* Valid documents are kept with what parsing made of them; one that was refused must not pass for one of those. */
+/* Valid documents are cached. A rejected one must not be taken from the cache as valid. */
 
 let parley: TestParley;
 let alice: Person;
@@ -14,14 +14,14 @@ beforeAll(async () => {
   alice = await signUp(parley.url);
 });
 
-/** The result of one operation, whichever way it comes. */
+/** Runs one operation over each transport. */
 const transports: readonly (readonly [string, (query: string) => Promise<Result<object>>])[] = [
   ['POST', (query) => request(parley.url, query, {}, alice.token)],
   [
     'GET',
     async (query) => {
       const response = await fetch(`${parley.url}?${new URLSearchParams({ query })}`);
-      // What the server answers is checked by the test that reads it.
+      // Unchecked here: tests assert the shape of the result.
       return (await response.json()) as Result<object>;
     },
   ],
@@ -49,14 +49,14 @@ const transports: readonly (readonly [string, (query: string) => Promise<Result<
 const repeat = (count: number, part: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => part(index)).join(' ');
 
-/** Three levels each, and one for the id. */
+/** Three levels per repetition, and one for the id. */
 const levels = (times: number): string =>
   times === 0 ? '{ id }' : `{ room { messages(last: 1) { nodes ${levels(times - 1)} } } }`;
 
 const DOCUMENTS: readonly (readonly [string, string, string])[] = [
-  ['that is cut short', '{ __typename', 'BAD_USER_INPUT'],
+  ['with a syntax error', '{ __typename', 'BAD_USER_INPUT'],
   ['with an unknown field', '{ __typename nonsense }', 'BAD_USER_INPUT'],
-  ['without an argument', '{ __typename node { id } }', 'BAD_USER_INPUT'],
+  ['with a missing argument', '{ __typename node { id } }', 'BAD_USER_INPUT'],
   ['with an unknown variable', '{ __typename node(id: $id) { id } }', 'BAD_USER_INPUT'],
   ['that subscribes to an unknown field', 'subscription { nonsense }', 'BAD_USER_INPUT'],
   ['with too many tokens', `{ ${repeat(2000, () => 'x')} }`, 'LIMIT_EXCEEDED'],
@@ -65,8 +65,8 @@ const DOCUMENTS: readonly (readonly [string, string, string])[] = [
 ];
 
 describe.each(transports)('over %s', (name, run) => {
-  test.each(DOCUMENTS)('a document %s is refused twice with the same errors', async (_, document, code) => {
-    // A text of its own for each transport, since all of them share what is kept.
+  test.each(DOCUMENTS)('a document %s is rejected twice with the same errors', async (_, document, code) => {
+    // A different text per transport, since all of them share the cache.
     const query = `${document} # over ${name}`;
     const first = await run(query);
     expect(first.data ?? null).toBeNull();

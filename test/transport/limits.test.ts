@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 type Run = (query: string, variables?: object, url?: string) => Promise<Result<object>>;
 
-/** The result of one operation, whichever way it comes. */
+/** Runs one operation over each transport. */
 const transports: Record<string, Run> = {
   HTTP: (query, variables, url = parley.url) => request(url, query, variables, alice.token),
 
@@ -44,12 +44,12 @@ const repeat = (count: number, part: (index: number) => string) =>
   Array.from({ length: count }, (_, i) => part(i)).join(' ');
 const sendMessage = 'sendMessage(input: $input)';
 const SEND = `mutation ($input: SendMessageInput!)`;
-/** 3 levels each: `room`, `messages`, `nodes`. */
+/** Three levels per repetition: `room`, `messages`, `nodes`. */
 const nested = (times: number): string =>
   times === 0 ? 'id' : `room { messages(last: 1) { nodes { ${nested(times - 1)} } } }`;
 const edge = (selection: string) => `... on SendMessagePayload { edge { node { ${selection} } } }`;
 
-/** All but the first would send, if they were executed. */
+/** All but the first would send a message if they were executed. */
 const tooLarge: Record<string, string> = {
   '2,000 aliases': `{ ${repeat(2000, (i) => `a${i}: __typename`)} }`,
   '51 aliases': `${SEND} { ${repeat(51, (i) => `a${i}: ${sendMessage} { __typename }`)} }`,
@@ -64,8 +64,8 @@ const tooLarge: Record<string, string> = {
 };
 
 describe.each(names)('over %s', (name) => {
-  test.each(Object.keys(tooLarge))('%s are too many, and nothing is executed', async (what) => {
-    const { data, errors } = await over(name)(tooLarge[what] ?? '', { input: { roomId, text: what } });
+  test.each(Object.keys(tooLarge))('%s are rejected, and nothing is executed', async (excess) => {
+    const { data, errors } = await over(name)(tooLarge[excess] ?? '', { input: { roomId, text: excess } });
 
     expect(data).toBeFalsy();
     expect(errors).not.toEqual([]);
@@ -73,17 +73,17 @@ describe.each(names)('over %s', (name) => {
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 
-  test('50 aliases, hundreds of tokens and 12 levels are taken', async () => {
+  test('50 aliases, hundreds of tokens and 12 levels are accepted', async () => {
     const aliases = `{ ${repeat(50, (i) => `a${i}: __typename`)} }`;
     expect(await over(name)(aliases)).toMatchObject({ data: { a49: 'Query' } });
     const tokens = `{ ${repeat(400, () => '__typename')} }`;
     expect(await over(name)(tokens)).toEqual({ data: { __typename: 'Query' } });
-    // node, then 3 times 3 levels, then an id: within a fragment's braces, which count as none.
+    // One level for `node`, 3 × 3 for the rooms, one for the id; the braces of a fragment do not count.
     const levels = `query ($id: ID!) { node(id: $id) { ... on Message { ${nested(3)} } } }`;
     expect(await over(name)(levels, { id: 'x' })).toEqual({ data: { node: null } });
   });
 
-  test('the standard introspection query is answered', async () => {
+  test('the standard introspection query is executed', async () => {
     const { data, errors } = await over(name)(
       getIntrospectionQuery({ descriptions: true, specifiedByUrl: true }),
     );
@@ -92,17 +92,17 @@ describe.each(names)('over %s', (name) => {
     expect(data).toMatchObject({ __schema: { queryType: { name: 'Query' } } });
   });
 
-  test('an introspection that asks itself round in circles is refused', async () => {
-    const circles = (times: number): string =>
-      times === 0 ? 'name' : `fields { type { ${circles(times - 1)} } }`;
-    const { data, errors } = await over(name)(`{ __schema { types { ${circles(10)} } } }`);
+  test('a recursive introspection query is rejected', async () => {
+    const recursive = (times: number): string =>
+      times === 0 ? 'name' : `fields { type { ${recursive(times - 1)} } }`;
+    const { data, errors } = await over(name)(`{ __schema { types { ${recursive(10)} } } }`);
 
     expect(data).toBeFalsy();
     expect(errors?.length).toBeGreaterThan(0);
   });
 });
 
-test('INTROSPECTION=off refuses it on every transport, and all else goes on', async () => {
+test('INTROSPECTION=off rejects introspection, and only that, on every transport', async () => {
   const { url } = await startParley({ env: { INTROSPECTION: 'off' } });
   for (const name of names) {
     const { data, errors } = await over(name)('{ __schema { queryType { name } } }', {}, url);
@@ -116,16 +116,16 @@ test('INTROSPECTION=off refuses it on every transport, and all else goes on', as
 });
 
 describe('a socket', () => {
-  test('has 100 operations under way: each beyond is told so, the others go on, and one that ends makes room', async () => {
+  test('may have 100 operations in progress; further ones are rejected until one of them ends', async () => {
     const room = await createRoom(alice);
     const { liveCursor: after } = await page(alice, room);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     for (let number = 1; number <= 1000; number += 1) socket.subscribe(`${number}`, { roomId: room, after });
-    const refused = await socket.received('error', undefined, 900);
+    const rejected = await socket.received('error', undefined, 900);
 
-    for (const { payload } of refused)
+    for (const { payload } of rejected)
       expect(payload).toMatchObject([{ extensions: { code: 'LIMIT_EXCEEDED' } }]);
-    expect(new Set(refused.map(({ id }) => Number(id)))).toEqual(
+    expect(new Set(rejected.map(({ id }) => Number(id)))).toEqual(
       new Set(Array.from({ length: 900 }, (_, index) => index + 101)),
     );
     await send(alice, room, 'x');
@@ -138,14 +138,14 @@ describe('a socket', () => {
     socket.destroy();
   });
 
-  test('that never says who it is is closed with 4408, however many there are', async () => {
+  test('that never sends connection_init is closed with 4408, like 199 others', async () => {
     const sockets = await Promise.all(Array.from({ length: 200 }, () => openRawSocket(parley.webSocketUrl)));
     const closed = await Promise.all(sockets.map((socket) => socket.closed));
 
     expect(new Set(closed.map(({ code }) => code))).toEqual(new Set([4408]));
   });
 
-  test('that sends a frame of 64 KiB is heard, and with one byte more closed with 1009', async () => {
+  test('may send a frame of 64 KiB, and is closed with 1009 after one more byte', async () => {
     const frameOf = (bytes: number): string => {
       const frame = (padding: string) =>
         JSON.stringify({
@@ -163,7 +163,7 @@ describe('a socket', () => {
 
     const huge = await openSocketOf(alice, parley.webSocketUrl);
     huge.send('x'.repeat(50 * 1024 * 1024));
-    // It is cut off while it still sends, so it may never read the code.
+    // The server disconnects while the client is still sending, so it may not receive the code.
     expect([1009, 1006]).toContain((await huge.closed).code);
     expect((await alice.request('{ viewer { id } }')).errors).toBeUndefined();
   });

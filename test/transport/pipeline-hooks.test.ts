@@ -5,27 +5,27 @@ import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 
-/** What hooks were called with, in order: the operation's name after the call's. */
+/** The calls of the hooks in order, each as `call kind name`. */
 const calls: string[] = [];
 const outcomes = new Map<string, OperationOutcome>();
 const deliveries: EventDelivery[] = [];
 
-function note(call: string, { name, kind }: Operation): void {
+function record(call: string, { name, kind }: Operation): void {
   calls.push(`${call} ${kind} ${name}`);
 }
 
 const hooks: PipelineHooks = {
-  operationStarted: (operation) => note('started', operation),
+  operationStarted: (operation) => record('started', operation),
   operationFinished(operation, outcome) {
-    note('finished', operation);
+    record('finished', operation);
     outcomes.set(operation.name ?? '', outcome);
   },
-  subscriptionOpened: (operation) => note('opened', operation),
-  subscriptionClosed: (operation) => note('closed', operation),
+  subscriptionOpened: (operation) => record('opened', operation),
+  subscriptionClosed: (operation) => record('closed', operation),
   eventDelivered: (delivery) => void deliveries.push(delivery),
 };
 
-/** Fails on every call, which must not be noticed by clients or by the other hooks. */
+/** Throws on every call, which must not affect clients or other hooks. */
 const broken: PipelineHooks = {
   operationStarted() {
     throw new Error('A broken hook.');
@@ -54,7 +54,7 @@ beforeEach(() => {
   outcomes.clear();
 });
 
-/** Resolves when an operation of this name has finished. */
+/** Resolves when an operation with this name has finished. */
 const finished = (name: string) =>
   expect
     .poll(() => calls.filter((call) => call.startsWith('finished') && call.endsWith(` ${name}`)))
@@ -82,24 +82,24 @@ async function overWebSocket(payload: object): Promise<void> {
   socket.destroy();
 }
 
-const WAYS = {
+const PATHS = {
   'the direct HTTP path': (query: string) => post({ query }),
   'Yoga, by POST': (query: string) => post({ query }, { accept: 'application/json; charset=utf-8' }),
   'Yoga, by GET': (query: string) => get(query),
   WebSocket: (query: string) => overWebSocket({ query }),
 };
 
-test.each(Object.entries(WAYS))('a query over %s is started and finished once', async (_, ask) => {
-  await ask('query Asked { __typename }');
-  expect(calls).toEqual(['started query Asked', 'finished query Asked']);
-  expect(outcomes.get('Asked')).toMatchObject({ errors: [] });
-  expect(outcomes.get('Asked')?.durationMs).toBeGreaterThanOrEqual(0);
+test.each(Object.entries(PATHS))('a query over %s is started and finished once', async (_, run) => {
+  await run('query Single { __typename }');
+  expect(calls).toEqual(['started query Single', 'finished query Single']);
+  expect(outcomes.get('Single')).toMatchObject({ errors: [] });
+  expect(outcomes.get('Single')?.durationMs).toBeGreaterThanOrEqual(0);
 });
 
-test.each(Object.entries(WAYS))(
-  'an invalid document over %s is refused once, with its errors',
-  async (_, ask) => {
-    await ask('query Wrong { nonsense }');
+test.each(Object.entries(PATHS))(
+  'an invalid document over %s is rejected once, with its errors',
+  async (_, run) => {
+    await run('query Wrong { nonsense }');
     expect(calls).toHaveLength(2);
     const [outcome] = [...outcomes.values()];
     expect(outcome?.errors.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
@@ -108,9 +108,9 @@ test.each(Object.entries(WAYS))(
 
 test.each(['the direct HTTP path', 'WebSocket'] as const)(
   'a failing mutation over %s is finished with its coded errors',
-  async (way) => {
-    await WAYS[way]('mutation Failing { joinRoom(input: {}) { __typename } }');
-    await WAYS[way]('query Named($id: ID!) { node(id: $id) { id } }');
+  async (path) => {
+    await PATHS[path]('mutation Failing { joinRoom(input: {}) { __typename } }');
+    await PATHS[path]('query Named($id: ID!) { node(id: $id) { id } }');
     expect(calls.filter((call) => call.startsWith('started'))).toHaveLength(2);
     expect(calls.filter((call) => call.startsWith('finished'))).toHaveLength(2);
     for (const { errors } of outcomes.values())
@@ -118,14 +118,14 @@ test.each(['the direct HTTP path', 'WebSocket'] as const)(
   },
 );
 
-test('a mutation by GET is refused once, before it is executed', async () => {
+test('a mutation by GET is rejected once, before its execution', async () => {
   await get('mutation Got { joinRoom(input: { roomId: "R" }) { __typename } }');
   expect(calls).toHaveLength(2);
   expect(calls[0]).toMatch(/^started/);
   expect(outcomes.size).toBe(1);
 });
 
-test('an unknown operation name is refused once over HTTP and over WebSocket', async () => {
+test('an unknown operation name is rejected once over HTTP and over WebSocket', async () => {
   await post({ query: 'query A { __typename } query B { __typename }', operationName: 'C' });
   expect(calls).toEqual(['started null C', 'finished null C']);
   await overWebSocket({ query: 'query A { __typename } query B { __typename }', operationName: 'C' });
@@ -172,7 +172,7 @@ test('subscriptions over WebSocket are opened and closed once, and an event is r
     Array.from({ length: count }, () => openSocketOf(alice, parley.webSocketUrl)),
   );
   for (const socket of sockets) socket.subscribe('live', { roomId, after }, LISTEN);
-  // After two messages everyone is served by the group.
+  // After two messages, all subscribers are served by the group.
   for (const received of [1, 2]) {
     await send(alice, roomId, 'to be live');
     await Promise.all(sockets.map((socket) => socket.received('next', 'live', received)));
@@ -192,6 +192,6 @@ test('subscriptions over WebSocket are opened and closed once, and an event is r
   for (const call of ['started', 'opened', 'closed']) expect(of(call)).toHaveLength(count);
 });
 
-test('a hook that fails is logged, and neither clients nor other hooks notice', () => {
+test('an error thrown by a hook is logged, and affects neither clients nor other hooks', () => {
   expect(parley.log.some((line) => line.includes('A pipeline hook failed'))).toBe(true);
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   roomId = await createRoom(alice);
 });
 
-test('what was missed comes first, then what happens', async () => {
+test('a stream delivers missed messages, then live ones', async () => {
   const { liveCursor: after } = await page(alice, roomId);
   const missed = await send(alice, roomId, 'missed');
   const stream = await openEventStream(parley.url, alice, { roomId, after });
@@ -29,7 +29,7 @@ test('what was missed comes first, then what happens', async () => {
   expect(await stream.ended).toBe(false);
 });
 
-test('a subscription that can not start is a `next` with a coded error, then `complete`', async () => {
+test('a subscription that cannot start sends a `next` with a coded error, then `complete`', async () => {
   const cases = [
     { person: alice, variables: { roomId, after: 'nonsense' }, code: 'BAD_USER_INPUT' },
     { person: alice, variables: { roomId: 'nonsense' }, code: 'BAD_USER_INPUT' },

@@ -20,7 +20,7 @@ beforeAll(async () => {
   alice = await signUp(parley.url);
 });
 
-/** Runs one operation by the standard client, which then goes. */
+/** Runs one operation with the standard client, which is then disposed. */
 async function run(
   query: string,
   connectionParams?: Record<string, unknown>,
@@ -30,11 +30,11 @@ async function run(
   const results = client.iterate({ query, variables });
   const { value } = await results.next();
   await client.dispose();
-  // As it came over the wire, where an error is the plain object that a test compares.
+  // The client creates GraphQLErrors; tests compare plain objects, as sent over the wire.
   return JSON.parse(JSON.stringify(value));
 }
 
-/** Runs one operation by the standard client, and resolves with what it fails with. */
+/** Runs one operation with the standard client, and resolves with the error it fails with. */
 async function failure(connectionParams: Record<string, unknown>): Promise<unknown> {
   const client = connect(parley.webSocketUrl, connectionParams);
   try {
@@ -44,7 +44,10 @@ async function failure(connectionParams: Record<string, unknown>): Promise<unkno
   }
 }
 
-/** Opens by hand (`ws` hides what follows a handshake without its subprotocol) and reads the code of the close frame. */
+/**
+ * Opens a WebSocket without `ws`, which hides all frames after a handshake without a subprotocol, and returns the code of
+ * the close frame.
+ */
 function closeCodeOf(protocol: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
     const upgrade = httpRequest(parley.url, {
@@ -59,7 +62,7 @@ function closeCodeOf(protocol: string | undefined): Promise<number> {
     upgrade.on('error', reject);
     upgrade.on('upgrade', (_response, socket, head) => {
       const read = (data: Buffer): void => {
-        // The first frame: final and of type «close», its length, then the code.
+        // The first frame: FIN and opcode 8 (close), the length, then the code.
         resolve(data[0] === 0x88 ? data.readUInt16BE(2) : 0);
         socket.destroy();
       };
@@ -88,10 +91,10 @@ describe('an operation over WebSocket', () => {
   });
 
   test.each([
-    ['B', 'There is no operation named "B".'],
-    [undefined, 'Several operations need an operationName.'],
+    ['B', 'The document contains no operation named "B": set operationName to one that it contains.'],
+    [undefined, 'The document contains several operations: set operationName to select one.'],
   ])(
-    'that does not exist, or is not named among several, is told so with a code',
+    'is rejected with a code if operationName is %s in a document with several operations',
     async (operationName, message) => {
       const socket = await openSocketOf(alice, parley.webSocketUrl);
       const query = 'query A { __typename } query C { __typename }';
@@ -101,7 +104,7 @@ describe('an operation over WebSocket', () => {
     },
   );
 
-  test('is carried out in the order of its socket', async () => {
+  test('is executed in the order of its socket', async () => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     const roomId = await createRoom(alice);
     const mutation =
@@ -125,7 +128,7 @@ describe('connectionParams', () => {
     ['AUTHORIZATION with bearer', (token) => ({ AUTHORIZATION: `bearer ${token}` })],
     ['authToken', (token) => ({ authToken: token })],
     ['token', (token) => ({ token })],
-  ])('sign in by %s', async (_name, params) => {
+  ])('authenticate with %s', async (_name, params) => {
     expect(await run(VIEWER, params(alice.token))).toEqual({
       data: { viewer: { user: { username: alice.username } } },
     });
@@ -136,7 +139,7 @@ describe('connectionParams', () => {
     ['empty', {}],
     ['without a token', { authToken: null }],
     ['with an empty token', { authorization: '' }],
-  ])('%s may connect, and each operation is told that they are missing', async (_name, params) => {
+  ])('(%s) leave the client anonymous: protected fields fail as UNAUTHENTICATED', async (_name, params) => {
     expect(await run('{ rooms { nodes { id } } __typename }', params)).toMatchObject({
       data: { rooms: null, __typename: 'Query' },
       errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } }],
@@ -147,28 +150,28 @@ describe('connectionParams', () => {
     ['garbage', { authorization: 'Bearer garbage' }],
     ['another scheme', { authorization: 'Basic YWxpY2U6YQ==' }],
     ['«Bearer» alone', { authorization: 'Bearer' }],
-    ['a token that is no text', { authToken: { nested: true } }],
-    ['a bare token that is garbage', { token: 'garbage' }],
+    ['a token that is not a string', { authToken: { nested: true } }],
+    ['an invalid bare token', { token: 'garbage' }],
   ])('with %s are closed with 4401, and the standard client gives up', async (_name, params) => {
     expect(await failure(params)).toMatchObject({ code: 4401 });
   });
 
-  test('with an expired token are closed with 4403, and the standard client asks for others', async () => {
+  test('with an expired token are closed with 4403, and the standard client reads them again', async () => {
     const tokens = createTokens(parley.config.jwtSecret ?? '', 0);
-    const known = await tokens.authenticate(alice.token);
-    if (known.kind !== 'viewer') throw new Error('a token that was just issued must be good');
-    const given = [(await tokens.issue(known.viewer)).token, alice.token];
-    const client = connect(parley.webSocketUrl, () => ({ authorization: `Bearer ${given.shift()}` }));
+    const authentication = await tokens.authenticate(alice.token);
+    if (authentication.kind !== 'viewer') throw new Error('A token that was just issued must be valid.');
+    const remaining = [(await tokens.issue(authentication.viewer)).token, alice.token];
+    const client = connect(parley.webSocketUrl, () => ({ authorization: `Bearer ${remaining.shift()}` }));
     const codes: unknown[] = [];
     client.on('closed', (event) => codes.push((event as CloseEvent).code));
 
     const { value } = await client.iterate({ query: VIEWER }).next();
     expect(value).toEqual({ data: { viewer: { user: { username: alice.username } } } });
     expect(codes).toEqual([4403]);
-    expect(given).toEqual([]);
+    expect(remaining).toEqual([]);
   });
 
-  test('that are no object are closed with 4400', async () => {
+  test('that are not an object are closed with 4400', async () => {
     const socket = await openRawSocket(parley.webSocketUrl);
     socket.send({ type: 'connection_init', payload: 'token' });
 
@@ -176,10 +179,10 @@ describe('connectionParams', () => {
   });
 });
 
-describe('a breach of the protocol', () => {
+describe('a protocol violation', () => {
   test.each<[string, object | string]>([
-    ['no JSON', '{'],
-    ['no message', '[]'],
+    ['invalid JSON', '{'],
+    ['an array', '[]'],
     ['a message of an unknown type', { type: 'shout' }],
     ['a subscribe without an id', { type: 'subscribe', payload: { query: VIEWER } }],
     ['a subscribe without a query', { type: 'subscribe', id: '1', payload: {} }],
@@ -201,7 +204,7 @@ describe('a breach of the protocol', () => {
     expect(await socket.closed).toMatchObject({ code: 4401 });
   });
 
-  test('by an id in use is closed with 4409', async () => {
+  test('by an operation id in use is closed with 4409', async () => {
     const roomId = await createRoom(alice);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.subscribe('1', { roomId });
@@ -210,7 +213,7 @@ describe('a breach of the protocol', () => {
     expect(await socket.closed).toMatchObject({ code: 4409 });
   });
 
-  test('ends what comes after it in the same moment: nothing more is executed', async () => {
+  test('prevents the execution of messages that follow it immediately', async () => {
     const roomId = await createRoom(alice);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     const input = { roomId, text: 'too late' };
@@ -218,7 +221,7 @@ describe('a breach of the protocol', () => {
     socket.send('{', { type: 'subscribe', id: '1', payload: { query, variables: { input } } });
 
     expect(await socket.closed).toMatchObject({ code: 4400 });
-    // Had it been executed, it would have been before this one.
+    // If the mutation had been executed, its message would precede this one.
     await send(alice, roomId, 'in time');
     expect((await page(alice, roomId)).edges.map(({ node }) => node.text)).toEqual(['in time']);
   });
@@ -238,9 +241,9 @@ describe('a breach of the protocol', () => {
   );
 });
 
-describe('a GraphQL mistake', () => {
+describe('a GraphQL error', () => {
   test.each<[string, string, Record<string, unknown>]>([
-    ['syntax', '{', {}],
+    ['a syntax error', '{', {}],
     ['an unknown field', '{ nowhere }', {}],
     ['an unknown field of a subscription', 'subscription { nowhere }', {}],
     [
@@ -255,14 +258,14 @@ describe('a GraphQL mistake', () => {
       {},
     ],
     ['no operation', 'fragment F on Query { __typename }', {}],
-  ])('(%s) ends one operation, and the socket lives', async (_name, query, variables) => {
+  ])('(%s) ends one operation and leaves the socket open', async (_name, query, variables) => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.subscribe('wrong', variables, query);
     socket.subscribe('right', {}, VIEWER);
     await socket.received('complete', 'right');
 
-    const answers = socket.frames.filter((frame) => 'id' in frame && frame.id === 'wrong');
-    const errors = answers.flatMap((frame) =>
+    const responses = socket.frames.filter((frame) => 'id' in frame && frame.id === 'wrong');
+    const errors = responses.flatMap((frame) =>
       frame.type === 'error' ? frame.payload : frame.type === 'next' ? (frame.payload.errors ?? []) : [],
     );
     expect(errors).not.toEqual([]);
@@ -284,29 +287,29 @@ describe('an upgrade', () => {
     });
 
   test.each(['https://evil.example.com', 'null', 'not an origin', `${ALLOWED}.evil.example`])(
-    'from a page of %s is refused with 403',
+    'from the origin %s is rejected with 403',
     async (origin) => {
       expect(await statusOf(origin)).toBe(403);
     },
   );
 
-  test('from our own page, from an allowed one and from no page is taken', async () => {
+  test('is accepted from the same origin, from an allowed origin and without an origin', async () => {
     expect(await statusOf(new URL(parley.url).origin)).toBe(101);
     expect(await statusOf(ALLOWED)).toBe(101);
     expect(await statusOf()).toBe(101);
   });
 
-  test('elsewhere than at the API is refused with 404', async () => {
+  test('at another path than the API is rejected with 404', async () => {
     expect(await statusOf(undefined, 'x')).toBe(404);
   });
 
   test.each<[string, string, string]>([
-    ['elsewhere than at the API', '/x', 'HTTP/1.1 404'],
-    ['from a foreign page', '/graphql', 'HTTP/1.1 403'],
-  ])('%s holds no connection, also where the client never closes its half', async (_name, path, answer) => {
+    ['at another path than the API', '/x', 'HTTP/1.1 404'],
+    ['from a foreign origin', '/graphql', 'HTTP/1.1 403'],
+  ])('%s is disconnected, even if the client never closes its half', async (_name, path, statusLine) => {
     const { port, host } = new URL(parley.url);
     const client = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
-    // Whoever writes to a connection that is gone is told so.
+    // Writing to the closed connection fails.
     client.on('error', () => {});
     const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
     let text = '';
@@ -326,7 +329,7 @@ describe('an upgrade', () => {
       ].join('\r\n'),
     );
     await once(client, 'end');
-    expect(text).toContain(answer);
+    expect(text).toContain(statusLine);
     const writing = setInterval(() => client.write('x'), 10);
 
     await closed;

@@ -1,11 +1,11 @@
 import {
+  type ExpectedError,
   ForbiddenError,
   IdempotencyConflictError,
   InvalidCredentialsError,
   NotAMemberError,
   NotFoundError,
   RateLimitedError,
-  type UserFault,
   UsernameTakenError,
   ValidationError,
   type ValidationIssue,
@@ -18,7 +18,7 @@ import { Message } from './message.js';
  * see `../errors.ts`.
  */
 
-const UserError = builder.interfaceRef<UserFault>('UserError').implement({
+const UserError = builder.interfaceRef<ExpectedError>('UserError').implement({
   description:
     'Expected failure of a mutation, returned as data. Distinguish failures by `__typename`; `message` is intended for display. New types may be added: always handle `... on UserError`.',
   fields: (t) => ({

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Where a request comes from. Each trusted proxy has appended whom it heard from to `X-Forwarded-For`, so the client
- * is so many from the right; what stands further left is the client's own claim.
+ * Returns the client's IP address. Each trusted proxy appends the address of its peer to `X-Forwarded-For`, so the client
+ * is the entry that many places from the right; entries further left are set by the client and not trusted.
+ *
+ * @param trustedProxies number of proxies in front of this server; with 0, the header is ignored.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
   const direct = request.socket.remoteAddress ?? 'unknown';

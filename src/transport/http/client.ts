@@ -4,7 +4,7 @@ import type { Client } from '../../graphql/pipeline.js';
 import { authenticateRequest } from '../auth.js';
 import { clientAddress } from './address.js';
 
-/** Who sends an HTTP request, and from where. A bad token makes a client too: the operation decides whether that matters. */
+/** Identifies the sender of an HTTP request. Never rejects for a bad token: each field decides whether it needs a viewer. */
 export type ClientOf = (request: IncomingMessage) => Promise<Client>;
 
 export function createClientOf(tokens: Tokens, trustedProxies: number): ClientOf {

@@ -11,10 +11,10 @@ import type { YogaAdapter } from './yoga.js';
 
 export interface GraphQLOverHttp {
   /**
-   * Answers a request for the API.
+   * Handles a request to the API.
    *
-   * @param headers of the answer, whatever it is.
-   * @param onSubscription called when the request turns out to be a subscription, before it starts.
+   * @param headers added to every response.
+   * @param onSubscription called before a subscription starts.
    */
   handle(
     request: IncomingMessage,
@@ -26,7 +26,7 @@ export interface GraphQLOverHttp {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A request for one operation, as far as its form goes. */
+/** The parameters of a GraphQL request. Their form is checked; the document and the values of the variables are not. */
 interface Params {
   readonly query: string;
   readonly variables?: Record<string, unknown> | null;
@@ -40,20 +40,19 @@ export interface GraphQLOverHttpParts {
 }
 
 /**
- * GraphQL over HTTP. Most requests are queries and mutations that are fine, posted as JSON: these take the direct way, where
- * nothing is done but what differs from one to the next. All others are Yoga's, with all that it knows of what may be
- * wrong with a request, and of other ways to ask.
+ * GraphQL over HTTP. Most requests are valid queries and mutations, posted as JSON: they take a direct path that does only
+ * the work a request needs. Yoga handles all others: GET, server-sent events, and malformed requests.
  */
 export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverHttpParts): GraphQLOverHttp {
-  /** @returns false where the request is not for the direct way; nothing was done then. */
-  async function answer(
+  /** @returns false, without any effect, if Yoga must handle the request. */
+  async function handleDirectly(
     request: IncomingMessage,
     response: ServerResponse,
     headers: Headers,
     body: Buffer,
   ): Promise<boolean> {
     const type = resultType(request.headers.accept);
-    const params = body.length > LIMITS.requestBytes ? null : paramsOf(body);
+    const params = body.length > LIMITS.requestBytes ? null : parseParams(body);
     if (!type || !params) return false;
     const { query, variables: variableValues, operationName } = params;
     const document = pipeline.prepare(query);
@@ -68,25 +67,26 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     return true;
   }
 
-  /** Errors may have a status of their own. */
+  /** Sends a result with errors; its status depends on the errors and the type. */
   async function sendErrors(
     response: ServerResponse,
     headers: Headers,
     type: string,
     result: ExecutionResult,
   ): Promise<void> {
-    const told = processRegularResult(result, yoga.fetchAPI, type);
-    send(response, told.status, { ...headers, ...Object.fromEntries(told.headers) }, await told.text());
+    const rendered = processRegularResult(result, yoga.fetchAPI, type);
+    const { status } = rendered;
+    send(response, status, { ...headers, ...Object.fromEntries(rendered.headers) }, await rendered.text());
   }
 
   return {
     async handle(request, response, headers, onSubscription) {
-      if (request.method === 'POST' && isJson(request) && !isTooLong(request)) {
+      if (request.method === 'POST' && isJson(request) && !isTooLarge(request)) {
         const body = await readBody(request);
-        // The rest is not kept; the connection ends with the answer.
+        // The rest of the body is discarded, so the connection must close after the response.
         if (body.length > LIMITS.requestBytes) response.setHeader('connection', 'close');
-        if (await answer(request, response, headers, body)) return;
-        // Yoga takes it from there where the request was read already.
+        if (await handleDirectly(request, response, headers, body)) return;
+        // Yoga reads `body` if it is set, since the request itself has been consumed.
         Object.assign(request, { body: Readable.from([body]) });
       }
       for (const name in headers) response.setHeader(name, headers[name] ?? '');
@@ -106,12 +106,12 @@ function isJson({ headers }: IncomingMessage): boolean {
   return headers['content-type']?.split(';', 1)[0] === JSON_TYPE;
 }
 
-/** By its own word; one that comes in chunks does not tell. */
-function isTooLong({ headers }: IncomingMessage): boolean {
+/** Judged by Content-Length; chunked bodies have none. */
+function isTooLarge({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) > LIMITS.requestBytes;
 }
 
-/** Of a body that is longer than may be, as much as shows that. Rejects where the client leaves. */
+/** Reads a body; one over the limit only until it exceeds the limit. Rejects if the client disconnects. */
 function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -129,8 +129,8 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
 
 const KNOWN_PARAMS = new Set(['query', 'variables', 'operationName', 'extensions']);
 
-/** Null where anything about them needs a closer look. */
-function paramsOf(body: Buffer): Params | null {
+/** Parses the parameters; null if they are malformed or have unknown members, which Yoga then reports. */
+function parseParams(body: Buffer): Params | null {
   let params: unknown;
   try {
     params = JSON.parse(body.toString());
@@ -140,12 +140,12 @@ function paramsOf(body: Buffer): Params | null {
   if (!isObject(params) || typeof params.query !== 'string') return null;
   for (const name in params) if (!KNOWN_PARAMS.has(name)) return null;
   const { variables, operationName, extensions } = params;
-  const isFine =
+  const isValid =
     (variables == null || isObject(variables)) &&
     (operationName == null || typeof operationName === 'string') &&
     (extensions == null || isObject(extensions));
-  // What was not checked here is not looked at.
-  return isFine ? (params as unknown as Params) : null;
+  // All members of `Params` have been checked.
+  return isValid ? (params as unknown as Params) : null;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

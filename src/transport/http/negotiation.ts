@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import Negotiator from 'negotiator';
 
-/** What a request asks for in its `Accept` and `Accept-Encoding` headers (RFC 9110, 12.5). */
+/** Content negotiation by the `Accept` and `Accept-Encoding` headers (RFC 9110, section 12.5). */
 
 export type Encoding = 'br' | 'gzip' | 'identity';
 
@@ -18,29 +18,30 @@ const PAGE_OR_DATA = [
 ] as const;
 
 /**
- * Whether a request prefers HTML to every type of data, as a browser does. Where two types are equally welcome, Negotiator
- * picks the one that the header names first. Such a client gets data, so HTML must also win with the header reversed.
+ * Whether a request prefers HTML to every data type, as a browser does. If two types have equal quality, Negotiator picks
+ * the first one in the header. Such a client gets data, so HTML must also win with the header reversed.
  */
 export function prefersHtml({ headers }: IncomingMessage): boolean {
   const ranges = headers.accept?.split(',') ?? [];
   return [ranges, ranges.toReversed()].every(
-    (each) => new Negotiator({ headers: { accept: each.join(',') } }).mediaType(PAGE_OR_DATA) === 'text/html',
+    (order) =>
+      new Negotiator({ headers: { accept: order.join(',') } }).mediaType(PAGE_OR_DATA) === 'text/html',
   );
 }
 
-/** Negotiator 1.0 added the options; @types/negotiator describes 0.6. */
+/** Negotiator 1.0 added the options; @types/negotiator covers 0.6. */
 interface EncodingNegotiator {
   encoding(available: readonly Encoding[], options: { preferred: readonly Encoding[] }): string | undefined;
 }
 
-/** The encoding of a response: Brotli before gzip where both are equally welcome, and `identity` where nothing else is. */
+/** The encoding of a response. Brotli wins over gzip at equal quality; `identity` is the fallback. */
 export function preferredEncoding(request: IncomingMessage): Encoding {
   const negotiator: EncodingNegotiator = new Negotiator(request);
   const encoding = negotiator.encoding(['br', 'gzip', 'identity'], { preferred: ['br', 'gzip'] });
   return encoding === 'br' || encoding === 'gzip' ? encoding : 'identity';
 }
 
-/** The type of a GraphQL response, by the media range that asks for it. */
+/** Maps media ranges to the type of the response. */
 const RESULT_TYPES: ReadonlyMap<string, string> = new Map([
   [JSON_TYPE, JSON_TYPE],
   [RESPONSE_JSON_TYPE, RESPONSE_JSON_TYPE],
@@ -49,10 +50,10 @@ const RESULT_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The type of a GraphQL response, exactly as Yoga chooses it: the first range that can be met, whatever its quality. That is
- * not what RFC 9110 says and so not what Negotiator does, but a response must not depend on which of the two ways it took.
+ * Selects the type of a GraphQL response exactly as Yoga does: the first supported range, regardless of its quality. This
+ * differs from RFC 9110 and Negotiator, but the direct path and Yoga must give the same response.
  *
- * @returns null if no range can be met, or if one has a charset: Yoga then decides.
+ * @returns null if no range is supported or if one has a charset; Yoga then handles the request.
  */
 export function resultType(accept: string | undefined): string | null {
   if (!accept) return JSON_TYPE;

@@ -5,7 +5,7 @@ import type { Config } from '../../config.js';
 import type { BusCounters } from '../../domain/bus.js';
 import type { Log } from '../../domain/ports.js';
 import { StartupError } from '../../startup-error.js';
-import type { ByteBudget, Holder } from '../budget.js';
+import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import type { GraphiQL } from '../graphiql/index.js';
 import { createStallClock } from '../stalls.js';
@@ -14,17 +14,17 @@ import { corsHeaders } from './origins.js';
 import { refuseUpgrade } from './refuse-upgrade.js';
 import { GRAPHQL_PATH } from './yoga.js';
 
-/** What stands behind the paths. `graphql` and `webSockets` are null until the database is there. */
+/** What the server routes requests to. `graphql` and `webSockets` return null until the server is ready. */
 export interface HttpServices {
   readonly config: Config;
   readonly log: Log;
   readonly graphiql: GraphiQL | null;
-  /** Whether we can serve, part by part. */
+  /** The response of `/ready`. */
   readonly readiness: () => Promise<Readiness>;
   readonly graphql: () => GraphQLOverHttp | null;
-  /** How long a client may take nothing of what waits for it, in ms. */
+  /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
-  /** Counts what all connections have not taken yet; looked after here. */
+  /** Limits the unsent bytes of all connections; enforced here, once a second. */
   readonly budget: ByteBudget;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
 }
@@ -32,7 +32,7 @@ export interface HttpServices {
 export interface Readiness {
   readonly status: 'ready' | 'not ready' | 'stopping';
   readonly checks: Readonly<Record<string, boolean>>;
-  /** What the bus survived since the start of the process; null until there is one. */
+  /** Failures that the bus has recovered from since the start of the process; null until it is connected. */
   readonly bus: Readonly<BusCounters> | null;
 }
 
@@ -40,33 +40,32 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface HttpServer {
   /**
-   * Listens where the settings say.
+   * Listens on the configured host and port.
    *
-   * @returns the port.
-   * @throws StartupError where the port is taken or the address is not ours.
+   * @returns the port, chosen by the system if the configured one is 0.
+   * @throws StartupError if the port is in use or the address is not available.
    */
-  listen(where: Pick<Config, 'host' | 'port'>): Promise<number>;
-  /** Accepts no connection and no WebSocket any more. Connections that are there get one more answer each. */
+  listen(address: Pick<Config, 'host' | 'port'>): Promise<number>;
+  /** Accepts no new connections or WebSockets. Open connections get one more response each. */
   stopListening(): void;
   /**
-   * Cuts event streams, spread over a time in ms: without their `complete`, which is how their clients know to come
-   * back.
+   * Disconnects event streams, evenly spread over `overMs`. They get no `complete`, so their clients reconnect and resume.
    */
   closeEventStreams(overMs: number): Promise<void>;
-  /** Ends all connections, once what is under way has been answered. */
+  /** Closes all connections after their pending responses, which get 5 s. */
   close(): Promise<void>;
 }
 
-/** How long answers that are under way may take when the server stops, in ms. */
-const ANSWER_TIMEOUT_MS = 5000;
-/** How often answers under way are looked after, in ms. */
+/** How long pending responses may take when the server stops, in ms. */
+const RESPONSE_TIMEOUT_MS = 5000;
+/** How often pending responses are checked for stalled clients, in ms. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** Everything that is asked of us by HTTP, and the hand-over of WebSocket upgrades. */
+/** Creates the HTTP server, which also hands over WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
   const { config, log, graphiql, readiness, graphql, webSockets, stallTimeoutMs, budget } = parts;
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
     if (path === '/health') return sendJson(response, 200, { status: 'ok' });
     if (path === '/ready') {
@@ -74,54 +73,56 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       return sendJson(response, state.status === 'ready' ? 200 : 503, state);
     }
     if (await graphiql?.handle(request, response)) return;
-    if (path !== GRAPHQL_PATH) return sendJson(response, 404, { message: `The API is at ${GRAPHQL_PATH}.` });
-    const pipeline = graphql();
-    if (!pipeline) return notReadyYet(response);
-    // What an answer allows depends on who asks: a shared cache must not hand one origin's to another.
+    if (path !== GRAPHQL_PATH)
+      return sendJson(response, 404, { message: `Not found: the API is at ${GRAPHQL_PATH}.` });
+    const api = graphql();
+    if (!api) return sendNotReady(response);
+    // The CORS headers depend on the origin, so a shared cache must keep one response per origin.
     const headers = { vary: 'Origin', ...corsHeaders(config.allowedOrigins, request) };
     if (request.method === 'OPTIONS') response.writeHead(204, { ...headers, 'content-length': '0' }).end();
-    else await pipeline.handle(request, response, headers, () => void eventStreams.add(response));
+    else await api.handle(request, response, headers, () => void eventStreams.add(response));
   }
 
-  const underWay = new Set<ServerResponse>();
-  /** Those of subscriptions, from before they start. */
+  const pending = new Set<ServerResponse>();
+  /** The pending responses of subscriptions; added before the subscription starts. */
   const eventStreams = new WeakSet<ServerResponse>();
   let isListening = true;
   const server = createServer((request, response) => {
-    underWay.add(response);
+    pending.add(response);
     if (!isListening) response.setHeader('connection', 'close');
-    response.once('close', () => underWay.delete(response));
-    answer(request, response).catch((error) => {
+    response.once('close', () => pending.delete(response));
+    respond(request, response).catch((error) => {
       if (response.destroyed) return;
-      log.error({ error }, 'A request could not be answered');
+      log.error({ error }, 'Failed to handle an HTTP request');
       if (response.headersSent) response.destroy();
       else sendJson(response, 500, { message: 'Unexpected error.' });
     });
   });
 
-  // One timer for all. What a client does not read is cut off, an event stream without its `complete`: it may come back.
   const stalledFor = createStallClock();
-  budget.count(function* () {
-    for (const response of underWay)
+  budget.track(function* () {
+    for (const response of pending)
       if (response.socket)
         yield {
           unsentBytes: response.writableLength,
           stalledMs: stalledFor(response.socket),
-          cutOff: () => void response.destroy(),
-        } satisfies Holder;
+          disconnect: () => void response.destroy(),
+        } satisfies BudgetedConnection;
   });
+  // One timer for all responses. An event stream of a stalled client ends without `complete`, so the client may resume.
   const timer = setInterval(() => {
-    for (const response of underWay) {
+    for (const response of pending) {
       if (!response.socket || stalledFor(response.socket) < stallTimeoutMs) continue;
-      log.debug({ stallTimeoutMs }, 'An HTTP client that reads nothing is cut off');
+      log.debug({ stallTimeoutMs }, 'Disconnecting an HTTP client that reads nothing');
       response.destroy();
     }
     budget.enforce();
   }, CHECK_INTERVAL_MS).unref();
 
-  const onSocketError = (error: Error): void => log.debug({ error: error.message }, 'An upgrade failed');
+  const onSocketError = (error: Error): void =>
+    log.debug({ error: error.message }, 'WebSocket upgrade failed');
   server.on('upgrade', (request, socket, head) => {
-    // Until ws has taken over, nobody else listens, and an error without a listener would end the process.
+    // Until ws takes over, the socket has no other error listener, and an unhandled `error` event ends the process.
     socket.on('error', onSocketError);
     const sockets = webSockets();
     if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, '404 Not Found');
@@ -130,31 +131,31 @@ export function createHttpServer(parts: HttpServices): HttpServer {
   });
 
   return {
-    listen: (where) => listen(server, where),
+    listen: (address) => listen(server, address),
     stopListening() {
       isListening = false;
-      // As a plain server does: that of HTTP would also end each connection that waits for its next request, and one
-      // that is being written at this moment would be lost.
+      // `close` of a plain server: that of an HTTP server also closes idle connections, and a request that a client sends
+      // at this moment would be lost.
       NetServer.prototype.close.call(server);
     },
     closeEventStreams: (overMs) =>
       closeEvenly(
-        () => [...underWay].filter((response) => eventStreams.has(response) && !response.destroyed),
+        () => [...pending].filter((response) => eventStreams.has(response) && !response.destroyed),
         overMs,
         (response) => void response.destroy(),
       ),
     async close() {
       server.close();
-      const answered = [...underWay].map((response) => {
-        // One that came after the others had been closed.
+      const completed = [...pending].map((response) => {
+        // An event stream that started after `closeEventStreams`.
         if (eventStreams.has(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
-      const patience = setTimeout(() => server.closeAllConnections(), ANSWER_TIMEOUT_MS);
-      await Promise.all(answered);
-      clearTimeout(patience);
+      const timeout = setTimeout(() => server.closeAllConnections(), RESPONSE_TIMEOUT_MS);
+      await Promise.all(completed);
+      clearTimeout(timeout);
       clearInterval(timer);
-      // What is left are connections that wait for a next request.
+      // Only idle connections are left.
       server.closeAllConnections();
     },
   };
@@ -191,12 +192,12 @@ function pathOf(request: IncomingMessage): string {
   return request.url?.split('?')[0] ?? '';
 }
 
-function notReadyYet(response: ServerResponse): void {
+function sendNotReady(response: ServerResponse): void {
   response.setHeader('retry-after', '1');
   sendJson(response, 503, {
     errors: [
       {
-        message: 'Parley waits for its database: try again.',
+        message: 'The server is starting and waits for its database: try again in a second.',
         extensions: { code: 'SERVICE_UNAVAILABLE' },
       },
     ],

@@ -9,11 +9,11 @@ import type { ClientOf } from './client.js';
 
 export const GRAPHQL_PATH = '/graphql';
 
-/** What the HTTP server hands to Yoga. */
+/** The context that the HTTP server passes to Yoga. */
 export interface YogaContext {
   readonly req: IncomingMessage;
   readonly res?: ServerResponse;
-  /** Called when the request turns out to be a subscription, before it starts. */
+  /** Called before a subscription starts. */
   readonly onSubscription?: () => void;
 }
 
@@ -24,31 +24,31 @@ export interface YogaServices {
 }
 
 /**
- * Yoga as an HTTP adapter of the pipeline: it knows the forms of requests and of answers (GraphQL over HTTP, server-sent
- * events); documents, contexts, execution and errors are the pipeline's.
+ * Creates an HTTP adapter of the pipeline. Yoga parses requests and formats responses (GraphQL over HTTP, server-sent
+ * events); the pipeline owns documents, contexts, execution and errors.
  */
 export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
   return createYoga<YogaContext>({
     schema: pipeline.schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    // Served by `graphiql/`, self-contained; Yoga's own loads from a CDN.
+    // `transport/graphiql` serves a self-contained page; Yoga's own loads scripts from a CDN.
     graphiql: false,
     landingPage: false,
     logging: false,
     multipart: false,
     maxRequestBodySize: LIMITS.requestBytes,
-    // For what fails before it reaches the pipeline.
+    // For errors outside of the pipeline, such as a malformed request.
     maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
-    // Set by the HTTP server, for every answer.
+    // The HTTP server sets the CORS headers of every response.
     cors: false,
-    // The pipeline caches documents, bounded by size.
+    // The pipeline caches documents itself, bounded by number and size.
     parserAndValidationCache: false,
     context: async ({ req }) => pipeline.contextOf(await clientOf(req)),
     plugins: [
       onlyJsonBodies,
       throughPipeline(pipeline),
       endWithConnection,
-      ...(pipeline.hooks ? [reportRefusals(pipeline)] : []),
+      ...(pipeline.hooks ? [reportRejections(pipeline)] : []),
     ],
   });
 }
@@ -72,8 +72,8 @@ function throughPipeline(pipeline: Pipeline): Plugin {
   };
 }
 
-/** Reports every request that is refused before its operation reaches the pipeline: by Yoga, or for its document. */
-function reportRefusals(pipeline: Pipeline): Plugin {
+/** Reports requests that are rejected before their execution, by Yoga or because of their document, to the hooks. */
+function reportRejections(pipeline: Pipeline): Plugin {
   const names = new WeakMap<Request, unknown>();
   const executed = new WeakSet<Request>();
   return {
@@ -88,26 +88,26 @@ function reportRefusals(pipeline: Pipeline): Plugin {
     },
     onResultProcess({ request, result }) {
       if (executed.has(request) || !('errors' in result) || !result.errors) return;
-      pipeline.refused({ operationName: names.get(request) }, result.errors);
+      pipeline.reportRejected({ operationName: names.get(request) }, result.errors);
     },
   };
 }
 
-/** Forms of other sites can post any type but this one without a preflight: nothing else is executed. */
+/** Prevents cross-site request forgery: a form of another site cannot post JSON without a CORS preflight. */
 const onlyJsonBodies: Plugin = {
   onRequestParse({ request }) {
     if (request.method !== 'POST') return;
     const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
     if (type !== 'application/json')
-      throw new GraphQLError('Send the operation as application/json.', {
+      throw new GraphQLError('Unsupported content type: send the operation as application/json.', {
         extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status: 415 } },
       });
   },
 };
 
 /**
- * Ends a stream with its connection, also if the client left while its subscription started: Yoga then hands the answer
- * to nobody, and would leave the subscription open.
+ * Ends a stream of results when its connection closes. If the client disconnects while its subscription starts, Yoga drops
+ * the response and would leave the subscription open.
  */
 const endWithConnection: Plugin<YogaContext, YogaContext> = {
   onSubscribe({ args: { contextValue } }) {
@@ -117,7 +117,7 @@ const endWithConnection: Plugin<YogaContext, YogaContext> = {
     if (!context.res || !isAsyncIterable(result)) return;
     const { res } = context;
     const iterator = result[Symbol.asyncIterator]();
-    // A failure after the end concerns nobody.
+    // Nobody is left to receive an error.
     const end = () => void Promise.resolve(iterator.return?.()).catch(() => {});
     if (res.destroyed) end();
     else res.once('close', end);

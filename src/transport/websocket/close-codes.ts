@@ -1,24 +1,28 @@
+import { LIMITS } from '../../graphql/limits.js';
+
 /**
- * Codes that a WebSocket is closed with, and what the standard graphql-ws client does then. Documented for clients in
- * docs/delivery.md. Those of the protocol itself (4400 for other reasons, 4406, 4429) are graphql-ws's own.
+ * The codes and reasons with which the server closes a WebSocket, and how the standard graphql-ws client reacts.
+ * docs/delivery.md documents them for clients. graphql-ws itself also closes with 4400 (malformed message), 4401 (operation
+ * before `connection_ack`), 4406 (wrong subprotocol), 4409 (operation id in use) and 4429 (second `connection_init`); the
+ * client gives up on each of them.
  */
 export const CLOSE = {
-  /** A fault of ours: the client gives up. */
-  fault: { code: 1011, reason: 'Internal error' },
-  /** The server restarts: the client retries and resumes. */
+  /** An unexpected server error. The client gives up. */
+  internalError: { code: 1011, reason: 'Internal error' },
+  /** The server restarts. The client retries and resumes. */
   restart: { code: 1012, reason: 'Service restart' },
-  /** The client has read nothing for too long: it retries and resumes. If it still reads nothing, it sees a 1006. */
-  tooSlow: { code: 1013, reason: 'Too slow' },
-  /** An operation's id, which stands in each of its frames, is longer than may be: the client gives up. */
-  longId: { code: 4400, reason: 'The id of the operation is too long' },
-  /** The token is not one of ours: the client gives up, and the app signs in again. */
-  invalidToken: { code: 4401, reason: 'The access token is not valid' },
-  /** The token has expired: the client asks connectionParams again and retries with a new one. */
-  expiredToken: { code: 4403, reason: 'The access token has expired' },
-  /** The client has not said who it is: it retries. */
-  noInit: { code: 4408, reason: 'Connection initialisation timeout' },
-  /** A second operation of one id: the client gives up. By graphql-ws too. */
-  idInUse: { code: 4409, reason: 'The id of the operation is in use' },
+  /** The client reads too slowly. It retries and resumes; if it does not even read the close frame, it sees a 1006. */
+  tooSlow: { code: 1013, reason: 'Client reads too slowly: reconnect and resume' },
+  /** An operation id exceeds the limit, a bug in the client. It gives up. */
+  idTooLong: { code: 4400, reason: `Operation id has more than ${LIMITS.operationIdLength} characters` },
+  /** The token is invalid. The client gives up; the user must sign in again. */
+  invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
+  /** The token has expired. The client calls `connectionParams` again and retries with a new token. */
+  expiredToken: { code: 4403, reason: 'The access token has expired: reconnect with a new one' },
+  /** No `connection_init` arrived in time. The client retries. */
+  initTimeout: { code: 4408, reason: 'Connection initialisation timeout' },
+  /** Two operations have the same id, a bug in the client. It gives up. */
+  idInUse: { code: 4409, reason: 'Operation id is in use: give each operation an id of its own' },
 } as const;
 
 export interface CloseReason {

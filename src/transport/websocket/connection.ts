@@ -5,15 +5,15 @@ import type { Log } from '../../domain/ports.js';
 import type { Authentication } from '../../domain/user.js';
 import type { Client } from '../../graphql/pipeline.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
-import { OperationOrder, type OperationOwner } from './operation-order.js';
+import { type OperationHandler, OperationOrder } from './operation-order.js';
 import { Outbox, type OutboxOwner } from './outbox.js';
 
-/** How long a client may take to answer a close, in ms. */
+/** How long a client may take to acknowledge a close frame, in ms. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-const NOBODY: Authentication = { kind: 'missing' };
+const ANONYMOUS: Authentication = { kind: 'missing' };
 
-/** A WebSocket that knows whose it is, so that all of them share their listeners. */
+/** A WebSocket with a reference to its connection, so that all sockets share the same listeners. */
 export class ClientSocket extends WebSocket {
   connection: Connection | null = null;
 }
@@ -21,36 +21,38 @@ export class ClientSocket extends WebSocket {
 export interface ConnectionParts {
   readonly socket: ClientSocket;
   readonly tcp: Duplex;
-  /** Where the client is, for rate limits. */
+  /** The client's IP address, for rate limits. */
   readonly address: string;
   readonly log: Log;
-  /** Where it is among the others until it is closed. */
+  /** The open connections: this one is a member until it is closed. */
   readonly connections: Set<Connection>;
 }
 
 /**
- * A client's socket: all that is kept of it, in one object and without closures of its own, since most of many thousands
- * are idle. For graphql-ws it is the socket, and the `extra` of its context.
+ * The state of one client's WebSocket. One object without closures of its own, because an instance holds many thousands,
+ * most of them idle. It serves graphql-ws as its socket and as the `extra` of its context.
  */
-export class Connection implements GraphQLWebSocket, Client, OperationOwner, OutboxOwner {
+export class Connection implements GraphQLWebSocket, Client, OperationHandler, OutboxOwner {
   readonly socket: ClientSocket;
   readonly tcp: Duplex;
   readonly address: string;
   readonly outbox: Outbox;
   readonly order: OperationOrder;
   readonly openedAt = performance.now();
-  private known: Authentication = NOBODY;
-  /** Whether its client has begun to say who it is. */
-  isKnown = false;
-  /** Whether its client has answered the last ping. */
-  answersPings = true;
-  /** Whether it is about to be closed by a stop. */
-  isLeaving = false;
-  /** Queries and mutations that are to be answered. */
-  answers: Set<Promise<unknown>> | null = null;
+  private currentAuthentication: Authentication = ANONYMOUS;
+  /** Whether `connection_init` has arrived. */
+  isInitialised = false;
+  /** Whether the client has answered the last ping. */
+  isAlive = true;
+  /** Whether the server is stopping and is about to close the connection. */
+  isDraining = false;
+  /** Queries and mutations in progress; null before the first one. */
+  pendingResults: Set<Promise<unknown>> | null = null;
   private readonly log: Log;
   private readonly connections: Set<Connection>;
+  /** Set by graphql-ws: handles a message. */
   private listener: ((message: unknown) => Promise<void>) | null = null;
+  /** Set by graphql-ws: ends all operations of the connection. */
   private closed: ((code: number, reason: string) => Promise<void>) | null = null;
 
   constructor({ socket, tcp, address, log, connections }: ConnectionParts) {
@@ -62,7 +64,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     this.outbox = new Outbox(socket, tcp, this);
     this.order = new OperationOrder(this);
     socket.connection = this;
-    // A broken frame, one over the limit, a torn connection: ws closes the socket with the right code by itself.
+    // After an invalid or oversized frame or a lost connection, ws closes the socket with the right code by itself.
     socket.on('error', onError).on('pong', onPong).on('message', onMessage).on('close', onClose);
   }
 
@@ -71,11 +73,11 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   }
 
   get authentication(): Authentication {
-    return this.known;
+    return this.currentAuthentication;
   }
 
   set authentication(authentication) {
-    this.known = authentication;
+    this.currentAuthentication = authentication;
     if (authentication.kind === 'viewer') this.outbox.expiresAt = authentication.expiresAt;
   }
 
@@ -83,28 +85,29 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     return this.socket.protocol;
   }
 
-  /** Has the protocol spoken on it. */
+  /** Attaches the connection to graphql-ws. */
   serve(protocol: Server<Connection>): void {
     this.closed = protocol.opened(this, this);
   }
 
   onMessage(listener: (text: string) => Promise<void>): void {
-    // It takes parsed messages too, which its type does not say; and keeps what it was given, so that a text would stay.
+    // graphql-ws also accepts parsed messages, although its type does not say so. It retains each subscribe message, so a
+    // text would stay in memory with its parsed form.
     this.listener = listener as (message: unknown) => Promise<void>;
   }
 
-  /** graphql-ws waits for it, and so does the subscription behind it: a slow client is behind, and costs no memory. */
+  /** graphql-ws awaits the promise before it reads the next result, so backpressure reaches the subscription. */
   send(frame: string): Promise<void> {
     return this.outbox.send(frame);
   }
 
-  /** What was written is sent before. */
+  /** Sends all written frames, then the close frame. */
   close(code?: number, reason?: string): void {
     this.outbox.flush();
     this.socket.close(code, reason);
   }
 
-  /** Resolves when the socket is closed: by an answer of the client's, or without one. What was written is sent before. */
+  /** Like `close`; resolves when the socket is closed, by the client's close frame or, after 1 s, without it. */
   end({ code, reason }: CloseReason): Promise<void> {
     const { socket } = this;
     // It may have closed while its operations were awaited: no event would follow, and a stop would wait for ever.
@@ -116,7 +119,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
         resolve();
       });
       this.close(code, reason);
-      // The answer must be read, also where the client's requests had to wait.
+      // The socket may be paused by backpressure, but the client's close frame must be read.
       socket.resume();
     });
   }
@@ -126,32 +129,32 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
   }
 
   handle(message: unknown): Promise<void> {
-    // What comes after our close is not begun: its answer could not be sent. The client asks again elsewhere.
-    if (!this.isOpen || this.isLeaving || !this.listener) return Promise.resolve();
+    // No operation starts once we are closing, since its result could not be sent. The client repeats it elsewhere.
+    if (!this.isOpen || this.isDraining || !this.listener) return Promise.resolve();
     return this.listener(message).catch((error) => {
-      this.log.error({ error }, 'A WebSocket message could not be handled');
-      this.close(CLOSE.fault.code, CLOSE.fault.reason);
+      this.log.error({ error }, 'Failed to handle a WebSocket message');
+      this.close(CLOSE.internalError.code, CLOSE.internalError.reason);
     });
   }
 
-  onLongId(): void {
-    this.close(CLOSE.longId.code, CLOSE.longId.reason);
+  onIdTooLong(): void {
+    this.close(CLOSE.idTooLong.code, CLOSE.idTooLong.reason);
   }
 
-  onReuse(): void {
+  onDuplicateId(): void {
     this.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
   }
 
   /**
-   * Past the token's expiry nothing is sent, not even that it has expired: an operation that ended with an error would
-   * not be resumed, as it is after this close.
+   * Closes without sending pending frames. Nothing is sent after the token's expiry, not even an error: an operation that
+   * ended with an error would not be resumed, as it is after this close.
    */
   onExpired(): void {
     this.socket.close(CLOSE.expiredToken.code, CLOSE.expiredToken.reason);
   }
 
-  onTooMuch(): void {
-    this.log.debug({}, 'A WebSocket for which too much waits is closed');
+  onOverflow(): void {
+    this.log.debug({}, 'Closing a WebSocket with too many unsent bytes');
     void this.end(CLOSE.tooSlow);
   }
 
@@ -159,27 +162,27 @@ export class Connection implements GraphQLWebSocket, Client, OperationOwner, Out
     this.connections.delete(this);
     this.outbox.onClose();
     this.closed?.(code, reason).catch((error) =>
-      this.log.error({ error }, 'A WebSocket was not closed cleanly'),
+      this.log.error({ error }, 'Failed to end the operations of a closed WebSocket'),
     );
   }
 
   onError(error: Error): void {
-    this.log.debug({ error: error.message }, 'A WebSocket failed');
+    this.log.debug({ error: error.message }, 'WebSocket error');
   }
 
   closeIfExpired(): void {
     if (this.outbox.expiresAt <= Date.now()) this.onExpired();
   }
 
-  /** Gives the socket up where it has not answered the ping before. */
+  /** Sends a ping, or terminates the socket if the client has not answered the previous one. */
   ping(): void {
-    // A ping would wait behind these bytes, and while frames wait no answer is read. That they go on leaving is life enough.
+    // With unsent bytes, a ping would be queued behind them, and a paused socket reads no pong. The stall check covers it.
     if (this.socket.bufferedAmount > 0) return;
-    if (!this.answersPings) {
+    if (!this.isAlive) {
       this.socket.terminate();
       return;
     }
-    this.answersPings = false;
+    this.isAlive = false;
     this.socket.ping();
   }
 }
@@ -190,7 +193,7 @@ function onError(this: WebSocket, error: Error): void {
 
 function onPong(this: WebSocket): void {
   const connection = connectionOf(this);
-  if (connection) connection.answersPings = true;
+  if (connection) connection.isAlive = true;
 }
 
 function onMessage(this: WebSocket, data: WebSocket.RawData): void {

@@ -8,87 +8,92 @@ import type { MaybePromise, OperationArgs, Pipeline } from '../../graphql/pipeli
 import { toBytes } from './frames.js';
 import { createGroup, type Group, isPromise, Member, type Subscriber } from './group.js';
 
-/** What subscribers who get equal results have in common. */
-export interface Answers {
+/** An operation whose results are shared by a group of subscribers. */
+export interface SharedOperation {
+  /** Identifies the group within its feed; see `sharingOf`. */
   readonly key: string;
-  /** Whether all of them are the same viewer. */
+  /** Whether all subscribers of the group are the same viewer. */
   readonly dependsOnViewer: boolean;
   readonly args: OperationArgs;
 }
 
 export interface Fanout {
-  /** A place in the group of all who get equal results, for a reader who has everything. */
-  memberFor(reader: LiveReader, subscriber: Subscriber, answers: Answers): Member;
+  /** Creates a membership in the operation's group, for a reader that has caught up. */
+  createMember(reader: LiveReader, subscriber: Subscriber, operation: SharedOperation): Member;
 }
 
 /**
- * Delivers an event to all subscribers who get equal results at the price of one: it is executed once and turned into
- * JSON once, and each subscriber's frame is its own operation id around it. A subscriber who is slow, or must not see
- * what comes, is given back to a stream of its own, which reads at its pace.
+ * Shares the work for an event among all subscribers with equal results: it is executed once and serialised once, and each
+ * subscriber's frame adds only its operation id. A subscriber that is slow or loses access is released to a stream of its
+ * own, which reads at its pace.
  */
 export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>): Fanout {
-  /** Groups belong to a feed, and end with it. */
   const groups = new WeakMap<Feed, Map<string, Group>>();
-  /** For events that begin together, and so are read together; null once that reading has begun. */
-  let shared: Context | null = null;
+  /** The context for all events whose execution starts in this turn, so that their loads are batched. */
+  let sharedContext: Context | null = null;
 
-  function contextOf({ args, dependsOnViewer }: Answers): Context {
+  function contextOf({ args, dependsOnViewer }: SharedOperation): Context {
     const { services, authentication, address } = args.contextValue;
-    // The viewer's tokens end at different times: each socket is closed when its own does.
+    // The viewer's tokens may expire at different times: each socket is closed when its own token expires.
     if (dependsOnViewer && authentication.kind === 'viewer')
       return createContext(services, { ...authentication, expiresAt: Number.POSITIVE_INFINITY }, address);
-    if (!shared) {
-      shared = createSharedContext(services);
-      // Its loaders wait just as long for what is to be read at once. What begins later may concern something newer.
+    if (!sharedContext) {
+      sharedContext = createSharedContext(services);
+      // DataLoader waits just as long before it dispatches a batch. Later events need a new context to read newer data.
       void Promise.resolve().then(() =>
         process.nextTick(() => {
-          shared = null;
+          sharedContext = null;
         }),
       );
     }
-    return shared;
+    return sharedContext;
   }
 
-  /** The payload as bytes of JSON; null if the event cannot be delivered. */
-  function payload(event: MessageEvent, { reader }: Member, answers: Answers): MaybePromise<string | null> {
+  /** The payload of an event as bytes of JSON; null if the event cannot be delivered. */
+  function payload(
+    event: MessageEvent,
+    { reader }: Member,
+    operation: SharedOperation,
+  ): MaybePromise<string | null> {
     const toJson = (result: ExecutionResult | null) => result && toBytes(JSON.stringify(payloadOf(result)));
     try {
-      const args = { ...answers.args, contextValue: contextOf(answers) };
+      const args = { ...operation.args, contextValue: contextOf(operation) };
       const result = pipeline.executeShared(args, reader.toEvent(event));
-      // Each member's own stream finds out why, and reports it to its client.
+      // After an error, each member is released, and its own stream reports the error to the client.
       return isPromise(result) ? result.then(toJson).catch(() => null) : toJson(result);
     } catch {
       return null;
     }
   }
 
-  /** All members get what is executed with the answers of the first. */
-  function groupOf({ feed, position }: LiveReader, answers: Answers): Group {
-    const { key } = answers;
-    let ofFeed = groups.get(feed);
-    if (!ofFeed) {
-      ofFeed = new Map();
-      groups.set(feed, ofFeed);
+  /** Finds or creates the operation's group. A group executes events with the args of its first subscriber. */
+  function groupOf({ feed, position }: LiveReader, operation: SharedOperation): Group {
+    const { key } = operation;
+    let feedGroups = groups.get(feed);
+    if (!feedGroups) {
+      feedGroups = new Map();
+      groups.set(feed, feedGroups);
     }
-    // Readers of added messages and of everything differ in their documents already.
-    let group = ofFeed.get(key);
+    // `messageAdded` and `roomEvents` never share a group, since their documents differ.
+    let group = feedGroups.get(key);
     if (!group) {
-      const all = ofFeed;
+      const siblings = feedGroups;
       const { hooks } = pipeline;
-      const { document, operationName } = answers.args;
-      const operation = hooks && { name: operationName ?? null, document };
+      const { document, operationName } = operation.args;
+      const reported = hooks && { name: operationName ?? null, document };
       group = createGroup(feed, position, {
-        payload: (event, member) => payload(event, member, answers),
+        payload: (event, member) => payload(event, member, operation),
         onDelivered:
-          operation && ((subscribers, bytes) => hooks.delivered({ operation, subscribers, bytes })),
-        onEmpty: () => all.delete(key),
+          reported && ((subscribers, bytes) => hooks.delivered({ operation: reported, subscribers, bytes })),
+        onEmpty: () => siblings.delete(key),
       });
-      ofFeed.set(key, group);
+      feedGroups.set(key, group);
     }
     return group;
   }
 
   return {
-    memberFor: (reader, subscriber, answers) => new Member(reader, subscriber, groupOf(reader, answers)),
+    createMember: (reader, subscriber, operation) =>
+      new Member(reader, subscriber, groupOf(reader, operation)),
   };
 }

@@ -1,46 +1,48 @@
-/** The longest pause between two flushes, in ms: what a delivery is late by at most. */
+/** The longest pause between two flushes, in ms, and so the longest delay that batching adds to a delivery. */
 const MAX_FLUSH_PAUSE_MS = 20;
 
-/** Whoever has something to write. */
 interface Flushable {
   /** `now` is in ms since 1970. */
   flush(now: number): void;
 }
 
-let flushes: Flushable[] = [];
-let endedAt = 0;
-let tookMs = 0;
+/** The outboxes of the next paced flush. */
+let paced: Flushable[] = [];
+let lastFlushEndedAt = 0;
+let lastFlushTookMs = 0;
 
 /**
- * Flushes at the end of this turn of the event loop, with all others who want it. A flush that took long is followed by
- * a pause of twice that time: under load more frames join in one write, and about a third of the time goes into writing.
+ * Flushes the outbox at the end of this turn of the event loop, together with all others that ask for it. A long flush is
+ * followed by a pause of twice its duration: under load, more frames share one write, and writing takes about a third of
+ * the time.
  */
 export function flushSoon(outbox: Flushable): void {
-  if (flushes.push(outbox) > 1) return;
-  const pauseMs = Math.min(2 * tookMs, MAX_FLUSH_PAUSE_MS) - (performance.now() - endedAt);
-  if (pauseMs >= 1) setTimeout(flushAll, pauseMs);
-  else setImmediate(flushAll);
+  if (paced.push(outbox) > 1) return;
+  const pauseMs = Math.min(2 * lastFlushTookMs, MAX_FLUSH_PAUSE_MS) - (performance.now() - lastFlushEndedAt);
+  if (pauseMs >= 1) setTimeout(flushPaced, pauseMs);
+  else setImmediate(flushPaced);
 }
 
-let prompt: Flushable[] = [];
+/** The outboxes to flush at the end of this turn. */
+let immediate: Flushable[] = [];
 
-/** Flushes at the end of this turn: an answer waits for nothing else. */
+/** Flushes the outbox at the end of this turn of the event loop, without a pause: for responses to the client. */
 export function flushThisTurn(outbox: Flushable): void {
-  if (prompt.push(outbox) > 1) return;
+  if (immediate.push(outbox) > 1) return;
   setImmediate(() => {
-    const all = prompt;
-    prompt = [];
+    const batch = immediate;
+    immediate = [];
     const now = Date.now();
-    for (const each of all) each.flush(now);
+    for (const each of batch) each.flush(now);
   });
 }
 
-function flushAll(): void {
-  const all = flushes;
-  flushes = [];
+function flushPaced(): void {
+  const batch = paced;
+  paced = [];
   const start = performance.now();
   const now = Date.now();
-  for (const each of all) each.flush(now);
-  endedAt = performance.now();
-  tookMs = endedAt - start;
+  for (const each of batch) each.flush(now);
+  lastFlushEndedAt = performance.now();
+  lastFlushTookMs = lastFlushEndedAt - start;
 }

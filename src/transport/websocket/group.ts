@@ -8,39 +8,45 @@ import type { MaybePromise } from '../../graphql/pipeline.js';
 import { frameHeader, toBytes } from './frames.js';
 import type { Outbox } from './outbox.js';
 
-/** Events of one group that are executed before the events ahead of them are delivered, at most. */
-const MAX_BEGUN_EVENTS = 256;
+/** Limits the events of one group whose execution has started but which are not delivered yet. */
+const MAX_STARTED_EVENTS = 256;
 
 /** A subscription that a group serves. */
 export interface Subscriber {
-  /** Of the operation, as the client named it. */
+  /** The client's id of the operation. */
   readonly id: string;
   readonly outbox: Outbox;
-  /** It must be served alone: it is slow, has lost access, an event cannot be delivered, or the feed has ended. */
+  /**
+   * Called when the group stops serving the subscriber: it is slow, has lost access, an event cannot be delivered, or the
+   * feed has ended.
+   */
   onRelease(reader: LiveReader): void;
 }
 
 export interface GroupParts {
-  /** The event's payload, the same for all members, as bytes of JSON; null if it cannot be delivered. At once if nothing has to be read. */
+  /**
+   * Returns an event's payload as bytes of JSON, the same for all members; null if it cannot be delivered. Synchronous if
+   * no resolver is asynchronous.
+   */
   readonly payload: (event: MessageEvent, member: Member) => MaybePromise<string | null>;
-  /** Called once per event, with the bytes of its payload; null if nobody watches. */
+  /** Called once per event, with the size of its payload in bytes; null if no hook is registered. */
   readonly onDelivered: ((subscribers: number, bytes: number) => void) | null;
   readonly onEmpty: () => void;
 }
 
-/** The subscribers of a feed who get equal results. */
+/** The subscribers of one feed who get equal results. */
 export interface Group {
-  /** Serves the member from now on; may release it at once. */
+  /** Serves the member from now on. May release it immediately. */
   join(member: Member): void;
-  /** @returns false if the member has left before. */
+  /** @returns false if the member has already left. */
   leave(member: Member): boolean;
 }
 
-/** A subscriber's place in a group, and its position. A class, since there is one for every subscription that waits. */
+/** A subscriber's membership in a group, with its position. A class, since each idle subscription has one. */
 export class Member {
-  /** `{"id":…,"type":"next","payload":`, as bytes. */
+  /** The start of each frame's payload, `{"id":…,"type":"next","payload":`, as bytes. */
   readonly prefix: string;
-  /** Kept here, since delivering to thousands in a row leaves no time to look it up. */
+  /** A copy of the subscriber's, for the loop that writes to thousands of members. */
   readonly outbox: Outbox;
   position: Position;
 
@@ -58,23 +64,23 @@ export class Member {
     this.group.join(this);
   }
 
-  /** Has the subscriber served alone again. */
+  /** Ends the membership, and lets the subscriber continue on a stream of its own. */
   release(): void {
     if (this.leave()) this.subscriber.onRelease(this.reader);
   }
 
-  /** Ends the membership; what was delivered so far is sent. @returns false if it has ended before. */
+  /** Ends the membership. @returns false if it has already ended. */
   leave(): boolean {
     if (!this.group.leave(this)) return false;
     this.reader.position = this.position;
-    // What was delivered so far comes before whatever comes next on the socket.
+    // Deliveries so far must precede anything else on the socket.
     this.outbox.flush();
     return true;
   }
 }
 
-/** A step of the feed whose events are being executed. */
-interface BegunStep {
+/** A step of the feed whose execution has started. */
+interface StartedStep {
   readonly end: Position;
   readonly events: readonly { readonly event: MessageEvent; readonly json: MaybePromise<string | null> }[];
 }
@@ -84,17 +90,19 @@ export function createGroup(
   start: Position,
   { payload, onDelivered, onEmpty }: GroupParts,
 ): Group {
-  /** Members who have everything up to `position`. */
+  /** Members at `position`. */
   const members = new Set<Member>();
-  /** Members who joined ahead of `position`, while events that they already have were still being executed. */
+  /** Members who joined beyond `position`, while events that they already have were still being executed. */
   const ahead = new Set<Member>();
+  /** The end of the last delivered step. */
   let position = start;
-  /** Steps after `position` whose execution has begun. */
-  const begun: BegunStep[] = [];
-  let begunEvents = 0;
-  let begunTo = start;
+  /** Steps after `position` whose execution has started, in order. */
+  const started: StartedStep[] = [];
+  let startedEvents = 0;
+  /** The end of the last started step. */
+  let startedTo = start;
   let isDelivering = false;
-  /** Whether a step after `position` is being delivered, of which a new member would miss a part. */
+  /** Whether the step after `position` is being delivered: a member who joined now would miss a part of it. */
   let isInStep = false;
   const unwatch = feed.watch(deliver);
 
@@ -111,7 +119,7 @@ export function createGroup(
     for (const member of [...members, ...ahead]) member.release();
   }
 
-  /** Takes in members whose position the group has reached; one that it has passed is served alone. */
+  /** Admits members whose position the group has reached, and releases those whose position it has passed. */
   function admit(): void {
     for (const member of ahead) {
       if (isSame(member.position, position)) {
@@ -121,58 +129,58 @@ export function createGroup(
     }
   }
 
-  /** Begins everything that the feed has by now, so that it is read together. */
-  function begin(): void {
+  /** Starts the execution of all steps that the feed has, so that their loads are batched. */
+  function startSteps(): void {
     for (
-      let step = feed.next(begunTo);
-      typeof step !== 'string' && begunEvents < MAX_BEGUN_EVENTS;
-      step = feed.next(begunTo)
+      let step = feed.next(startedTo);
+      typeof step !== 'string' && startedEvents < MAX_STARTED_EVENTS;
+      step = feed.next(startedTo)
     ) {
-      // Any member will do, even one that has it all: the payload is the same for all of them.
-      const any = first(members) ?? first(ahead);
-      if (!any) return;
-      const { events, end } = portionOf(step, begunTo, null);
-      begun.push({ end, events: events.map((event) => ({ event, json: payload(event, any) })) });
-      begunEvents += events.length;
-      begunTo = end;
+      // The payload is the same for all members, including those ahead.
+      const member = first(members) ?? first(ahead);
+      if (!member) return;
+      const { events, end } = portionOf(step, startedTo, null);
+      started.push({ end, events: events.map((event) => ({ event, json: payload(event, member) })) });
+      startedEvents += events.length;
+      startedTo = end;
     }
   }
 
-  /** In the order of the room, however long each event takes. */
+  /** Delivers the started steps in order, however long each execution takes. */
   async function deliver(): Promise<void> {
-    if (!feed.failure) begin();
+    if (!feed.failure) startSteps();
     if (isDelivering) return;
     isDelivering = true;
     while (members.size + ahead.size > 0) {
-      const step = begun.shift();
+      const step = started.shift();
       if (feed.failure || (!step && feed.next(position) === 'not-held')) releaseAll();
       if (feed.failure || !step) break;
-      begunEvents -= step.events.length;
+      startedEvents -= step.events.length;
       isInStep = true;
       await deliverStep(step);
       isInStep = false;
       position = step.end;
       for (const member of members) member.position = position;
       if (ahead.size > 0) admit();
-      begin();
+      startSteps();
     }
     isDelivering = false;
   }
 
-  async function deliverStep({ events }: BegunStep): Promise<void> {
+  async function deliverStep({ events }: StartedStep): Promise<void> {
     for (const { event } of events) releaseRemoved(event);
     for (const { event, json } of events) {
-      const known = isPromise(json) ? await json : json;
-      if (feed.failure || known === null) {
+      const settled = isPromise(json) ? await json : json;
+      if (feed.failure || settled === null) {
         for (const member of [...members]) member.release();
         return;
       }
-      write(event, known);
+      write(event, settled);
     }
   }
 
   function write(event: MessageEvent, json: string): void {
-    const rest = `${json}}`;
+    const suffix = `${json}}`;
     let length = -1;
     let header = '';
     const next = advanced(position, event.position);
@@ -181,9 +189,9 @@ export function createGroup(
       const { prefix, outbox } = member;
       if (prefix.length !== length) {
         length = prefix.length;
-        header = frameHeader(length + rest.length);
+        header = frameHeader(length + suffix.length);
       }
-      if (outbox.write(header + prefix + rest)) {
+      if (outbox.write(header + prefix + suffix)) {
         member.position = next;
         written += 1;
       } else member.release();
@@ -191,7 +199,7 @@ export function createGroup(
     if (written > 0) onDelivered?.(written, json.length);
   }
 
-  /** A member whose access ends in the step gets none of it here: its own stream delivers what comes before that. */
+  /** Releases members whose access ends in this step: their own streams deliver its events up to that point. */
   function releaseRemoved({ message }: MessageEvent): void {
     if (!endsMembership(message)) return;
     for (const member of members) if (endsAccess(member.reader, message)) member.release();
@@ -200,7 +208,7 @@ export function createGroup(
   return {
     join(member) {
       ahead.add(member);
-      // In the middle of a step, a member who is where that began will be behind it, and is served alone then.
+      // During a step, a member at `position` stays in `ahead`: after the step it is behind the group, and is released.
       if (!isInStep) admit();
       void deliver();
     },

@@ -1,72 +1,75 @@
 import { LIMITS } from '../../graphql/limits.js';
 
-/** What takes a socket's messages, in their order. */
-export interface OperationOwner {
+/** Handles the messages of one socket, in order. */
+export interface OperationHandler {
   /**
-   * Begins what the message asks for; resolves when that is over, and never rejects.
+   * Handles a message. Resolves when its operation is over; never rejects.
    *
-   * @param message parsed; the text itself where it is none.
+   * @param message the parsed JSON, or the text itself if it is not JSON.
    */
   handle(message: unknown): Promise<void>;
-  /** Called where an id is asked for that is waited for already. */
-  onReuse(): void;
-  /** Called where an id is longer than may be. */
-  onLongId(): void;
+  /** Called for a `subscribe` whose id is in use by an operation that has not started yet. */
+  onDuplicateId(): void;
+  /** Called for an id longer than `LIMITS.operationIdLength`. */
+  onIdTooLong(): void;
 }
 
-/** How far an operation is: `under-way`, `ending` since its client completed it, or what begins when that has ended. */
-type Stage = 'under-way' | 'ending' | { readonly next: unknown };
+/**
+ * The state of an operation id: its operation is `running`, or `ending` after the client's `complete`; or the `subscribe`
+ * message `next` waits for that end.
+ */
+type Stage = 'running' | 'ending' | { readonly next: unknown };
 
 /**
- * A socket's messages on their way to graphql-ws: lets an operation begin only when the one before it on the same id is
- * over. graphql-ws takes an id for free as soon as its client has completed it; an operation that still ends (it waits
- * for the database, say) would then tell the client that the new one is complete, and nobody would ever end the new one.
+ * Passes a socket's messages to graphql-ws, and starts an operation only after the previous one with the same id is over.
+ * graphql-ws considers an id free as soon as its client completes it. If the old operation was still ending (waiting for
+ * the database, for example), its `complete` would apply to the new operation, which nothing would end any more.
  *
- * A class with one map, as there is one for every socket.
+ * A class with a single map, since each socket has one.
  */
 export class OperationOrder {
   private readonly stages = new Map<string, Stage>();
 
-  constructor(private readonly owner: OperationOwner) {}
+  constructor(private readonly handler: OperationHandler) {}
 
-  /** Operations that have begun and are not over: also those that the client has completed and that still end. */
-  get underWay(): number {
+  /** The number of operations that are not over, including those that are still ending. */
+  get inProgress(): number {
     return this.stages.size;
   }
 
-  /** Takes in a message as it came. Throws nothing. */
+  /** Accepts a message from the socket. Never throws. */
   accept(text: string): void {
     const message = parse(text);
-    const { type, id } = outlineOf(message);
+    const { type, id } = typeAndIdOf(message);
     if (id !== undefined && id.length > LIMITS.operationIdLength) {
-      this.owner.onLongId();
+      this.handler.onIdTooLong();
       return;
     }
     const stage = id === undefined ? undefined : this.stages.get(id);
     if (id !== undefined && type === 'subscribe') {
-      if (stage === undefined) return void this.begin(id, message);
+      if (stage === undefined) return void this.start(id, message);
       if (stage === 'ending') return void this.stages.set(id, { next: message });
-      if (stage !== 'under-way') return void this.owner.onReuse();
-      // The id is in use, which graphql-ws says itself.
+      if (stage !== 'running') return void this.handler.onDuplicateId();
+      // The id is in use: graphql-ws closes the socket itself.
     } else if (id !== undefined && type === 'complete' && stage !== undefined) {
       this.stages.set(id, 'ending');
-      // One that never began is over.
+      // The completed operation was still waiting to start, so graphql-ws does not know it.
       if (typeof stage === 'object') return;
     }
-    void this.owner.handle(message);
+    void this.handler.handle(message);
   }
 
-  private begin(id: string, message: unknown): void {
-    this.stages.set(id, 'under-way');
-    void this.owner.handle(message).then(() => {
+  private start(id: string, message: unknown): void {
+    this.stages.set(id, 'running');
+    void this.handler.handle(message).then(() => {
       const stage = this.stages.get(id);
-      if (typeof stage === 'object') this.begin(id, stage.next);
+      if (typeof stage === 'object') this.start(id, stage.next);
       else this.stages.delete(id);
     });
   }
 }
 
-/** What is no message stays a text: a string in JSON must not count as what is written in it. */
+/** Parses a message. Invalid JSON and JSON strings stay texts: graphql-ws would parse a string a second time. */
 function parse(text: string): unknown {
   try {
     const message: unknown = JSON.parse(text);
@@ -76,8 +79,8 @@ function parse(text: string): unknown {
   }
 }
 
-/** What is wrong with a message is for graphql-ws to say. */
-function outlineOf(message: unknown): { type?: unknown; id?: string } {
+/** The type and the id of a message, unchecked: graphql-ws validates messages. */
+function typeAndIdOf(message: unknown): { type?: unknown; id?: string } {
   if (typeof message !== 'object' || message === null || !('id' in message)) return {};
   return {
     type: 'type' in message ? message.type : undefined,

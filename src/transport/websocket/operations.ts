@@ -16,55 +16,55 @@ type OperationHooks = Pick<
   'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'
 >;
 
-/** How long queries and mutations may still take when their socket is to be closed, in ms. */
-const ANSWER_TIMEOUT_MS = 5000;
+/** How long queries and mutations in progress may take when their socket is about to be closed, in ms. */
+const RESULT_TIMEOUT_MS = 5000;
 
 export interface Operations {
-  /** How graphql-ws runs one operation: through the same pipeline as HTTP. */
+  /** Options of graphql-ws that run each operation through the pipeline. */
   readonly hooks: OperationHooks;
-  /** Resolves when the socket's queries and mutations that are under way now have been answered, or after 5 s. */
-  answered(connection: Connection): Promise<void>;
+  /** Resolves when the results of the connection's pending queries and mutations are sent, or after 5 s. */
+  resultsSent(connection: Connection): Promise<void>;
 }
 
 export function createOperations(services: SubscriptionServices): Operations {
   const { pipeline } = services;
 
-  /** What graphql-ws runs, as `execute` and `subscribe` below take it; or the errors of an operation that is refused. */
+  /** Prepares the args that graphql-ws passes to `execute` or `subscribe` below, or the errors of a rejected operation. */
   function prepare(
     { extra: connection, subscriptions }: ConnectionContext<Params, Connection>,
     id: string,
     params: SubscribePayload,
   ): ExecutionArgs | readonly GraphQLError[] {
-    // Operations that the client has completed no longer count, but take a while to end: as many of them may be open.
+    // Operations that the client has completed do not count, but may take a while to end: the same number may be ending.
     if (
       Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
-      connection.order.underWay > 2 * LIMITS.operationsPerSocket
+      connection.order.inProgress > 2 * LIMITS.operationsPerSocket
     )
       return [tooManyOperations()];
     const { query, operationName, variables: variableValues } = params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) return document;
     const operation = getOperationAST(document, operationName);
-    if (!operation) return [noSuchOperation(operationName)];
-    // graphql-ws keeps this until the operation has ended: the text is shared by all operations with this document.
+    if (!operation) return [operationNotFound(operationName)];
+    // graphql-ws retains `params` until the operation is over: share the text with the cached document.
     Object.assign(params, { query: document.loc?.source.body ?? query });
     const args = { document, operationName, variableValues, contextValue: pipeline.contextOf(connection) };
-    const rootValue: Single | SocketSubscription =
+    const rootValue: SingleResultOperation | SocketSubscription =
       operation.operation === 'subscription'
         ? new SocketSubscription(services, connection, id, params, args)
         : { connection, args };
     return { schema: pipeline.schema, document, operationName, contextValue: null, rootValue };
   }
 
-  /** Keeps in mind what a socket waits for. */
-  async function answer({ connection, args }: Single): Promise<ExecutionResult> {
+  /** Executes a query or mutation, which is pending on its connection meanwhile. */
+  async function execute({ connection, args }: SingleResultOperation): Promise<ExecutionResult> {
     const result = pipeline.execute(args);
-    connection.answers ??= new Set();
-    connection.answers.add(result);
+    connection.pendingResults ??= new Set();
+    connection.pendingResults.add(result);
     try {
       return await result;
     } finally {
-      connection.answers.delete(result);
+      connection.pendingResults.delete(result);
     }
   }
 
@@ -73,15 +73,15 @@ export function createOperations(services: SubscriptionServices): Operations {
       const prepared = prepare(context, id, params);
       if ('rootValue' in prepared) return prepared;
       const errors = prepared as readonly GraphQLError[];
-      pipeline.refused(params, errors);
+      pipeline.reportRejected(params, errors);
       return [...errors];
     },
-    // Both as `onSubscribe` has put them there: graphql-ws takes one function for all.
-    execute: ({ rootValue }) => answer(rootValue as Single),
+    // `prepare` has set `rootValue`, since graphql-ws has one `execute` and one `subscribe` for all operations.
+    execute: ({ rootValue }) => execute(rootValue as SingleResultOperation),
     subscribe: ({ rootValue }) => rootValue as SocketSubscription,
     onNext: (_context, _id, _params, _args, { data, errors }) =>
       errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
-    // A failure of a stream arrives wrapped once more: the inner one has the place.
+    // graphql-ws wraps the error of a failed stream: the original one has the path.
     onError: (_context, _id, _params, errors) =>
       errors.map((error) =>
         formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
@@ -90,32 +90,34 @@ export function createOperations(services: SubscriptionServices): Operations {
 
   return {
     hooks,
-    async answered({ answers }) {
-      const patience = new AbortController();
+    async resultsSent({ pendingResults }) {
+      const timeout = new AbortController();
       await Promise.race([
-        Promise.allSettled(answers ?? []),
-        sleep(ANSWER_TIMEOUT_MS, undefined, { signal: patience.signal }).catch(() => {}),
+        Promise.allSettled(pendingResults ?? []),
+        sleep(RESULT_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
       ]);
-      patience.abort();
-      // graphql-ws sends what it was given in the steps that follow.
+      timeout.abort();
+      // graphql-ws sends a result in the microtasks after it.
       await nextTurn();
     },
   };
 }
 
-/** A query or a mutation. */
-interface Single {
+/** A query or a mutation: a single result operation in terms of the protocol. */
+interface SingleResultOperation {
   readonly connection: Connection;
   readonly args: OperationArgs;
 }
 
-function noSuchOperation(name: string | null | undefined): GraphQLError {
+function operationNotFound(name: string | null | undefined): GraphQLError {
   const message =
-    name == null ? 'Several operations need an operationName.' : `There is no operation named "${name}".`;
+    name == null
+      ? 'The document contains several operations: set operationName to select one.'
+      : `The document contains no operation named "${name}": set operationName to one that it contains.`;
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode } });
 }
 
 function tooManyOperations(): GraphQLError {
-  const message = `At most ${LIMITS.operationsPerSocket} operations may be under way on one socket.`;
+  const message = `Too many operations: at most ${LIMITS.operationsPerSocket} may be in progress on one socket. Complete one first, or open another socket.`;
   return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode } });
 }

@@ -3,150 +3,150 @@ import type { WebSocket } from 'ws';
 import { flushSoon, flushThisTurn } from './flush.js';
 import { frameHeader, toBytes } from './frames.js';
 
-/** Unsent bytes of one socket from which on frames wait, with the operations behind them. */
+/** Unsent bytes of one socket at which further frames are queued, which blocks their operations. */
 const HIGH_WATER_MARK_BYTES = 128 * 1024;
-/** Unsent bytes at which waiting frames go on. */
+/** Unsent bytes at which the queue is sent again. */
 const LOW_WATER_MARK_BYTES = HIGH_WATER_MARK_BYTES / 2;
 /**
- * Of frames that wait, one for each operation. A hundred subscriptions to rooms full of the longest messages stay below
- * it; answers as large as pages of history may not, and are asked for again later.
+ * Bounds the queue, which holds one frame per operation. 100 subscriptions with messages of the maximum length stay below
+ * it; 100 pages of history may not.
  */
-const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
 export interface OutboxOwner {
-  /** Called in place of sending a frame once `expiresAt` is reached; closes the socket. */
+  /** Called instead of sending frames once `expiresAt` is reached. Must close the socket. */
   onExpired(): void;
-  /** Called where more frames wait than may; closes the socket. */
-  onTooMuch(): void;
+  /** Called when the queue would exceed its bound. Must close the socket. */
+  onOverflow(): void;
 }
 
-interface Waiting {
+interface QueuedFrame {
   readonly frame: string;
-  readonly sent: () => void;
+  readonly onSent: () => void;
 }
 
 /**
- * The frames of one socket on their way out. While some wait nothing is read from the client either, or one that asks
- * and never reads would fill our memory with answers.
+ * The outgoing frames of one socket, with backpressure. While frames are queued, the socket is paused, so that a client
+ * that sends requests without reading the responses cannot fill the memory.
  *
- * A class, as there is one for every socket.
+ * A class, since each socket has one.
  */
 export class Outbox {
-  /** When the client may be told nothing more, in ms since 1970. */
+  /** The time in ms since 1970 from which nothing may be sent to the client. */
   expiresAt = Number.POSITIVE_INFINITY;
-  /** Frames of this turn. */
-  private written = '';
-  /** Unsent bytes as of the last frame: of a client that keeps up, none. Looked up again only where there are some. */
+  /** Frames of the next write. */
+  private batch = '';
+  /** Unsent bytes of the TCP socket after the last write; not updated while it drains. */
   private unsent = 0;
-  private waiting: Waiting[] | null = null;
-  private waitingBytes = 0;
+  private queue: QueuedFrame[] | null = null;
+  private queuedBytes = 0;
 
   constructor(
     private readonly socket: WebSocket,
-    /** That below the WebSocket: frames are made by us, so that those of one turn are one write. */
+    /** The TCP socket of the WebSocket. Frames are written to it directly, so that a batch is one write. */
     private readonly tcp: Writable,
     private readonly owner: OutboxOwner,
   ) {}
 
-  /** Of frames on their way and of those that wait. */
+  /** Bytes in the buffers of the socket, in the batch and in the queue. */
   get unsentBytes(): number {
-    return this.socket.bufferedAmount + this.written.length + this.waitingBytes;
+    return this.socket.bufferedAmount + this.batch.length + this.queuedBytes;
   }
 
   /**
-   * Sends a text in its turn, as a frame. Resolves when the next one may come, which is at once unless the client is slow;
-   * also where the socket has closed, and the text with it.
+   * Sends a text as one frame. Resolves when the next text may be sent: immediately, unless the client is slow. Also
+   * resolves, without sending, when the socket has closed.
    */
   send(text: string): Promise<void> {
     const { socket } = this;
     if (socket.readyState === socket.CLOSED) return Promise.resolve();
-    // Never to be sent; but an operation that went on would read the database for nobody until the socket is closed.
-    if (socket.readyState === socket.CLOSING) return this.wait('');
+    // The text is dropped, but its operation waits: otherwise it would read the database for nobody until the socket closes.
+    if (socket.readyState === socket.CLOSING) return this.enqueue('');
     const frame = frameOf(text);
     if (this.write(frame, flushThisTurn)) return Promise.resolve();
-    if (this.waitingBytes + frame.length > MAX_WAITING_BYTES) {
-      this.owner.onTooMuch();
-      return this.wait('');
+    if (this.queuedBytes + frame.length > MAX_QUEUED_BYTES) {
+      this.owner.onOverflow();
+      return this.enqueue('');
     }
     socket.pause();
-    return this.wait(frame);
+    return this.enqueue(frame);
   }
 
   /**
-   * Takes a frame as `frames.ts` makes it, and sends it with all others of this turn of the event loop, or a little later
-   * (see `flushSoon`). False, and the frame is not taken, where the client is slow. Where the socket closes it is taken,
-   * and nobody gets it.
+   * Adds a frame, encoded as in `frames.ts`, to the batch of this turn of the event loop, which is sent at its end or up to
+   * 20 ms later (see `flushSoon`). Returns false without adding it if the client is slow. If the socket is closing, the
+   * frame is accepted and dropped.
    *
-   * It is called for thousands of sockets in a row, so it touches nothing but this object.
+   * Called for thousands of sockets in a row, so it touches no other object.
    */
   write(frame: string, flushLater: (outbox: Outbox) => void = flushSoon): boolean {
-    if (this.waiting || (this.written.length + this.unsent >= HIGH_WATER_MARK_BYTES && !this.makesRoom()))
+    if (this.queue || (this.batch.length + this.unsent >= HIGH_WATER_MARK_BYTES && !this.makesRoom()))
       return false;
-    if (this.written === '' || flushLater !== flushSoon) flushLater(this);
-    this.written += frame;
+    if (this.batch === '' || flushLater !== flushSoon) flushLater(this);
+    this.batch += frame;
     return true;
   }
 
-  /** Sends what it took, at once: what comes next on the socket comes after it. `now` is in ms since 1970. */
+  /** Sends the batch now, before anything that is sent to the socket later. `now` is in ms since 1970. */
   flush(now = Date.now()): void {
-    const { socket, tcp, written } = this;
-    if (written === '') return;
-    this.written = '';
+    const { socket, tcp, batch } = this;
+    if (batch === '') return;
+    this.batch = '';
     if (this.expiresAt <= now) this.owner.onExpired();
     if (socket.readyState !== socket.OPEN) return;
-    // By the socket below: `ws` would make a frame of it.
-    this.unsent = tcp.write(written, 'latin1') ? 0 : tcp.writableLength;
+    // Not by `ws`, which would wrap it in another frame.
+    this.unsent = tcp.write(batch, 'latin1') ? 0 : tcp.writableLength;
   }
 
-  /** To be called when the socket has closed: what waits then is never sent, but whoever waits goes on. */
+  /** Must be called when the socket has closed. Drops all frames, and resolves the pending `send` calls. */
   onClose(): void {
-    this.written = '';
-    for (const { sent } of this.waiting ?? []) sent();
-    this.waiting = null;
+    this.batch = '';
+    for (const { onSent } of this.queue ?? []) onSent();
+    this.queue = null;
   }
 
-  /** Much in one turn does not make a client slow. */
+  /** Flushes, since a large batch alone does not make a client slow. Returns whether more frames can be written. */
   private makesRoom(): boolean {
     this.flush();
     this.unsent = this.socket.bufferedAmount;
     return this.unsent < HIGH_WATER_MARK_BYTES;
   }
 
-  private wait(frame: string): Promise<void> {
-    this.waitingBytes += frame.length;
-    return new Promise((sent) => {
-      if (!this.waiting) {
-        this.waiting = [];
-        this.onceDrained();
+  private enqueue(frame: string): Promise<void> {
+    this.queuedBytes += frame.length;
+    return new Promise((onSent) => {
+      if (!this.queue) {
+        this.queue = [];
+        this.resumeOnDrain();
       }
-      this.waiting.push({ frame, sent });
+      this.queue.push({ frame, onSent });
     });
   }
 
-  private onceDrained(): void {
-    this.tcp.once('drain', () => this.goOn());
+  private resumeOnDrain(): void {
+    this.tcp.once('drain', () => this.sendQueued());
   }
 
-  /** What waits goes on, as far as there is room. */
-  private goOn(): void {
-    const { socket, waiting } = this;
-    if (!waiting) return;
-    // The client's answer to our close must be read.
+  /** Sends queued frames until the client is behind again; then waits for the next drain. */
+  private sendQueued(): void {
+    const { socket, queue } = this;
+    if (!queue) return;
+    // The socket is closing: the client's close frame must be read.
     if (socket.readyState !== socket.OPEN) {
       socket.resume();
       return;
     }
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      this.waitingBytes -= next.frame.length;
-      this.written += next.frame;
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      this.queuedBytes -= next.frame.length;
+      this.batch += next.frame;
       this.flush();
-      next.sent();
+      next.onSent();
       if (this.unsent > LOW_WATER_MARK_BYTES) {
-        this.onceDrained();
+        this.resumeOnDrain();
         return;
       }
     }
-    this.waiting = null;
+    this.queue = null;
     socket.resume();
   }
 }

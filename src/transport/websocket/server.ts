@@ -8,7 +8,7 @@ import type { Log } from '../../domain/ports.js';
 import { LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import { authenticateConnection } from '../auth.js';
-import type { ByteBudget, Holder } from '../budget.js';
+import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
 import { hasAllowedOrigin } from '../http/origins.js';
@@ -19,12 +19,26 @@ import { ClientSocket, Connection } from './connection.js';
 import { createFanout } from './fanout.js';
 import { createOperations, type Params } from './operations.js';
 
-/** How often sockets are looked after, in ms. */
+/*
+ * The `graphql-transport-ws` protocol, as implemented by graphql-ws. Each message is one text frame of JSON.
+ *
+ *   client: connection_init   with the access token; must arrive within 3 s
+ *   server: connection_ack
+ *   client: subscribe         an operation of any type, with an id of the client's choice
+ *   server: next              a result; one for a query or a mutation, any number for a subscription
+ *   server: error, complete   the operation has failed or ended; its id is free again
+ *   client: complete          cancels the operation
+ *   both:   ping, pong        answered at any time; the server itself checks clients with WebSocket pings
+ *
+ * https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md; `close-codes.ts` lists the codes that end a connection.
+ */
+
+/** How often all sockets are checked, in ms. */
 const CHECK_INTERVAL_MS = 1000;
-/** A socket is pinged in every so many rounds, and given up where it has not answered by the next ping. */
+/** Each socket is pinged once in this many checks, and terminated if it has not answered by the next ping. */
 const CHECKS_PER_PING = 12;
 
-/** How long a client may take at least to say who it is, in ms; at most a round longer. */
+/** How long a client has at least to send `connection_init`, in ms. The check may come up to one interval later. */
 const INIT_TIMEOUT_MS = 3000;
 
 export interface WebSocketServices {
@@ -32,13 +46,13 @@ export interface WebSocketServices {
   readonly pipeline: Pipeline;
   readonly tokens: Tokens;
   readonly log: Log;
-  /** How long a socket may take nothing of what waits for it, in ms. */
+  /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
-  /** Counts what all sockets have not taken yet. */
+  /** Limits the unsent bytes of all connections. */
   readonly budget: ByteBudget;
 }
 
-/** GraphQL over WebSocket by the `graphql-transport-ws` protocol: queries and mutations too. */
+/** Serves queries, mutations and subscriptions over WebSocket. */
 export function createWebSockets({
   config,
   pipeline,
@@ -50,31 +64,31 @@ export function createWebSockets({
   const server = new WebSocketServer<typeof ClientSocket>({
     WebSocket: ClientSocket,
     noServer: true,
-    // We keep them ourselves, each with what belongs to it.
+    // `connections` below tracks them.
     clientTracking: false,
     handleProtocols,
     maxPayload: LIMITS.requestBytes,
-    // Frames are small: compression would cost memory for each socket and time for each frame.
+    // Frames are small: compression would cost memory per socket and time per frame.
     perMessageDeflate: false,
   });
   const connections = new Set<Connection>();
 
   async function onConnect(context: ConnectionContext<Params, Connection>): Promise<boolean> {
     const { extra: connection, connectionParams } = context;
-    // The token is long, and nobody needs it any more.
+    // Frees the token, which is not needed any more.
     Object.assign(context, { connectionParams: undefined });
-    connection.isKnown = true;
+    connection.isInitialised = true;
     const authentication = await authenticateConnection(tokens, connectionParams);
     connection.authentication = authentication;
-    if (authentication.kind === 'invalid') return refuse(connection, CLOSE.invalidToken);
-    if (authentication.kind === 'expired') return refuse(connection, CLOSE.expiredToken);
+    if (authentication.kind === 'invalid') return reject(connection, CLOSE.invalidToken);
+    if (authentication.kind === 'expired') return reject(connection, CLOSE.expiredToken);
     return true;
   }
 
   const operations = createOperations({ pipeline, fanout: createFanout(pipeline) });
   const protocol = makeServer<Params, Connection>({
     onConnect,
-    // A timer for each socket; here one looks after all.
+    // Disables graphql-ws's timer per socket: the timer below checks all of them.
     connectionInitWaitTimeout: 0,
     ...operations.hooks,
   });
@@ -86,59 +100,58 @@ export function createWebSockets({
     new Connection({ socket, tcp: request.socket, address, log, connections }).serve(protocol);
   }
 
-  // One timer for all sockets.
-  let round = 0;
+  let checks = 0;
   const timer = setInterval(() => {
-    round += 1;
+    checks += 1;
     for (const connection of connections) {
       if (stalledFor(connection.tcp) >= stallTimeoutMs) {
-        // The socket before its iterators, which end with it: one that ended first would tell its client `complete`.
+        // Closing the socket ends its operations. One that ended before would send `complete`, and not be resumed.
         if (!connection.isOpen) continue;
-        log.debug({ stallTimeoutMs }, 'A WebSocket whose client reads nothing is closed');
+        log.debug({ stallTimeoutMs }, 'Closing a WebSocket whose client reads nothing');
         void connection.end(CLOSE.tooSlow);
-      } else if (connection.isKnown) {
+      } else if (connection.isInitialised) {
         connection.closeIfExpired();
-        if (round % CHECKS_PER_PING === 0) connection.ping();
+        if (checks % CHECKS_PER_PING === 0) connection.ping();
       } else if (performance.now() - connection.openedAt >= INIT_TIMEOUT_MS)
-        connection.close(CLOSE.noInit.code, CLOSE.noInit.reason);
+        connection.close(CLOSE.initTimeout.code, CLOSE.initTimeout.reason);
     }
   }, CHECK_INTERVAL_MS);
 
-  budget.count(function* () {
+  budget.track(function* () {
     for (const connection of connections)
       if (connection.isOpen)
         yield {
           unsentBytes: connection.outbox.unsentBytes,
           stalledMs: stalledFor(connection.tcp),
-          cutOff: () => void connection.end(CLOSE.tooSlow),
-        } satisfies Holder;
+          disconnect: () => void connection.end(CLOSE.tooSlow),
+        } satisfies BudgetedConnection;
   });
 
   return {
-    /** Takes over an HTTP connection that asks to become a WebSocket. */
+    /** Handles the upgrade request of an HTTP connection; rejects origins that are not allowed. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       if (!hasAllowedOrigin(config.allowedOrigins, request)) refuseUpgrade(socket, '403 Forbidden');
       else server.handleUpgrade(request, socket, head, open);
     },
 
     /**
-     * Closes every socket so that its client comes back elsewhere, spread over a time in ms, and only then lets the
-     * operations end: one that ended before its socket would tell the client that it is complete. What a socket has
-     * asked before is answered first, for a while.
+     * Closes all sockets with 1012, evenly spread over `overMs`, so that their clients reconnect and resume. Each socket is
+     * closed after the results of its pending queries and mutations (which get 5 s), and before its subscriptions end,
+     * which would send `complete`.
      */
     async close(overMs: number): Promise<void> {
       await closeEvenly(
-        () => [...connections].filter(({ isOpen, isLeaving }) => isOpen && !isLeaving),
+        () => [...connections].filter(({ isOpen, isDraining }) => isOpen && !isDraining),
         overMs,
         async (connection) => {
-          connection.isLeaving = true;
-          // Nothing new is read, as long as the network can keep it.
+          connection.isDraining = true;
+          // Accept no new operations: unread messages stay in the network's buffers.
           connection.socket.pause();
-          await operations.answered(connection);
+          await operations.resultsSent(connection);
           await connection.end(CLOSE.restart);
         },
       );
-      // Those that were closing by themselves.
+      // Also wait for the sockets that were already closing.
       await Promise.all([...connections].map((connection) => connection.end(CLOSE.restart)));
       clearInterval(timer);
       server.close();
@@ -150,8 +163,8 @@ export function createWebSockets({
   };
 }
 
-/** Closes with the code first: graphql-ws's own close after `false` comes too late to matter. */
-function refuse({ socket }: Connection, { code, reason }: CloseReason): false {
+/** Rejects a connection with our own code, before graphql-ws closes it because of the `false`. */
+function reject({ socket }: Connection, { code, reason }: CloseReason): false {
   socket.close(code, reason);
   return false;
 }

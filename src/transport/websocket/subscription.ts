@@ -2,7 +2,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import type { LiveReader } from '../../delivery/live.js';
 import { isAccepted } from '../../graphql/documents.js';
-import type { OperationWatch } from '../../graphql/hooks.js';
+import type { OperationObserver } from '../../graphql/hooks.js';
 import type { OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import { sharingOf } from '../../graphql/sharing.js';
 import type { Results } from '../../graphql/subscribe.js';
@@ -11,7 +11,7 @@ import type { Fanout } from './fanout.js';
 import type { Member, Subscriber } from './group.js';
 import type { Outbox } from './outbox.js';
 
-/** What all subscriptions over WebSocket have in common. */
+/** What all WebSocket subscriptions share. */
 export interface SubscriptionServices {
   readonly pipeline: Pipeline;
   readonly fanout: Fanout;
@@ -22,22 +22,22 @@ type Result = IteratorResult<ExecutionResult, void>;
 const DONE: Result = { done: true, value: undefined };
 
 /**
- * A subscription on a socket, as the iterator that graphql-ws waits for. The pipeline serves it, as over any transport,
- * until it has everything; then its group does, past graphql-ws, and nothing of the pipeline is kept. When it must be
- * served alone again, the pipeline resumes it from where its reader is.
+ * A subscription on a WebSocket, as the iterator that graphql-ws consumes. The pipeline serves it until it has caught up.
+ * Then the pipeline's part is dropped, and a group writes its frames directly to the socket, while `next()` stays pending.
+ * When the group releases it, the pipeline resumes it from its reader's position.
  *
- * A class without closures of its own, since most of many thousands only wait.
+ * A class without closures of its own, because an instance holds many thousands, most of them idle.
  */
 export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscriber {
-  /** The pipeline's results, while it serves the subscription. */
+  /** Set while the pipeline serves the subscription. */
   private source: Results | null = null;
-  /** The place in a group, while that serves it. */
+  /** Set while a group serves the subscription. */
   private member: Member | null = null;
-  /** The reader, on the way from one to the other. */
+  /** Set during the hand-over from one to the other. */
   private reader: LiveReader | null = null;
-  private watch: OperationWatch | null;
+  private observer: OperationObserver | null;
   private isEnded = false;
-  /** Answers `next()`. */
+  /** Resolves the pending `next()`. */
   private resolve: ((result: Result | Promise<Result>) => void) | null = null;
 
   constructor(
@@ -45,10 +45,10 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     private readonly connection: Connection,
     readonly id: string,
     private readonly params: SubscribePayload,
-    /** Dropped while a group serves the subscription, and made again after it. */
+    /** Dropped while a group serves the subscription, and prepared again afterwards. */
     private args: OperationArgs | null,
   ) {
-    this.watch = args && services.pipeline.watch(args);
+    this.observer = args && services.pipeline.observe(args);
   }
 
   get outbox(): Outbox {
@@ -59,7 +59,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     return this;
   }
 
-  /** Must not be called again before it has answered. */
+  /** Must not be called while a previous call is pending. */
   next(): Promise<Result> {
     return new Promise((resolve) => {
       this.resolve = resolve;
@@ -67,7 +67,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     });
   }
 
-  /** While the pipeline serves it, `next()` answers once that has ended. */
+  /** Ends the subscription. A pending `next()` resolves as done; if the pipeline serves it, once that has ended. */
   async return(): Promise<Result> {
     this.isEnded = true;
     const { member, source } = this;
@@ -84,7 +84,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     void this.advance();
   }
 
-  /** Waits for the pipeline's next result, which answers `next()`, or for the reader, which joins its group. */
+  /** Waits until the pipeline either yields a result for `next()` or hands over the reader, which then joins its group. */
   private async advance(): Promise<void> {
     try {
       this.source ??= await this.open();
@@ -98,7 +98,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     } catch (error) {
       // The pipeline failed before it could resume the reader.
       this.takeReader()?.attachment.release();
-      // A failure after the end concerns nobody.
+      // After the end, nobody is left to receive an error.
       if (this.isEnded) this.settle(DONE);
       else this.fail(error);
     }
@@ -106,25 +106,25 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
 
   private async open(): Promise<Results> {
     const { pipeline } = this.services;
-    this.args ??= this.argsAgain();
+    this.args ??= this.prepareAgain();
     const { args } = this;
     const onLive = (live: LiveReader): void => {
       this.reader = live;
     };
     const reader = this.takeReader();
     const results = reader ? pipeline.resume(args, reader, onLive) : await pipeline.open(args, onLive);
-    // One that could not start ends with the protocol's `error`, like one that could not continue.
-    if (!(Symbol.asyncIterator in results)) throw failureOf(results.errors);
-    if (!reader) this.watch?.opened();
+    // A subscription that cannot start ends with an `error` message, like one that cannot continue.
+    if (!(Symbol.asyncIterator in results)) throw firstError(results.errors);
+    if (!reader) this.observer?.opened();
     if (this.isEnded) await results.return?.();
     return results;
   }
 
-  private argsAgain(): OperationArgs {
+  private prepareAgain(): OperationArgs {
     const { pipeline } = this.services;
     const { query, operationName, variables: variableValues } = this.params;
     const document = pipeline.prepare(query);
-    if (!isAccepted(document)) throw failureOf(document);
+    if (!isAccepted(document)) throw firstError(document);
     return { document, operationName, variableValues, contextValue: pipeline.contextOf(this.connection) };
   }
 
@@ -136,37 +136,37 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
 
   private join(reader: LiveReader): void {
     const { args, params, services } = this;
-    if (!args) throw new Error('Only a subscription that the pipeline has served can join a group.');
+    if (!args) throw new Error('A subscription cannot join a group before the pipeline has opened it.');
     this.source = this.args = null;
     const { document } = args;
     const { schema } = services.pipeline;
     const sharing = sharingOf({ ...params, schema, document, viewerId: reader.userId });
-    this.member = services.fanout.memberFor(reader, this, { ...sharing, args });
+    this.member = services.fanout.createMember(reader, this, { ...sharing, args });
     this.member.join();
   }
 
   private settle(result: Result): void {
-    if (result.done) this.finish([]);
-    this.answer(result);
+    if (result.done) this.reportEnd([]);
+    this.resolveNext(result);
   }
 
   private fail(error: unknown): void {
-    this.finish(error instanceof GraphQLError ? [error] : []);
-    this.answer(Promise.reject(error));
+    this.reportEnd(error instanceof GraphQLError ? [error] : []);
+    this.resolveNext(Promise.reject(error));
   }
 
-  private answer(result: Result | Promise<Result>): void {
+  private resolveNext(result: Result | Promise<Result>): void {
     const { resolve } = this;
     this.resolve = null;
     resolve?.(result);
   }
 
-  private finish(errors: readonly GraphQLError[]): void {
-    this.watch?.finished(errors);
-    this.watch = null;
+  private reportEnd(errors: readonly GraphQLError[]): void {
+    this.observer?.finished(errors);
+    this.observer = null;
   }
 }
 
-function failureOf(errors: readonly GraphQLError[] | undefined): GraphQLError {
+function firstError(errors: readonly GraphQLError[] | undefined): GraphQLError {
   return errors?.[0] ?? new GraphQLError('The subscription could not start.');
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../../src/domain/ports.js';
 import type { Head, Position } from '../../../src/domain/position.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID, numbers, random } from '../../helpers/model-room.js';
 
-// The wait for early events' predecessors passes without anybody waiting.
+// Fake timers, so that the wait for missing predecessors takes no time.
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -14,11 +14,11 @@ afterEach(() => {
 });
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-/** Longer than a feed waits before it asks the database. */
-const REPAIRED_MS = 60;
+/** Longer than the wait of a feed before its repair. */
+const REPAIR_MS = 60;
 const head = (count: number): Head => ({ seq: count, rev: count });
 
-/** A database with the first `stored` messages, and a feed over it that starts at `start`. */
+/** A model room with `stored` messages, and a feed of it that starts at the head `start`. */
 function setUp(stored = 0, start = 0) {
   const room = createModelRoom(stored);
   const contradictions: string[] = [];
@@ -27,17 +27,17 @@ function setUp(stored = 0, start = 0) {
     log: silent,
     onContradiction: () => contradictions.push(MODEL_ROOM_ID),
   });
-  /** What the commit of the n-th message told, for messages that were never changed. */
-  const told = (...seqs: number[]): RoomChanged => ({
+  /** The change that the commit of these messages published, for messages that were never changed. */
+  const changeOf = (...seqs: number[]): RoomChanged => ({
     roomId: MODEL_ROOM_ID,
     epoch: MODEL_EPOCH,
     head: head(Math.max(...seqs)),
     messages: room.messages.filter(({ seq }) => seqs.includes(seq)),
   });
-  return { room, feed, told, contradictions };
+  return { room, feed, changeOf, contradictions };
 }
 
-/** All that the feed holds after a position; null where it does not hold that. */
+/** All events that the feed holds after a position; null if it does not hold the position. */
 function eventsAfter(feed: Feed, start: Position): MessageEvent[] | null {
   const events: MessageEvent[] = [];
   let position = start;
@@ -49,16 +49,16 @@ function eventsAfter(feed: Feed, start: Position): MessageEvent[] | null {
     position = { ...step.to, rev: position.rev === null ? null : step.to.rev };
   }
 }
-const brief = ({ kind, message, position }: MessageEvent) =>
+const summarize = ({ kind, message, position }: MessageEvent) =>
   `${kind} ${message.seq} at ${position.seq}/${position.rev}`;
-const briefs = (feed: Feed, from: Position) => eventsAfter(feed, from)?.map(brief) ?? null;
+const summaries = (feed: Feed, from: Position) => eventsAfter(feed, from)?.map(summarize) ?? null;
 const seqs = (feed: Feed, after: number) =>
   eventsAfter(feed, head(after))?.map(({ message }) => message.seq) ?? null;
 
-test('events in order go out at once', () => {
-  const { room, feed, told } = setUp(3);
+test('appends events in order at once', () => {
+  const { room, feed, changeOf } = setUp(3);
   for (const seq of [1, 2, 3]) {
-    feed.apply(told(seq));
+    feed.apply(changeOf(seq));
     expect(feed.head).toEqual(head(seq));
   }
   expect(eventsAfter(feed, head(0))?.map(({ message }) => message)).toEqual(room.messages);
@@ -67,187 +67,187 @@ test('events in order go out at once', () => {
   expect(room.reads).toBe(0);
 });
 
-test('an event that came before is dropped, wherever it comes from', () => {
-  const { feed, told, contradictions } = setUp(4, 2);
-  feed.apply(told(1, 2));
-  feed.apply(told(2, 3));
-  feed.apply(told(3));
-  feed.apply(told(3, 4));
+test('drops duplicates', () => {
+  const { feed, changeOf, contradictions } = setUp(4, 2);
+  feed.apply(changeOf(1, 2));
+  feed.apply(changeOf(2, 3));
+  feed.apply(changeOf(3));
+  feed.apply(changeOf(3, 4));
   expect(seqs(feed, 2)).toEqual([3, 4]);
   expect(contradictions).toEqual([]);
 });
 
-test('an early event waits for its predecessors, and costs no read where they come', async () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(3));
-  feed.apply(told(2));
+test('keeps an event that is ahead until its predecessors arrive, without reading the database', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(3));
+  feed.apply(changeOf(2));
   expect(feed.head).toEqual(head(0));
-  feed.apply(told(1));
+  feed.apply(changeOf(1));
   expect(seqs(feed, 0)).toEqual([1, 2, 3]);
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(room.reads).toBe(0);
 });
 
-test('a gap whose events never come is filled from the database', async () => {
-  const { room, feed, told } = setUp(4);
-  feed.apply(told(1));
-  feed.apply(told(4));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+test('repairs a gap from the database if the missing events do not arrive', async () => {
+  const { room, feed, changeOf } = setUp(4);
+  feed.apply(changeOf(1));
+  feed.apply(changeOf(4));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(seqs(feed, 0)).toEqual([1, 2, 3, 4]);
   expect(room.reads).toBe(1);
 });
 
-test('what arrives while the database is read is not told again by what was read', async () => {
-  const { room, feed, told } = setUp(3);
-  room.hold = () => new Promise((resolve) => setTimeout(resolve, REPAIRED_MS));
-  feed.apply(told(3));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+test('does not repeat events that arrive during a repair', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  room.hold = () => new Promise((resolve) => setTimeout(resolve, REPAIR_MS));
+  feed.apply(changeOf(3));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(room.reads).toBe(1);
-  feed.apply(told(1));
+  feed.apply(changeOf(1));
   feed.apply(room.add());
-  await vi.advanceTimersByTimeAsync(3 * REPAIRED_MS);
+  await vi.advanceTimersByTimeAsync(3 * REPAIR_MS);
   expect(seqs(feed, 0)).toEqual([1, 2, 3, 4]);
 });
 
-test('an event without rows, too large for the bus, is read from the database at once', async () => {
+test('reads the rows of an event that was too large for the bus from the database at once', async () => {
   const { room, feed } = setUp(2);
   feed.apply({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, head: head(2), messages: [] });
   await vi.advanceTimersByTimeAsync(1);
   expect(eventsAfter(feed, head(0))?.map(({ message }) => message)).toEqual(room.messages);
 });
 
-test('a change of an older message goes out like an added one, and counts only in `rev`', () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(1, 2, 3));
+test('appends a change of an older message, which moves only the `rev`', () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
   feed.apply(room.edit(2));
   expect(feed.head).toEqual({ seq: 3, rev: 4 });
-  expect(briefs(feed, head(3))).toEqual(['changed 2 at 3/4']);
-  // Who reads added messages alone is at the end before and after it.
-  expect(briefs(feed, { seq: 3, rev: null })).toEqual([]);
+  expect(summaries(feed, head(3))).toEqual(['changed 2 at 3/4']);
+  // A reader of added messages is at the head before and after it.
+  expect(summaries(feed, { seq: 3, rev: null })).toEqual([]);
 });
 
-test('a repair tells added messages by `seq` and then changes by `rev`; only its last event is at the new head', async () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(1, 2, 3));
+test('orders a repaired block by added messages, then changes; only its last event is at the new head', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
   room.add();
   room.edit(2);
   room.add();
   room.edit(4);
   room.edit(1);
-  feed.reach(room.head);
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  feed.observeHead(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(feed.head).toEqual({ seq: 5, rev: 8 });
-  expect(briefs(feed, head(3))).toEqual([
+  expect(summaries(feed, head(3))).toEqual([
     'added 4 at 4/3',
     'added 5 at 5/3',
     'changed 2 at 5/5',
     'changed 1 at 5/8',
   ]);
-  // Who was cut off inside of it has the rest; what they may have is told as a change, not as an added message again.
-  expect(briefs(feed, { seq: 4, rev: 3 })).toEqual([
+  // A reader inside the block receives the rest of it. Messages that they may have are changes then, not added again.
+  expect(summaries(feed, { seq: 4, rev: 3 })).toEqual([
     'added 5 at 5/3',
     'changed 2 at 5/5',
     'changed 4 at 5/7',
     'changed 1 at 5/8',
   ]);
-  expect(briefs(feed, { seq: 5, rev: 3 })).toEqual([
+  expect(summaries(feed, { seq: 5, rev: 3 })).toEqual([
     'changed 2 at 5/5',
     'changed 4 at 5/7',
     'changed 1 at 5/8',
   ]);
-  expect(briefs(feed, { seq: 5, rev: 5 })).toEqual(['changed 4 at 5/7', 'changed 1 at 5/8']);
-  // For added messages alone a place in the sequence is enough.
-  expect(briefs(feed, { seq: 4, rev: null })?.[1]).toBe('added 5 at 5/3');
+  expect(summaries(feed, { seq: 5, rev: 5 })).toEqual(['changed 4 at 5/7', 'changed 1 at 5/8']);
+  // For a reader of added messages, the `seq` is sufficient.
+  expect(summaries(feed, { seq: 4, rev: null })?.[1]).toBe('added 5 at 5/3');
   feed.apply(room.add());
-  expect(briefs(feed, { seq: 5, rev: 8 })).toEqual(['added 6 at 6/9']);
+  expect(summaries(feed, { seq: 5, rev: 8 })).toEqual(['added 6 at 6/9']);
 });
 
-test('who has all of a repair is at the new head, also where its last event is an added message', async () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(1, 2, 3));
+test('puts a reader of a whole block at the new head, also if its last event is an added message', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
   room.edit(1);
   room.add();
   room.edit(4);
-  feed.reach(room.head);
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
-  expect(briefs(feed, head(3))).toEqual(['added 4 at 4/3', 'changed 1 at 4/6']);
+  feed.observeHead(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
+  expect(summaries(feed, head(3))).toEqual(['added 4 at 4/3', 'changed 1 at 4/6']);
   room.add();
   room.add();
-  feed.reach(room.head);
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
-  expect(briefs(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/6', 'added 6 at 6/8']);
+  feed.observeHead(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
+  expect(summaries(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/6', 'added 6 at 6/8']);
 });
 
-test('a position that the room never had is left to the database', () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(1, 2, 3));
+test('does not hold a position that the room never had', () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
   feed.apply(room.edit(1));
-  // As the `liveCursor` of a page in the middle: the newest `rev`, an older `seq`.
-  expect(briefs(feed, { seq: 2, rev: 4 })).toBeNull();
-  expect(briefs(feed, { seq: 2, rev: 3 })).toBeNull();
+  // The `liveCursor` of a page in the middle of the room: the newest `rev` with an older `seq`.
+  expect(summaries(feed, { seq: 2, rev: 4 })).toBeNull();
+  expect(summaries(feed, { seq: 2, rev: 3 })).toBeNull();
 });
 
-test('a head from the tick that is ahead has the missing fetched; one that is not changes nothing', async () => {
+test('fetches missing events if an observed head is ahead, and only then', async () => {
   const { room, feed } = setUp(2);
-  feed.reach(head(0));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  feed.observeHead(head(0));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(room.reads).toBe(0);
-  feed.reach(head(2));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  feed.observeHead(head(2));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(seqs(feed, 0)).toEqual([1, 2]);
 });
 
-test('a repair that fails is tried again with the next tick', async () => {
+test('retries a failed repair at the next observed head', async () => {
   const { room, feed } = setUp(2);
   room.hold = async () => {
     throw new Error('away');
   };
-  feed.reach(head(2));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  feed.observeHead(head(2));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(feed.head).toEqual(head(0));
-  await vi.advanceTimersByTimeAsync(10 * REPAIRED_MS);
+  await vi.advanceTimersByTimeAsync(10 * REPAIR_MS);
   expect(room.reads).toBe(1);
   room.hold = async () => {};
-  feed.reach(head(2));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  feed.observeHead(head(2));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(seqs(feed, 0)).toEqual([1, 2]);
 });
 
-test('a head that the database does not know of is asked for once, not for ever', async () => {
+test('reads once, not for ever, if the database does not know an announced head', async () => {
   const { room, feed } = setUp(2);
   feed.apply({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, head: head(1000), messages: [] });
-  await vi.advanceTimersByTimeAsync(100 * REPAIRED_MS);
+  await vi.advanceTimersByTimeAsync(100 * REPAIR_MS);
   expect(room.reads).toBe(1);
   expect(seqs(feed, 0)).toEqual([1, 2]);
   feed.apply(room.add());
   expect(seqs(feed, 2)).toEqual([3]);
 });
 
-test('a message that pretends to be next is not taken for it', async () => {
-  const { room, feed, told } = setUp(3);
-  feed.apply(told(1));
+test('does not append a message whose `rev` is next but whose `seq` is not', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1));
   const [, , third] = room.messages;
   if (!third) throw new Error('There is no third message.');
-  feed.apply({ ...told(2), messages: [{ ...third, rev: 2 }] });
+  feed.apply({ ...changeOf(2), messages: [{ ...third, rev: 2 }] });
   expect(feed.head).toEqual(head(1));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(seqs(feed, 0)).toEqual([1, 2, 3]);
 });
 
-test('a message of another id in a place that is taken is told: the database holds another history', () => {
-  const { room, feed, told, contradictions } = setUp(3);
-  feed.apply(told(1, 2, 3));
+test('reports a message with a known `seq` and another id as a contradiction', () => {
+  const { room, feed, changeOf, contradictions } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
   const [, second] = room.messages;
   if (!second) throw new Error('There is no second message.');
-  feed.apply({ ...told(2), messages: [{ ...second, id: 'another' }] });
+  feed.apply({ ...changeOf(2), messages: [{ ...second, id: 'another' }] });
   expect(contradictions).toHaveLength(1);
 });
 
-test('who missed more than the ring holds is sent to the database, and is served again from there on', async () => {
-  const { room, feed, told } = setUp(5000);
-  feed.apply(told(1, 2, 3));
-  feed.reach(head(5000));
-  await vi.advanceTimersByTimeAsync(REPAIRED_MS);
+test('holds no position inside a gap that is larger than the ring, and continues after it', async () => {
+  const { room, feed, changeOf } = setUp(5000);
+  feed.apply(changeOf(1, 2, 3));
+  feed.observeHead(head(5000));
+  await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(feed.head).toEqual(head(5000));
   for (const position of [0, 2, 3, 4999]) expect(seqs(feed, position)).toBeNull();
   expect(seqs(feed, 5000)).toEqual([]);
@@ -255,7 +255,7 @@ test('who missed more than the ring holds is sent to the database, and is served
   expect(seqs(feed, 5000)).toEqual([5001]);
 });
 
-test('the ring keeps the latest events and forgets the oldest', () => {
+test('keeps the latest 1024 events', () => {
   const { room, feed } = setUp();
   for (const seq of numbers(1, 5000)) {
     feed.apply(room.add());
@@ -265,16 +265,16 @@ test('the ring keeps the latest events and forgets the oldest', () => {
   expect(seqs(feed, 5000 - 1024)).toEqual(numbers(5000 - 1023, 5000));
 });
 
-test('the ring is bounded by what its messages take, too', () => {
+test('keeps about 1 MiB of messages', () => {
   const { room, feed } = setUp();
   const text = 'x'.repeat(4000);
   for (const _ of numbers(1, 500)) feed.apply(room.add({ text }));
-  // 1 MiB of messages of about 8.5 kB each.
+  // A message takes about 8.8 kB.
   expect(seqs(feed, 500 - 130)).toBeNull();
   expect(seqs(feed, 500 - 100)).toEqual(numbers(401, 500));
 });
 
-test('whoever waits is woken by the next event, by the end of the feed and by their own signal', async () => {
+test('`changed` resolves at the next event, at the end of the feed and when its signal aborts', async () => {
   const { room, feed } = setUp();
   const never = new AbortController().signal;
   const next = feed.changed(never);
@@ -294,21 +294,21 @@ test('whoever waits is woken by the next event, by the end of the feed and by th
   expect(feed.failure?.message).toBe('over');
 });
 
-test('whatever order, loss and repetition: who applies the events has the room as it stands', async () => {
+test('random order, losses and duplicates: a reader who applies the events has the current room', async () => {
   for (let seed = 1; seed <= 300; seed += 1) {
     const next = random(seed);
     const below = (limit: number) => Math.floor(next() * limit);
     const { room, feed } = setUp();
-    room.hold = () => new Promise((resolve) => setTimeout(resolve, below(REPAIRED_MS)));
+    room.hold = () => new Promise((resolve) => setTimeout(resolve, below(REPAIR_MS)));
 
     const readers = Array.from({ length: 3 }, () => ({
       position: head(0) as Head,
       seqs: [] as number[],
       revisions: new Map<number, number>(),
     }));
-    const readSome = (least: number): void => {
+    const readSome = (skip: number): void => {
       for (const reader of readers) {
-        if (next() < least) continue;
+        if (next() < skip) continue;
         // The ring holds more than any of these rooms.
         const found = eventsAfter(feed, reader.position);
         if (!found) throw new Error(`seed ${seed}: nothing after ${JSON.stringify(reader.position)}`);
@@ -322,7 +322,7 @@ test('whatever order, loss and repetition: who applies the events has the room a
       }
     };
 
-    // A fifth of the events is lost, a fifth comes twice, and each comes up to 6 places late.
+    // A fifth of the events is lost, a fifth arrives twice, and each arrives up to 6 steps late.
     let due: { at: number; change: RoomChanged }[] = [];
     const total = 30 + below(40);
     for (let place = 0; place < total; place += 1) {
@@ -333,10 +333,10 @@ test('whatever order, loss and repetition: who applies the events has the room a
       for (const { at, change } of due) if (at <= place) feed.apply(change);
       due = due.filter(({ at }) => at > place);
       readSome(0.5);
-      if (next() < 0.2) await vi.advanceTimersByTimeAsync(below(REPAIRED_MS));
+      if (next() < 0.2) await vi.advanceTimersByTimeAsync(below(REPAIR_MS));
     }
-    feed.reach(room.head);
-    await vi.advanceTimersByTimeAsync(6 * REPAIRED_MS);
+    feed.observeHead(room.head);
+    await vi.advanceTimersByTimeAsync(6 * REPAIR_MS);
     readSome(0);
     for (const { seqs, revisions } of readers) {
       expect(seqs, `seed ${seed}`).toEqual(numbers(1, room.head.seq));

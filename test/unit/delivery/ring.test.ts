@@ -4,14 +4,14 @@ import { expect, test } from 'vitest';
 import { createRing } from '../../../src/delivery/ring.js';
 import { createModelRoom } from '../../helpers/model-room.js';
 
-test('what the ring has forgotten is not kept in memory', () => {
+test('frees the memory of evicted steps', () => {
   v8.setFlagsFromString('--expose_gc');
   const collectGarbage: () => void = vm.runInNewContext('gc');
   const ring = createRing();
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
   let seq = 0;
-  // As the tick brings them while Redis is away: a block of 500 messages of 1000 characters each second, 5 minutes long.
+  // What the ticks add in 5 minutes without Redis: each second a block of 500 messages of 1000 characters.
   for (let block = 0; block < 300; block += 1) {
     const room = createModelRoom();
     for (let count = 0; count < 500; count += 1)
@@ -30,7 +30,7 @@ test('what the ring has forgotten is not kept in memory', () => {
   expect(ring.after({ seq: seq + 1, rev: seq + 1 })).toBeNull();
 });
 
-test('the ring forgets what is older than a given time', () => {
+test('evicts the steps that were pushed before a given time', () => {
   const ring = createRing();
   const room = createModelRoom(1);
   const push = (seq: number) =>
@@ -43,7 +43,7 @@ test('the ring forgets what is older than a given time', () => {
   const between = performance.now();
   while (performance.now() === between);
   push(2);
-  ring.forgetBefore(between + Number.EPSILON);
+  ring.evictBefore(between + Number.EPSILON);
   expect(ring.after({ seq: 0, rev: 0 })).toBeNull();
   expect(ring.after({ seq: 1, rev: 1 })?.to).toEqual({ seq: 2, rev: 2 });
 });

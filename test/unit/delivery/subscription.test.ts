@@ -18,13 +18,13 @@ import {
 } from '../../helpers/model-subscriptions.js';
 
 /*
- * The moments between replay and live that a test over the network can't hit: here a read of the history stands
- * still until the test lets it go on.
+ * The moments between replay and live that a test over the network cannot hit: here a test can hold a read of the history
+ * until it releases it.
  */
 
 const roomId = MODEL_ROOM_ID;
 
-/** A read that stands still after its snapshot was taken: `begun` when it does, until `release`. */
+/** Holds the next read after its snapshot was taken, until `release`. `begun` resolves when the read is held. */
 function heldRead(room: ModelRoom, hold: 'hold' | 'holdHeads' = 'hold') {
   let begin = (): void => {};
   let release = (): void => {};
@@ -45,7 +45,7 @@ function heldRead(room: ModelRoom, hold: 'hold' | 'holdHeads' = 'hold') {
 test.each([
   ['after a cursor', 3],
   ['from now on', null],
-])('what is sent while the history is slow is delivered once, to a subscription %s', async (_, after) => {
+])('delivers messages that are sent during the first read once, to a subscription %s', async (_, after) => {
   const { room, subscriptions, send } = subscribeToModel(5);
   const { begun, release } = heldRead(room);
   const subscribing = subscriptions.messages(VIEWER, roomId, after === null ? null : cursor(after));
@@ -59,7 +59,7 @@ test.each([
   expect(await takeSeqs(edges, 9 - from)).toEqual(numbers(from, 8));
 });
 
-test('what is sent while any page of a long replay is slow is delivered once', async () => {
+test('delivers messages that are sent during a page read of a long replay once', async () => {
   const { room, subscriptions, send } = subscribeToModel(250);
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
   expect(await takeSeqs(edges, 100)).toEqual(numbers(1, 100));
@@ -73,7 +73,7 @@ test('what is sent while any page of a long replay is slow is delivered once', a
   expect(await rest).toEqual(numbers(101, 253));
 });
 
-test('a subscriber who lags behind the ring goes on from the database, and misses nothing', async () => {
+test('a subscriber who is behind the ring continues from the database and misses nothing', async () => {
   const { subscriptions, send } = subscribeToModel(0);
   const edges = await subscriptions.messages(VIEWER, roomId, null);
   send();
@@ -82,7 +82,7 @@ test('a subscriber who lags behind the ring goes on from the database, and misse
   expect(await takeSeqs(edges, 3000)).toEqual(numbers(2, 3001));
 });
 
-test('who comes back to what the ring holds costs the database one look at the head, no page', async () => {
+test('a reconnect to a position that the ring holds costs one head read and no page', async () => {
   const { room, subscriptions, send } = subscribeToModel(5);
   const watching = await subscriptions.messages(VIEWER, roomId, null);
   for (let count = 0; count < 500; count += 1) send();
@@ -99,7 +99,7 @@ test('who comes back to what the ring holds costs the database one look at the h
   await watching.return();
 });
 
-test('a database that goes away during a replay delays it and ends nothing', async () => {
+test('a replay waits while the database is unavailable', async () => {
   const { room, subscriptions } = subscribeToModel(150);
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
   await take(edges, 100);
@@ -110,12 +110,12 @@ test('a database that goes away during a replay delays it and ends nothing', asy
   expect(await takeSeqs(edges, 50)).toEqual(numbers(101, 150));
 });
 
-test('a subscription that begins while the database is away waits for it, and can be ended meanwhile', async () => {
+test('a subscription waits for an unavailable database, and can be ended meanwhile', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(3);
-  const away = async () => {
+  const unavailable = async () => {
     throw new ServiceUnavailableError();
   };
-  room.hold = away;
+  room.hold = unavailable;
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(1));
   const ended = await subscriptions.messages(VIEWER, roomId, cursor(1));
   const waiting = ended.next();
@@ -127,7 +127,7 @@ test('a subscription that begins while the database is away waits for it, and ca
   await expect.poll(() => feeds.size).toBe(0);
 });
 
-test('access is checked again with every page of a replay', async () => {
+test('checks access with every page of a replay', async () => {
   const { room, subscriptions } = subscribeToModel(150);
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
   await take(edges, 100);
@@ -137,7 +137,7 @@ test('access is checked again with every page of a replay', async () => {
 });
 
 test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
-  'a %s of the reader ends what they read before anything later, live and in a repair',
+  'a %s of the reader ends the subscription before any later event, live and in a repair',
   async (type) => {
     for (const lost of [false, true]) {
       const { room, feeds, subscriptions, send } = subscribeToModel(2);
@@ -149,7 +149,7 @@ test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
       send({ lost });
       const other = room.add({ type, subjectId: 'somebody else' });
       const own = room.add({ type, subjectId: VIEWER.userId });
-      if (!lost) for (const change of [other, own]) feeds.deliver(change);
+      if (!lost) for (const change of [other, own]) feeds.publish(change);
       send();
       expect(await takeSeqs(edges, 2)).toEqual([3, 4]);
       await expect(edges.next()).rejects.toThrow('Only members');
@@ -159,14 +159,14 @@ test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
   },
 );
 
-test('an earlier membership that ended is history like any other, from the database and from the feed', async () => {
+test('delivers the end of an earlier membership like any other message, from database and feed', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(2);
   const left = { type: 'MEMBER_LEFT', subjectId: VIEWER.userId } as const;
   const joined = { type: 'MEMBER_JOINED', subjectId: VIEWER.userId } as const;
   room.add(left);
   room.add(joined);
   const watching = await subscriptions.messages({ ...VIEWER, userId: 'somebody else' }, roomId, null);
-  for (const message of [left, joined]) feeds.deliver(room.add(message));
+  for (const message of [left, joined]) feeds.publish(room.add(message));
   for (const after of [cursor(1), cursor(4)]) {
     const edges = await subscriptions.messages(VIEWER, roomId, after);
     const from = after === cursor(1) ? 2 : 5;
@@ -174,12 +174,12 @@ test('an earlier membership that ended is history like any other, from the datab
     await edges.return();
   }
   const events = await subscriptions.events(VIEWER, roomId, cursor(6, 6));
-  feeds.deliver(room.edit(3));
+  feeds.publish(room.edit(3));
   expect(await takeBriefs(events, 2)).toEqual(['caught-up', 'changed 3 to 2']);
   await watching.return();
 });
 
-test('who comes back in the middle of a repair has the rest of its added messages, and only those', async () => {
+test('a reader of added messages who resumes inside a block gets the rest of its added messages', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, feeds, subscriptions } = subscribeToModel(3);
@@ -187,17 +187,17 @@ test('who comes back in the middle of a repair has the rest of its added message
   room.add();
   room.edit(4);
   room.add();
-  feeds.deliver(room.add());
+  feeds.publish(room.add());
   await vi.advanceTimersByTimeAsync(100);
   const before = room.reads;
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
   expect(await takeSeqs(edges, 2)).toEqual([5, 6]);
-  // The look at the head, and no page.
+  // The head read, and no page.
   expect(room.reads - before).toBe(1);
   await Promise.all([edges.return(), watching.return()]);
 });
 
-test('a feed that has not heard of what a reader sees in the database is brought there without waiting for the tick', async () => {
+test('a feed learns a newer head from its readers, before the next tick', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, subscriptions, send } = subscribeToModel(3);
@@ -209,7 +209,7 @@ test('a feed that has not heard of what a reader sees in the database is brought
   await vi.advanceTimersByTimeAsync(100);
   expect((await first).value?.node.seq).toBe(4);
   room.add();
-  // From a place that the feed has not, the database tells; then the feed must be brought to where that ended.
+  // The feed does not hold this position, so a replay serves it, and the feed has to catch up with the end of the replay.
   const events = await subscriptions.events(VIEWER, roomId, cursor(2, 4));
   const taken = take(events, 4);
   await vi.advanceTimersByTimeAsync(100);
@@ -218,7 +218,7 @@ test('a feed that has not heard of what a reader sees in the database is brought
   await Promise.all([edges.return(), events.return(), watching.return()]);
 });
 
-test('what is told while a feed opens is not lost on it', async () => {
+test('does not lose events that arrive while the feed opens', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, subscriptions, send } = subscribeToModel(3);
@@ -229,13 +229,13 @@ test('what is told while a feed opens is not lost on it', async () => {
   release();
   const edges = await subscribing;
   send();
-  // Neither a tick nor a repair was needed.
+  // The events came neither from a tick nor from a repair.
   expect(await takeSeqs(edges, 2)).toEqual([4, 5]);
   expect(room.reads).toBe(1);
   await edges.return();
 });
 
-test('many large changes come all, however few of them a page may keep', async () => {
+test('delivers all of many large changes, although a page holds only a few', async () => {
   const { room, subscriptions } = subscribeToModel(90, 'x'.repeat(4000));
   for (const seq of numbers(1, 90)) room.edit(seq);
   const events = await subscriptions.events(VIEWER, roomId, cursor(90, 90));
@@ -245,7 +245,7 @@ test('many large changes come all, however few of them a page may keep', async (
   ]);
 });
 
-test('everything after a position: added messages, then changes of older ones as they stand now, then live', async () => {
+test('delivers added messages after a position, then changes of older ones, then live events', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(4);
   room.edit(1);
   room.edit(2);
@@ -255,7 +255,7 @@ test('everything after a position: added messages, then changes of older ones as
   const events = await subscriptions.events(VIEWER, roomId, cursor(4, 4));
   const taken = await take(events, 4);
   expect(taken.map(brief)).toEqual(['added 5', 'changed 2 to 2', 'changed 1 to 3', 'caught-up']);
-  // Only the last of them is at the head; what came before goes on from where all changes come again.
+  // Only the last event is at the head. After the others, the changes would be delivered again.
   expect(taken.map((event) => event.cursor)).toEqual([
     cursor(5, 4),
     cursor(5, 6),
@@ -263,64 +263,64 @@ test('everything after a position: added messages, then changes of older ones as
     cursor(5, 9),
   ]);
   const live = take(events, 2);
-  feeds.deliver(room.edit(3));
-  feeds.deliver(room.add());
+  feeds.publish(room.edit(3));
+  feeds.publish(room.add());
   expect((await live).map((event) => [brief(event), event.cursor])).toEqual([
     ['changed 3 to 2', cursor(5, 10)],
     ['added 6', cursor(6, 11)],
   ]);
 });
 
-test('`messageAdded` tells nothing of changes, and an added message as it stands', async () => {
+test('`messages` delivers no changes, and added messages in their current state', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
-  feeds.deliver(room.edit(1));
-  feeds.deliver(room.edit(2));
+  feeds.publish(room.edit(1));
+  feeds.publish(room.edit(2));
   send();
   const taken = await take(edges, 3);
   expect(taken.map(({ node }) => node.seq)).toEqual([1, 2, 3]);
 });
 
-test('a message that a replay told as it became after the target is not told again for that', async () => {
+test('does not repeat a change beyond the target that a replay has delivered', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(250);
   const events = await subscriptions.events(VIEWER, roomId, cursor(0, 0));
   await take(events, 90);
   const change = room.edit(150);
-  feeds.deliver(change);
+  feeds.publish(change);
   const rest = await take(events, 161);
   expect(rest.map(brief)).toEqual([...numbers(91, 250).map((seq) => `added ${seq}`), 'caught-up']);
-  feeds.deliver(room.edit(150));
+  feeds.publish(room.edit(150));
   expect(await takeBriefs(events, 1)).toEqual(['changed 150 to 3']);
 });
 
-test('a page of a replay keeps no more in memory than a slow reader may cost', async () => {
+test('a page of a replay is bounded in bytes', async () => {
   const { room, subscriptions } = subscribeToModel(300, 'x'.repeat(4000));
   const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
   await take(edges, 1);
   expect(await takeSeqs(edges, 299)).toEqual(numbers(2, 300));
-  // 128 KiB hold 16 of these, a page by number would hold 100.
+  // 128 KiB hold 16 of these messages; without the bound, a page would hold 100.
   expect(room.reads).toBeGreaterThan(300 / 17);
 });
 
-test('a storm of reconnects reads four pages at a time, and everyone gets everything', async () => {
+test('a burst of reconnects reads four pages at a time, and each client receives everything', async () => {
   const { room, subscriptions } = subscribeToModel(300);
   let reading = 0;
-  let most = 0;
+  let maxReading = 0;
   room.hold = async () => {
     reading += 1;
-    most = Math.max(most, reading);
+    maxReading = Math.max(maxReading, reading);
     await new Promise((resolve) => setImmediate(resolve));
     reading -= 1;
   };
-  const everyone = await Promise.all(
+  const received = await Promise.all(
     numbers(1, 50).map(async () => takeSeqs(await subscriptions.messages(VIEWER, roomId, cursor(0)), 300)),
   );
-  for (const seqs of everyone) expect(seqs).toEqual(numbers(1, 300));
-  // And four looks at the head.
-  expect(most).toBe(8);
+  for (const seqs of received) expect(seqs).toEqual(numbers(1, 300));
+  // Four pages and four heads.
+  expect(maxReading).toBe(8);
 });
 
-test('a subscription that waits in a silent room ends at once when told to', async () => {
+test('`return` ends a subscription that waits in a silent room at once', async () => {
   const { subscriptions } = subscribeToModel(2);
   const edges = await subscriptions.messages(VIEWER, roomId, null);
   const waiting = edges.next();
@@ -328,7 +328,7 @@ test('a subscription that waits in a silent room ends at once when told to', asy
   expect(await waiting).toEqual({ done: true, value: undefined });
 });
 
-test('a room is watched once however many subscribe, and no longer soon after the last one has left', async () => {
+test('opens one feed per room, and closes it soon after its last subscriber has left', async () => {
   const { subscriptions, feeds } = subscribeToModel(0);
   const subscribed = await Promise.all([1, 2, 3].map(() => subscriptions.messages(VIEWER, roomId, null)));
   expect(feeds.size).toBe(1);
@@ -336,19 +336,19 @@ test('a room is watched once however many subscribe, and no longer soon after th
   await expect.poll(() => feeds.size).toBe(0);
 });
 
-test('a subscription that is refused lets go of the room too', async () => {
+test('a rejected subscription leaves no feed behind', async () => {
   const { room, subscriptions, feeds } = subscribeToModel(0);
   room.isMember = false;
   await expect(subscriptions.messages(VIEWER, roomId, null)).rejects.toThrow('Only members');
   await expect.poll(() => feeds.size).toBe(0);
 });
 
-test('in a busy room whose events all come by repairs, readers of everything are served by the feed', async () => {
+test('the feed serves readers of a busy room even if all events come from repairs', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, subscriptions } = subscribeToModel(10);
   room.hold = () => new Promise((resolve) => setTimeout(resolve, 1));
-  // Others write, 250 a second; no bell rings here: Redis is away, or the rows are too large for it.
+  // Other instances write 250 messages per second, and the bus delivers none of them.
   const writing = setInterval(() => room.add(), 4);
   onTestFinished(() => clearInterval(writing));
   const subscribing = numbers(1, 50).map(() => subscriptions.events(VIEWER, roomId, cursor(5, 5)));
@@ -362,13 +362,13 @@ test('in a busy room whose events all come by repairs, readers of everything are
   await vi.advanceTimersByTimeAsync(1000);
   const { reads, head } = room;
   await vi.advanceTimersByTimeAsync(2000);
-  // A repair of the feed with each tick; with a page for each reader it would be hundreds.
+  // One repair of the feed per tick. A page per reader would be hundreds of reads.
   expect(room.reads - reads).toBeLessThanOrEqual(4);
   for (const events of received) expect(events).toContain(`added ${head.seq}`);
   for (const reader of readers) await reader.return();
 });
 
-test('who leaves while others read is let go at once, and reads nothing any more', async () => {
+test('a reader who leaves while waiting for a page read ends at once and reads nothing', async () => {
   const { room, subscriptions } = subscribeToModel(5);
   const all = await Promise.all(numbers(1, 6).map(() => subscriptions.messages(VIEWER, roomId, cursor(0))));
   let release = (): void => {};
@@ -386,7 +386,7 @@ test('who leaves while others read is let go at once, and reads nothing any more
   for (const each of all) await each.return();
 });
 
-test('what a removed reader is told in a repair is not newer than the removal', async () => {
+test('delivers nothing newer than a removal to the removed reader, in a repair', async () => {
   const { room, subscriptions } = subscribeToModel(5);
   const events = await subscriptions.events(VIEWER, roomId, null);
   expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
@@ -399,7 +399,7 @@ test('what a removed reader is told in a repair is not newer than the removal', 
   await expect(events.next()).rejects.toThrow('Only members');
 });
 
-test('random schedules: a page and the events after it are the room as it stands, however often the reader is cut off', async () => {
+test('random schedules: a page and the events after it equal the current room, despite disconnects', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   for (let seed = 1; seed <= 200; seed += 1) {
@@ -410,20 +410,20 @@ test('random schedules: a page and the events after it are the room as it stands
       room.edit(1 + below(room.head.seq));
     room.hold = () => new Promise((resolve) => setTimeout(resolve, below(40)));
 
-    // What a client does: it holds a page, and applies the events that come after it.
+    // The client: it fetches a page, and applies the events after it.
     const page = { start: Math.max(0, room.head.seq - 50), ...room.head };
     const state = new Map(room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]));
     let after = cursor(page.seq, page.rev);
     let added = page.seq;
     let isOpen = true;
     let current: EventStream<RoomEvent> | undefined;
-    const cut = () => current?.return();
+    const disconnect = () => current?.return();
     const client = (async () => {
       while (isOpen) {
         const events = await subscriptions.events(VIEWER, roomId, after);
         current = events;
         if (!isOpen) await events.return();
-        const told = new Map<number, number>();
+        const received = new Map<number, number>();
         for await (const event of events) {
           after = event.cursor;
           if (event.kind === 'added') {
@@ -431,12 +431,12 @@ test('random schedules: a page and the events after it are the room as it stands
             expect(seq, `seed ${seed}`).toBe(added + 1);
             added = seq;
             state.set(seq, revision);
-            told.set(seq, revision);
+            received.set(seq, revision);
           } else if (event.kind === 'changed') {
             const { seq, revision } = event.message;
-            // A change may come twice after a cut, never within one stream.
-            expect(revision, `seed ${seed}`).toBeGreaterThan(told.get(seq) ?? 0);
-            told.set(seq, revision);
+            // A change may be delivered twice after a disconnect, but never within one stream.
+            expect(revision, `seed ${seed}`).toBeGreaterThan(received.get(seq) ?? 0);
+            received.set(seq, revision);
             if (seq > page.start) state.set(seq, Math.max(revision, state.get(seq) ?? 0));
           } else expect(event.kind, `seed ${seed}`).toBe('caught-up');
         }
@@ -449,14 +449,14 @@ test('random schedules: a page and the events after it are the room as it stands
       if (dice < 0.35) late.push(room.add());
       else if (dice < 0.75 && room.head.seq > 0) late.push(room.edit(1 + below(room.head.seq)));
       else if (dice < 0.8) late = late.filter(() => next() < 0.5);
-      else if (dice < 0.85) void cut();
+      else if (dice < 0.85) void disconnect();
       else await vi.advanceTimersByTimeAsync(below(60));
-      if (next() < 0.6) for (const change of late.splice(0)) feeds.deliver(change);
+      if (next() < 0.6) for (const change of late.splice(0)) feeds.publish(change);
       if (next() < 0.1) late.reverse();
     }
     await vi.advanceTimersByTimeAsync(3000);
     isOpen = false;
-    void cut();
+    void disconnect();
     await vi.advanceTimersByTimeAsync(100);
     await client;
     const fresh = room.messages.slice(page.start).map(({ seq, revision }) => [seq, revision]);
@@ -468,7 +468,7 @@ test('random schedules: a page and the events after it are the room as it stands
   }
 });
 
-/** A transport that takes the reader over once it has everything: `taken` is the reader then. */
+/** A transport that takes over the reader once it has received everything: `taken` is the reader then. */
 function transport() {
   const live = {
     taken: null as LiveReader | null,
@@ -478,25 +478,25 @@ function transport() {
       });
       return stream;
     },
-    /** Has the reader served by a stream of its own again. */
+    /** Resumes the reader in a stream of its own. */
     resume<Event>(subscriptions: Subscriptions): EventStream<Event> {
       const { taken } = live;
       if (!taken) throw new Error('No reader was handed over.');
       live.taken = null;
-      // The stream is of the kind that the reader was handed over from.
+      // The cast is safe: the stream has the events of the one that handed over the reader.
       return live.serve(subscriptions.resume(taken) as EventStream<Event>);
     },
   };
   return live;
 }
 
-test('a reader who has everything is handed over with their feed, and goes on where they are given back', async () => {
+test('hands over a reader at the head with its feed, and resumes it from its position', async () => {
   const { feeds, subscriptions, send } = subscribeToModel(3);
   const live = transport();
   const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(1, 1)));
   expect(await takeBriefs(events, 9)).toEqual(['added 2', 'added 3', 'caught-up']);
   expect(await events.next()).toEqual({ done: true, value: undefined });
-  // Which lets go of nothing any more.
+  // Does not release the feed any more.
   await events.return();
   const { taken } = live;
   expect(taken).toMatchObject({ position: { seq: 3, rev: 3 }, checkedSeq: 3, userId: VIEWER.userId });
@@ -512,10 +512,10 @@ test('a reader who has everything is handed over with their feed, and goes on wh
   await expect.poll(() => feeds.size).toBe(0);
 });
 
-test('a reader who has all of a feed that is behind the database is told of the rest, and then that it was all', async () => {
+test('a reader at the head of a feed that is behind the database gets the rest before `caught-up`', async () => {
   const { room, subscriptions } = subscribeToModel(3);
   const other = await subscriptions.messages(VIEWER, roomId, null);
-  // Nobody rings the bell.
+  // The bus loses this event.
   room.add();
   const live = transport();
   const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(3, 3)));
@@ -525,7 +525,7 @@ test('a reader who has all of a feed that is behind the database is told of the 
   await other.return();
 });
 
-test('a reader who is given back and leaves lets go of the feed, once', async () => {
+test('a resumed reader that leaves releases the feed once', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { feeds, subscriptions } = subscribeToModel(3);
@@ -548,14 +548,14 @@ test('a reader who is given back and leaves lets go of the feed, once', async ()
   expect(feeds.size).toBe(0);
 });
 
-test('a reader who is given back after they were removed is told nothing later', async () => {
+test('a reader resumed after its removal receives nothing later than that', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
   const live = transport();
   const edges = live.serve(await subscriptions.messages(VIEWER, roomId, null));
   expect(await takeSeqs(edges, 1)).toEqual([]);
   send();
-  feeds.deliver(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
-  feeds.deliver(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
+  feeds.publish(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));
+  feeds.publish(room.add({ type: 'MEMBER_JOINED', subjectId: VIEWER.userId }));
   send();
   const again = live.resume<MessageEdge>(subscriptions);
   expect(await takeSeqs(again, 1)).toEqual([3]);

@@ -17,8 +17,8 @@ const message = { roomId, epoch, seq: 7, rev: null };
 const position = { roomId, epoch, seq: 7, rev: 9 };
 const room = { lastActivityAt: 1_764_035_340_000, roomId };
 
-/** What a broken cursor is told. */
-function refusal(decode: () => unknown): string {
+/** The argument that the BadUserInputError names, or `none` if the cursor is accepted. */
+function rejectedArgument(decode: () => unknown): string {
   try {
     decode();
   } catch (error) {
@@ -33,38 +33,38 @@ test.each([
   position,
   { ...position, seq: 0, rev: 0 },
   { ...position, seq: 2 ** 31 - 1, rev: 2 ** 48 - 1 },
-])('a place in a room survives its cursor: %j', (cursor) => {
+])('decodes a message cursor to what was encoded: %j', (cursor) => {
   const text = encodeMessageCursor(cursor);
   expect(decodeMessageCursor(text, roomId, 'after')).toEqual(cursor);
   expect(text).toMatch(/^[\w-]+$/);
 });
 
 test.each([0, room.lastActivityAt, Date.parse('9999-12-31T23:59:59.999Z')])(
-  'a place in a list of rooms survives its cursor: %d',
+  'decodes a room cursor to what was encoded: %d',
   (lastActivityAt) => {
     const cursor = { lastActivityAt, roomId };
     expect(decodeRoomCursor(encodeRoomCursor(cursor), 'before')).toEqual(cursor);
   },
 );
 
-const good = encodeMessageCursor(message);
+const validCursor = encodeMessageCursor(message);
 test.each([
   ['empty', ''],
-  ['no base64url', '%%%'],
-  ['with a NUL', `${good}\0`],
-  ['with a space', ` ${good}`],
-  ['with padding', `${good}=`],
-  ['cut short', good.slice(0, -4)],
-  ['too long', `${good}AAAA`],
+  ['not base64url', '%%%'],
+  ['with a NUL', `${validCursor}\0`],
+  ['with a space', ` ${validCursor}`],
+  ['with padding', `${validCursor}=`],
+  ['too short', validCursor.slice(0, -4)],
+  ['too long', `${validCursor}AAAA`],
   ['of an unknown kind', Buffer.from(`x${'0'.repeat(30)}`).toString('base64url')],
   ['of a list of rooms', encodeRoomCursor(room)],
   ['of another room', encodeMessageCursor({ ...message, roomId: otherRoomId })],
-])('a cursor of messages that is %s is bad input by the name of its argument', (_, text) => {
-  expect(refusal(() => decodeMessageCursor(text, roomId, 'after'))).toBe('after');
+])('rejects a message cursor that is %s, and names its argument', (_, text) => {
+  expect(rejectedArgument(() => decodeMessageCursor(text, roomId, 'after'))).toBe('after');
 });
 
-describe('the bytes of a cursor', () => {
-  // A UUIDv7 begins with its time, so that these bytes are valid for every kind that has the right length.
+describe('binary form', () => {
+  // Valid content for every kind of cursor: the time at the start of a UUIDv7 is also a valid activity time.
   const content = Buffer.concat([uuidToBytes(roomId), Buffer.from(epoch, 'hex'), Buffer.alloc(40)]);
 
   function cursorOf(kind: string, length: number): string {
@@ -76,7 +76,7 @@ describe('the bytes of a cursor', () => {
   /** The lengths, in bytes, at which a cursor of this kind is accepted. */
   function acceptedLengths(kind: string, decode: (text: string) => unknown): number[] {
     return Array.from({ length: 1 + content.length }, (_, index) => index + 1).filter(
-      (length) => refusal(() => decode(cursorOf(kind, length))) === 'none',
+      (length) => rejectedArgument(() => decode(cursorOf(kind, length))) === 'none',
     );
   }
 
@@ -87,7 +87,7 @@ describe('the bytes of a cursor', () => {
     { kind: 'M', message: [], position: [], room: [] },
     { kind: 'x', message: [], position: [], room: [] },
     { kind: '\0', message: [], position: [], room: [] },
-  ])('of kind $kind are accepted at no other length', ({ kind, ...accepted }) => {
+  ])('accepts a cursor of kind $kind only at its own length', ({ kind, ...accepted }) => {
     expect({
       message: acceptedLengths(kind, (text) => decodeMessageCursor(text, roomId, 'after')),
       position: acceptedLengths(kind, (text) => decodePositionCursor(text, roomId, 'after')),
@@ -96,23 +96,25 @@ describe('the bytes of a cursor', () => {
   });
 });
 
-test('only a position says which changes were seen', () => {
+test('accepts only a position where the changes that were seen matter', () => {
   expect(decodePositionCursor(encodeMessageCursor(position), roomId, 'after')).toEqual(position);
-  expect(refusal(() => decodePositionCursor(encodeMessageCursor(message), roomId, 'after'))).toBe('after');
+  expect(rejectedArgument(() => decodePositionCursor(encodeMessageCursor(message), roomId, 'after'))).toBe(
+    'after',
+  );
 });
 
 test.each([
   ['empty', ''],
   ['garbage', 'garbage'],
-  ['of messages', good],
-  ['cut short', encodeRoomCursor(room).slice(0, -4)],
-  // Postgres and ISO 8601 know no such year in four digits.
+  ['of messages', validCursor],
+  ['too short', encodeRoomCursor(room).slice(0, -4)],
+  // Postgres and ISO 8601 have no such year with four digits.
   ['of a time after the year 9999', encodeRoomCursor({ roomId, lastActivityAt: 2 ** 48 - 1 })],
-])('a cursor of rooms that is %s is bad input by the name of its argument', (_, text) => {
-  expect(refusal(() => decodeRoomCursor(text, 'before'))).toBe('before');
+])('rejects a room cursor that is %s, and names its argument', (_, text) => {
+  expect(rejectedArgument(() => decodeRoomCursor(text, 'before'))).toBe('before');
 });
 
-test('a cursor of another history, or of what the database does not hold, is a gap', () => {
+test('reports a gap for a cursor of another epoch, or beyond the head', () => {
   expect(() => assertWithinHistory(message, epoch, { seq: 7, rev: 7 })).not.toThrow();
   for (const check of [
     () => assertWithinHistory(message, epoch, { seq: 6, rev: 9 }),

@@ -6,8 +6,8 @@ import { type ConnectionArguments, listRange, messageRange } from '../../../src/
 const roomId = '01976b3a-0000-7000-8000-0000000000ff';
 const cursor = { roomId, epoch: '00ff00ff00ff00ff', seq: 7, rev: null };
 const c = encodeMessageCursor(cursor);
-const place = { roomId, lastActivityAt: 1_764_035_340_000 };
-const r = encodeRoomCursor(place);
+const roomCursor = { roomId, lastActivityAt: 1_764_035_340_000 };
+const r = encodeRoomCursor(roomCursor);
 
 test.each<[ConnectionArguments, 'start' | 'end', number]>([
   [{}, 'end', 50],
@@ -19,7 +19,7 @@ test.each<[ConnectionArguments, 'start' | 'end', number]>([
   [{ after: c, before: c }, 'start', 50],
   [{ last: 3, after: c }, 'end', 3],
   [{ first: 3, before: c }, 'start', 3],
-])('of messages, %j is read from the %s, %d at most', (args, from, size) => {
+])('reads messages for %j from the %s, at most %d', (args, from, size) => {
   expect(messageRange(args, roomId)).toEqual({
     from,
     size,
@@ -33,12 +33,12 @@ test.each<[ConnectionArguments, 'start' | 'end', number]>([
   [{ last: 1 }, 'end', 1],
   [{ before: r }, 'end', 50],
   [{ after: r }, 'start', 50],
-])('of rooms, %j is read from the %s, %d at most', (args, from, size) => {
+])('reads rooms for %j from the %s, at most %d', (args, from, size) => {
   expect(listRange(args)).toEqual({
     from,
     size,
-    after: args.after ? place : null,
-    before: args.before ? place : null,
+    after: args.after ? roomCursor : null,
+    before: args.before ? roomCursor : null,
   });
 });
 
@@ -51,7 +51,7 @@ test.each<[ConnectionArguments, string]>([
   [{ last: 101 }, 'last'],
   [{ after: 'x' }, 'after'],
   [{ before: 'x' }, 'before'],
-])('%j is bad input by the name of `%s`', (args, argument) => {
+])('rejects %j, and names the argument `%s`', (args, argument) => {
   for (const read of [() => listRange(args), () => messageRange(args, roomId)]) {
     expect(read).toThrow(BadUserInputError);
     expect(read).toThrow(expect.objectContaining({ argument }));

@@ -20,15 +20,15 @@ const draft = (text: string): MessageDraft => ({
 interface Call {
   readonly roomId: string;
   readonly texts: readonly string[];
-  /** Lets the call store its drafts, or fail. */
+  /** Completes the call: stores its drafts, or fails. */
   finish(error?: Error): void;
 }
 
-/** A database whose calls the test ends by hand: it refuses a batch that holds the text `poison`. */
-function setUp({ bounds, failDelivery = false }: { bounds?: SendBounds; failDelivery?: boolean } = {}) {
+/** A queue over a store whose calls the test completes. The store refuses a batch that contains the text `poison`. */
+function setUp({ bounds, failPublish = false }: { bounds?: SendBounds; failPublish?: boolean } = {}) {
   const calls: Call[] = [];
   const arrivals: (() => void)[] = [];
-  const delivered: string[] = [];
+  const published: string[] = [];
   const logged: string[] = [];
   let seq = 0;
   const send: MessageStore['send'] = (roomId, drafts) =>
@@ -64,31 +64,31 @@ function setUp({ bounds, failDelivery = false }: { bounds?: SendBounds; failDeli
       calls.push({ roomId, texts: drafts.map(({ text }) => text), finish });
       arrivals.shift()?.();
     });
-  const deliver = (change: RoomChanged): void => {
-    if (failDelivery) throw new InvalidDataError('of the delivery');
-    delivered.push(...change.messages.map(({ text }) => text));
+  const publish = (change: RoomChanged): void => {
+    if (failPublish) throw new InvalidDataError('of the publisher');
+    published.push(...change.messages.map(({ text }) => text));
   };
-  const quiet = () => {};
+  const ignore = () => {};
   const log: Log = {
-    debug: quiet,
-    info: quiet,
-    warn: quiet,
+    debug: ignore,
+    info: ignore,
+    warn: ignore,
     error: (_, message) => void logged.push(message),
   };
   // The queue uses no other method of the store.
-  const queue = createSendQueue({ send } as MessageStore, deliver, log, bounds);
+  const queue = createSendQueue({ send } as MessageStore, publish, log, bounds);
 
   return {
     calls,
-    delivered,
+    published,
     logged,
-    /** Sends and tells what became of it: the seq, or the error's name. */
+    /** Sends a draft; resolves to its seq, or to the name of the error. */
     send: (text: string, roomId = 'room') =>
       queue.send(roomId, draft(text)).then(
         (outcome) => ('message' in outcome ? outcome.message.seq : outcome.kind),
         (error: Error) => error.constructor.name,
       ),
-    /** The call of this number, as soon as it is made. */
+    /** Resolves to the call with this number, as soon as it is made. */
     async call(number: number): Promise<Call> {
       for (;;) {
         const found = calls[number];
@@ -99,8 +99,8 @@ function setUp({ bounds, failDelivery = false }: { bounds?: SendBounds; failDeli
   };
 }
 
-test('the first send waits for nothing; what comes while it is under way is the next call, in order', async () => {
-  const { send, call, calls, delivered } = setUp();
+test('sends the first draft at once, and what arrives during its call as the next call, in order', async () => {
+  const { send, call, calls, published } = setUp();
   const sent = ['a', 'b', 'c'].map((text) => send(text));
   expect(calls.map(({ texts }) => texts)).toEqual([['a']]);
   (await call(0)).finish();
@@ -110,18 +110,18 @@ test('the first send waits for nothing; what comes while it is under way is the 
   second.finish();
   (await call(2)).finish();
   expect(await Promise.all(sent)).toEqual([1, 2, 3, 4]);
-  expect(delivered).toEqual(['a', 'b', 'c', 'd']);
+  expect(published).toEqual(['a', 'b', 'c', 'd']);
   expect(calls).toHaveLength(3);
 });
 
-test('rooms do not wait for each other', async () => {
+test('does not let rooms wait for each other', async () => {
   const { send, calls } = setUp();
   void send('a', 'one');
   void send('b', 'other');
   expect(calls.map(({ roomId }) => roomId)).toEqual(['one', 'other']);
 });
 
-test('no call of the store has more than a hundred messages', async () => {
+test('sends at most 100 messages per call', async () => {
   const { send, call } = setUp();
   const sent = Array.from({ length: 151 }, (_, index) => send(`${index}`));
   for (const [number, size] of [1, 100, 50].entries()) {
@@ -132,29 +132,29 @@ test('no call of the store has more than a hundred messages', async () => {
   expect(await Promise.all(sent)).toEqual(Array.from({ length: 151 }, (_, index) => index + 1));
 });
 
-/** Ends all calls as they come, until nothing is sent any more, and tells what they held. */
+/** Completes all calls as they are made, until all sends are settled. */
 async function finishAll({ call, calls }: ReturnType<typeof setUp>, sent: Promise<unknown>[]) {
-  let over = false;
+  let isDone = false;
   const all = Promise.all(sent).finally(() => {
-    over = true;
+    isDone = true;
   });
-  for (let number = 0; !over; number += 1) {
+  for (let number = 0; !isDone; number += 1) {
     const next = await Promise.race([call(number), all.then(() => null)]);
     next?.finish();
   }
   return { results: await all, texts: calls.map(({ texts }) => texts) };
 }
 
-test('a message that the database refuses harms no other, and the others keep their order', async () => {
+test('fails only the message that the database refuses, and keeps the others in order', async () => {
   const queue = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => queue.send(text));
   const { results, texts } = await finishAll(queue, sent);
   expect(results).toEqual([1, 2, 'InvalidDataError', 3, 4]);
-  expect(queue.delivered).toEqual(['a', 'b', 'c', 'd']);
+  expect(queue.published).toEqual(['a', 'b', 'c', 'd']);
   expect(texts).toEqual([['a'], ['b', 'poison', 'c', 'd'], ['b', 'poison'], ['b'], ['poison'], ['c', 'd']]);
 });
 
-test('what came later waits until a refused batch is stored by parts, in their order', async () => {
+test('sends later messages only after all parts of a refused batch', async () => {
   const queue = setUp();
   const { send, call } = queue;
   const sent = ['a', 'b', 'poison'].map((text) => send(text));
@@ -163,10 +163,10 @@ test('what came later waits until a refused batch is stored by parts, in their o
   sent.push(send('c'));
   second.finish();
   await finishAll(queue, sent);
-  expect(queue.delivered).toEqual(['a', 'b', 'c']);
+  expect(queue.published).toEqual(['a', 'b', 'c']);
 });
 
-test('one poisoned message among a hundred costs the others fifteen calls, not a hundred', async () => {
+test('isolates one refused message among 100 in at most 15 calls', async () => {
   const queue = setUp();
   const texts = ['first', ...Array.from({ length: 99 }, (_, index) => `${index}`), 'poison'];
   const { results } = await finishAll(
@@ -174,12 +174,12 @@ test('one poisoned message among a hundred costs the others fifteen calls, not a
     texts.map((text) => queue.send(text)),
   );
   expect(results.filter((result) => result === 'InvalidDataError')).toHaveLength(1);
-  expect(queue.delivered).toEqual(texts.slice(0, -1));
+  expect(queue.published).toEqual(texts.slice(0, -1));
   expect(queue.calls.length).toBeLessThanOrEqual(1 + 15);
 });
 
-test('any other error is that of whose draft it is, and of nobody else', async () => {
-  const { send, call, calls, delivered } = setUp();
+test('rejects only the sender whose draft causes an error', async () => {
+  const { send, call, calls, published } = setUp();
   const sent = ['a', 'b', 'c'].map((text) => send(text));
   (await call(0)).finish();
   (await call(1)).finish(new UnauthenticatedError('INVALID'));
@@ -187,10 +187,10 @@ test('any other error is that of whose draft it is, and of nobody else', async (
   (await call(3)).finish();
   expect(await Promise.all(sent)).toEqual([1, 'UnauthenticatedError', 2]);
   expect(calls.map(({ texts }) => texts)).toEqual([['a'], ['b', 'c'], ['b'], ['c']]);
-  expect(delivered).toEqual(['a', 'c']);
+  expect(published).toEqual(['a', 'c']);
 });
 
-test('where the database is away all who wait for the room are told at once; who comes then is tried anew', async () => {
+test('fails all waiting sends of a room at once if the database is unavailable, and tries later ones again', async () => {
   const { send, call, calls } = setUp();
   const sent = ['a', ...Array.from({ length: 150 }, (_, index) => `${index}`)].map((text) => send(text));
   const elsewhere = send('z', 'other');
@@ -203,7 +203,7 @@ test('where the database is away all who wait for the room are told at once; who
   expect(await Promise.all([again, elsewhere])).toEqual([1, 2]);
 });
 
-test('where the database goes away while a refused batch is stored by parts, all parts are told', async () => {
+test('fails all parts of a refused batch if the database becomes unavailable between them', async () => {
   const { send, call, calls } = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => send(text));
   (await call(0)).finish();
@@ -215,7 +215,7 @@ test('where the database goes away while a refused batch is stored by parts, all
   expect(calls).toHaveLength(3);
 });
 
-test('a room and the instance have room for so many messages; one more is refused at once, until some are stored', async () => {
+test('rejects sends at once above the bounds per room and overall, until pending ones are settled', async () => {
   const { send, call, calls } = setUp({ bounds: { perRoom: 3, overall: 5 } });
   const one = ['a', 'b', 'c'].map((text) => send(text, 'one'));
   expect(await send('d', 'one')).toBe('ServiceUnavailableError');
@@ -230,7 +230,7 @@ test('a room and the instance have room for so many messages; one more is refuse
   for (const number of [1, 2, 3, 4]) (await call(number)).finish();
   await Promise.all([...one, ...two, three]);
 
-  // What failed makes room, too.
+  // Failed sends are no longer pending either.
   const failing = ['a', 'b', 'c'].map((text) => send(text, 'one'));
   (await call(5)).finish(new ServiceUnavailableError());
   await Promise.all(failing);
@@ -239,20 +239,20 @@ test('a room and the instance have room for so many messages; one more is refuse
   expect(await Promise.all(again)).not.toContain('ServiceUnavailableError');
 });
 
-test('a delivery that fails is logged, and neither its sender nor those behind notice', async () => {
-  const queue = setUp({ failDelivery: true });
+test('logs an error of the publisher, which affects neither the sender nor the waiting sends', async () => {
+  const queue = setUp({ failPublish: true });
   const { results, texts } = await finishAll(
     queue,
     ['a', 'b', 'c'].map((text) => queue.send(text)),
   );
   expect(results).toEqual([1, 2, 3]);
   expect(texts).toEqual([['a'], ['b', 'c']]);
-  expect(queue.logged).toEqual(Array(2).fill('A stored change was not delivered: the next tick finds it'));
+  expect(queue.logged).toEqual(Array(2).fill('Could not publish a stored change: the next tick delivers it'));
 });
 
-test('a message is delivered before its sender is told', async () => {
-  const { send, call, delivered } = setUp();
-  const told = send('a').then(() => [...delivered]);
+test('publishes a message before its send resolves', async () => {
+  const { send, call, published } = setUp();
+  const publishedWhenSent = send('a').then(() => [...published]);
   (await call(0)).finish();
-  expect(await told).toEqual(['a']);
+  expect(await publishedWhenSent).toEqual(['a']);
 });

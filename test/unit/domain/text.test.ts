@@ -8,7 +8,7 @@ const LINE = { min: 1, max: 5, form: 'line' } as const;
 const codes = (text: string, rule: typeof TEXT | typeof LINE) =>
   textIssues('x', text, rule).map((issue) => issue.code);
 
-test('characters are counted as Unicode code points', () => {
+test('counts characters as Unicode code points', () => {
   expect(['', 'ab', 'é', 'e\u0301', '🎉', '👨‍👩‍👧'].map(codePoints)).toEqual([0, 2, 1, 2, 1, 5]);
 });
 
@@ -22,18 +22,18 @@ test.each([
   ['\udf89a', ['INVALID_CHARACTER']],
   ['a\n\tb', []],
   ['123456\0', ['TOO_LONG', 'INVALID_CHARACTER']],
-])('of the text %j is told: %j', (text, expected) => {
+])('validates the text %j: %j', (text, expected) => {
   expect(codes(text, TEXT)).toEqual(expected);
 });
 
 test.each(['a\nb', 'a\tb', 'a\0b', 'a\u007fb', 'a\u0085b'])(
-  'a line holds no control character: %j',
+  'rejects control characters in a line: %j',
   (text) => {
     expect(codes(text, LINE)).toEqual(['INVALID_CHARACTER']);
   },
 );
 
-test('all issues of all fields are told at once', () => {
+test('reports all issues of all fields at once', () => {
   const validate = () => assertValid(textIssues('a', '', TEXT), [], textIssues('b', '123456', TEXT));
   expect(validate).toThrow(ValidationError);
   expect(validate).toThrow(
@@ -59,7 +59,7 @@ test.each([
   ['ｆｕｌｌ', 'full'],
   ['dž', 'ǆ'],
   ['\u212aelvin', 'kelvin'],
-])('the usernames %s and %s are one', (one, other) => {
+])('treats the usernames %s and %s as equal', (one, other) => {
   expect(usernameKey(one)).toBe(usernameKey(other));
 });
 
@@ -67,11 +67,11 @@ test.each([
   ['alice', 'alicé'],
   ['o', '0'],
   ['a.b', 'ab'],
-])('the usernames %s and %s are two', (one, other) => {
+])('treats the usernames %s and %s as different', (one, other) => {
   expect(usernameKey(one)).not.toBe(usernameKey(other));
 });
 
-test('the form in which usernames are compared is final: taking it again changes nothing', () => {
+test('the key of a username key is that key itself, for every character', () => {
   for (let code = 0x21; code <= 0x1ffff; code += 1) {
     if (code >= 0xd800 && code <= 0xdfff) continue;
     const key = usernameKey(String.fromCodePoint(code));

@@ -12,12 +12,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a viewer is one until their token expires', () => {
+test('returns the viewer until the token expires', () => {
   vi.setSystemTime(expiresAt - 1);
   expect(requireViewer(authentication)).toEqual(viewer);
 });
 
-test.each([0, 1, 3_600_000])('%i ms after the expiry there is no viewer', (ms) => {
+test.each([0, 1, 3_600_000])('rejects a token %i ms after its expiry', (ms) => {
   vi.setSystemTime(expiresAt + ms);
   expect(() => requireViewer(authentication)).toThrow(
     expect.objectContaining({ name: 'UnauthenticatedError', reason: 'EXPIRED' }),
@@ -28,7 +28,7 @@ test.each([
   ['missing', 'MISSING'],
   ['invalid', 'INVALID'],
   ['expired', 'EXPIRED'],
-] as const)('credentials that are %s make no viewer', (kind, reason) => {
+] as const)('rejects credentials that are %s', (kind, reason) => {
   expect(() => requireViewer({ kind })).toThrow(
     expect.objectContaining({ name: 'UnauthenticatedError', reason }),
   );

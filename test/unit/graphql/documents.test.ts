@@ -5,25 +5,25 @@ import { schema } from '../../../src/graphql/schema/index.js';
 
 const documents = createDocuments(schema, true, pino({ level: 'silent' }));
 
-test('a document is parsed and validated once', () => {
+test('a valid document is parsed and validated once', () => {
   const first = documents.prepare('{ __typename }');
   expect(first).toHaveProperty('definitions');
   expect(documents.prepare('{ __typename }')).toBe(first);
 });
 
-test('only a bounded number of documents is kept: those that were asked for last', () => {
+test('the cache holds a bounded number of documents, the most recently used', () => {
   const query = (name: number) => `query Q${name} { __typename }`;
   const [first, second] = [documents.prepare(query(1)), documents.prepare(query(2))];
   for (let name = 3; name <= 1100; name += 1) {
     documents.prepare(query(name));
-    // Still in use.
+    // Keeps the second document in use.
     if (name % 100 === 0) expect(documents.prepare(query(2))).toBe(second);
   }
   expect(documents.prepare(query(2))).toBe(second);
   expect(documents.prepare(query(1))).not.toBe(first);
 });
 
-test('few long documents are kept: parsed, they take many times their length', () => {
+test('the cache is bounded by the total length of its texts', () => {
   const query = (name: number) => `query Q${name} { __typename } # ${'long '.repeat(4000)}`;
   const first = documents.prepare(query(1));
   for (let name = 2; name <= 60; name += 1) documents.prepare(query(name));
@@ -33,15 +33,15 @@ test('few long documents are kept: parsed, they take many times their length', (
 });
 
 test.each(['{ nonsense }', '{ __typename', `{ ${'__typename '.repeat(2500)} }`])(
-  'an invalid document is refused each time with the same errors (%#)',
+  'an invalid document is rejected each time with the same errors (%#)',
   (query) => {
-    const refusal = () => {
+    const rejection = () => {
       const errors = documents.prepare(query);
-      if ('definitions' in errors) throw new Error('The document was taken.');
+      if ('definitions' in errors) throw new Error('The document was accepted.');
       return errors.map((error) => error.toJSON());
     };
-    const first = refusal();
+    const first = rejection();
     expect(first.length).toBeGreaterThan(0);
-    expect(refusal()).toEqual(first);
+    expect(rejection()).toEqual(first);
   },
 );

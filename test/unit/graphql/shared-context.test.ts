@@ -16,10 +16,11 @@ import type { Room } from '../../../src/domain/room.js';
 import type { User } from '../../../src/domain/user.js';
 import { createSharedContext, type Services, viewerOf } from '../../../src/graphql/context.js';
 import { schema } from '../../../src/graphql/schema/index.js';
+import { connection } from '../../../src/graphql/schema/pagination.js';
 
 /*
- * An event is executed once for several viewers, in a context that has no viewer, unless it selects a field that is
- * marked as depending on them. The fields below are those of the schema, so that a new one can't be forgotten.
+ * An event is executed once for several viewers, in a context without a viewer, unless it selects a field that is marked
+ * as depending on the viewer. These tests read the fields from the schema, so that they cover new ones.
  */
 
 const createdAt = new Date('2026-11-25T01:49:00.000Z');
@@ -59,14 +60,14 @@ const edge = { cursor: 'cursor', node: message };
 const page = { items: [edge], hasNextPage: false, hasPreviousPage: false, liveCursor: 'cursor' };
 const event = { cursor: 'cursor', roomId: room.id, occurredAt: createdAt };
 
-/** What the fields of each type are resolved from; no field of them is null. */
+/** Source objects of each type, from which every field resolves to a value other than null. */
 const SOURCES: Record<string, readonly object[]> = {
-  // With its author at hand, and with an author who has yet to be loaded.
+  // One with its author, and one whose author must be loaded.
   Message: [{ ...message, author: user }, message],
   Room: [room],
   User: [user],
   MessageEdge: [edge],
-  MessageConnection: [page],
+  MessageConnection: [{ ...connection(page), liveCursor: page.liveCursor }],
   PageInfo: [{ hasNextPage: false, hasPreviousPage: false, startCursor: 'cursor', endCursor: 'cursor' }],
   MessageAddedEvent: [{ ...event, kind: 'added', edge } satisfies RoomEvent],
   MessageChangedEvent: [{ ...event, kind: 'changed', message } satisfies RoomEvent],
@@ -74,13 +75,13 @@ const SOURCES: Record<string, readonly object[]> = {
   HistoryGapEvent: [{ ...event, kind: 'gap', reason: 'RESET' } satisfies RoomEvent],
 };
 
-// A field that needs more of the domain than this fails, as it does where it needs the viewer.
+// A field that needs any other service fails, like one that needs the viewer.
 const services = {
   stores: { users: { findByIds: async () => [user] }, rooms: { findByIds: async () => [room] } },
   messages: { page: async () => page },
 } as unknown as Services;
 
-/** The object types that a value of some types may lead to, those themselves among them. */
+/** All object types that can be reached from the given types, including these. */
 function reachableFrom(...names: string[]): GraphQLObjectType[] {
   const found = new Set<GraphQLObjectType>();
   const visit = (name: string): void => {
@@ -100,7 +101,7 @@ const fields = types.flatMap((type) =>
 );
 const isMarked = ({ extensions }: GraphQLField<unknown, unknown>) => extensions.dependsOnViewer === true;
 
-/** Executes one field of a type for nobody in particular. */
+/** Executes one field of a type in a shared context. */
 const executeField = (type: GraphQLObjectType, field: GraphQLField<unknown, unknown>, source: object) =>
   execute({
     schema: new GraphQLSchema({ ...schema.toConfig(), query: type, mutation: null, subscription: null }),
@@ -111,7 +112,7 @@ const executeField = (type: GraphQLObjectType, field: GraphQLField<unknown, unkn
     contextValue: createSharedContext(services),
   });
 
-test('every type of an event, and of what it leads to, has a source to be resolved from', () => {
+test('every type that can be reached from an event has a source object', () => {
   expect(types.map(({ name }) => name).sort()).toEqual(Object.keys(SOURCES).sort());
 });
 
@@ -123,7 +124,7 @@ test('only these fields are marked as depending on the viewer', () => {
   ]);
 });
 
-test('every field that is named after the viewer is marked', () => {
+test('every field whose name starts with "viewer" is marked', () => {
   const named = fields.filter(({ field }) => field.name.startsWith('viewer'));
   expect(named.length).toBeGreaterThan(1);
   for (const { path, field } of named) expect(isMarked(field), path).toBe(true);
@@ -132,30 +133,27 @@ test('every field that is named after the viewer is marked', () => {
 describe('without a viewer', () => {
   const unmarked = fields.filter(({ field }) => !isMarked(field));
 
-  test.each(unmarked.map((each) => [each.path, each] as const))(
-    '%s is resolved',
-    async (_, { type, field }) => {
-      const sources = SOURCES[type.name] ?? [];
-      expect(sources.length).toBeGreaterThan(0);
-      for (const source of sources)
-        expect(await executeField(type, field, source)).toEqual({
-          data: { [field.name]: expect.anything() },
-        });
-    },
-  );
+  test.each(unmarked.map((each) => [each.path, each] as const))('%s resolves', async (_, { type, field }) => {
+    const sources = SOURCES[type.name] ?? [];
+    expect(sources.length).toBeGreaterThan(0);
+    for (const source of sources)
+      expect(await executeField(type, field, source)).toEqual({
+        data: { [field.name]: expect.anything() },
+      });
+  });
 
-  test('a field that checks the access of the viewer fails', async () => {
+  test("a field that checks the viewer's access fails", async () => {
     const found = fields.find(({ path }) => path === 'Room.messages');
-    if (!found) throw new Error('There is no such field.');
+    if (!found) throw new Error('Field not found.');
     const { data, errors } = await executeField(found.type, found.field, room);
     expect(data).toEqual({ messages: null });
     expect(errors?.map((error) => error.message)).toEqual([expect.stringContaining('several viewers')]);
   });
 
-  test('the viewer, their address and messages by id can not be asked for', () => {
+  test('reading the viewer, the address or the message loader throws', () => {
     const context = createSharedContext(services);
     expect(() => viewerOf(context)).toThrow('several viewers');
     expect(() => context.address).toThrow('several viewers');
-    expect(() => context.loaders.message).toThrow('by their events');
+    expect(() => context.loaders.message).toThrow('events contain theirs');
   });
 });

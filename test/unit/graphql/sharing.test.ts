@@ -9,20 +9,20 @@ const keyOf = (query: string, variables: Record<string, unknown>, viewerId = 'v'
 const LIVE =
   'subscription ($roomId: ID!, $after: String) { messageAdded(roomId: $roomId, after: $after) { cursor } }';
 
-test('where they begin does not tell subscribers apart', () => {
+test('subscriptions that differ only in where they start have the same key', () => {
   expect(keyOf(LIVE, { roomId: 'R', after: 'a' })).toBe(keyOf(LIVE, { roomId: 'R', after: 'b' }));
   expect(keyOf(LIVE, { roomId: 'R', after: 'a' })).toBe(keyOf(LIVE, { roomId: 'R' }));
   expect(keyOf(LIVE, { roomId: 'R', after: null })).toBe(keyOf(LIVE, { roomId: 'R' }));
 });
 
-test('a variable that is used for more than where to begin does', () => {
+test('a variable that is also used elsewhere than in the root `after` changes the key', () => {
   const query = `subscription ($roomId: ID!, $after: String) {
     messageAdded(roomId: $roomId, after: $after) { node { room { messages(first: 1, after: $after) { nodes { seq } } } } }
   }`;
   expect(keyOf(query, { roomId: 'R', after: 'a' })).not.toBe(keyOf(query, { roomId: 'R', after: 'b' }));
 });
 
-test('an absent variable is not one that is null, and who asks counts only where the answer depends on them', () => {
+test('an absent variable differs from null, and the viewer matters only if the results depend on it', () => {
   const query = `subscription ($roomId: ID!, $full: Boolean = true) {
     messageAdded(roomId: $roomId) { cursor @include(if: $full) node { id } }
   }`;
@@ -34,7 +34,7 @@ test('an absent variable is not one that is null, and who asks counts only where
   expect(keyOf(dependent, { roomId: 'R' }, 'v')).not.toBe(keyOf(dependent, { roomId: 'R' }, 'w'));
 });
 
-test('each part of an operation that changes its answer has a key of its own', () => {
+test('every part of an operation that changes its results changes the key', () => {
   const query = `subscription Long($roomId: ID!) { messageAdded(roomId: $roomId) { cursor node { text } } }
     subscription Short($roomId: ID!) { messageAdded(roomId: $roomId) { node { seq } } }`;
   const operation = {

@@ -7,7 +7,7 @@ function requestWith(headers: Record<string, string | undefined>): IncomingMessa
   return Object.assign(new IncomingMessage(new Socket()), { headers });
 }
 
-describe('the page', () => {
+describe('HTML', () => {
   it.each([
     'text/html',
     'TEXT/HTML',
@@ -15,7 +15,7 @@ describe('the page', () => {
     'application/json;q=0.9, text/html',
     'text/html, */*',
     'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
-  ])('is preferred by %s', (accept) => {
+  ])('is preferred for %s', (accept) => {
     expect(prefersHtml(requestWith({ accept }))).toBe(true);
   });
 
@@ -34,7 +34,7 @@ describe('the page', () => {
     'text/html;q=0.5, */*',
     'text/html, text/event-stream',
     ';,;q=,=,text',
-  ])('is not preferred by %s', (accept) => {
+  ])('is not preferred for %s', (accept) => {
     expect(prefersHtml(requestWith({ accept }))).toBe(false);
   });
 });

@@ -6,7 +6,7 @@ import { ClientSocket, Connection } from '../../../../src/transport/websocket/co
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 function connect() {
-  // As a WebSocketServer makes one.
+  // Created like by a WebSocketServer.
   const socket = new ClientSocket(null as unknown as string, undefined, {});
   const [ping, terminate] = [
     vi.spyOn(socket, 'ping').mockReturnValue(undefined),
@@ -17,7 +17,7 @@ function connect() {
   return { socket, connection, connections, ping, terminate };
 }
 
-test('who answers each ping stays, and who does not is given up at the next one', () => {
+test('a socket is terminated at the next ping if it has not answered the previous one', () => {
   const { socket, connection, ping, terminate } = connect();
   connection.ping();
   socket.emit('pong', Buffer.alloc(0));
@@ -29,7 +29,7 @@ test('who answers each ping stays, and who does not is given up at the next one'
   expect(terminate).toHaveBeenCalledTimes(1);
 });
 
-test('nobody is pinged, nor given up, while something still leaves for them', () => {
+test('a socket with unsent bytes is neither pinged nor terminated', () => {
   const { socket, connection, ping, terminate } = connect();
   connection.ping();
   vi.spyOn(socket, 'bufferedAmount', 'get').mockReturnValue(1);
@@ -39,7 +39,7 @@ test('nobody is pinged, nor given up, while something still leaves for them', ()
   expect(terminate).not.toHaveBeenCalled();
 });
 
-test('of a socket that is closed nothing is kept', () => {
+test('a closed socket is removed from the connections', () => {
   const { socket, connections } = connect();
   expect(connections.size).toBe(1);
   socket.emit('close', 1006, Buffer.alloc(0));

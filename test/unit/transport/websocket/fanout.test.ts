@@ -15,15 +15,15 @@ const log = { debug() {}, info() {}, warn() {}, error() {} } as never;
 const schema = buildSchema('type Query { a: Int } type Subscription { m: Int }');
 const document = parse('subscription { m }');
 
-/** Answers are held until `open` is called. */
-function gate() {
+/** Blocks resolvers until `open` is called. */
+function createGate() {
   const waiting: (() => void)[] = [];
   return {
-    held: () => new Promise<void>((resolve) => waiting.push(resolve)),
+    pass: () => new Promise<void>((resolve) => waiting.push(resolve)),
     open: () => {
-      for (const go of waiting.splice(0)) go();
+      for (const resolve of waiting.splice(0)) resolve();
     },
-    get size() {
+    get waiting() {
       return waiting.length;
     },
   };
@@ -54,7 +54,8 @@ const change = (messages: Message[]): RoomChanged => ({
   messages,
 });
 
-function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
+/** @param isGated the messages whose execution waits for the gate. */
+function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
   const feed: Feed = createFeed(
     ROOM,
     { seq: 4, rev: 4 },
@@ -68,18 +69,18 @@ function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
     hooks: null,
     executeShared: (args, event) => executeShared({ schema, ...args }, event),
   });
-  const held = gate();
+  const gate = createGate();
   const args = { document, contextValue: { services: { stores: {} } } as unknown as Context };
   function member(userId: string, at = feed.head.seq) {
-    const told: number[] = [];
+    const received: number[] = [];
     const released: number[] = [];
     const attachment = { feed, release() {} } as never;
     const toEvent: ToEvent<unknown> = (delivery) => {
       const seq = 'message' in delivery ? delivery.message.seq : 0;
-      return { m: () => (isHeld(seq) ? held.held().then(() => seq) : seq) };
+      return { m: () => (isGated(seq) ? gate.pass().then(() => seq) : seq) };
     };
     const reader = new LiveReader(
-      { viewer: { userId, sessionId: '' }, roomId: ROOM, only: 'added', toEvent },
+      { viewer: { userId, sessionId: '' }, roomId: ROOM, scope: 'added', toEvent },
       '',
       attachment,
       at,
@@ -87,53 +88,53 @@ function setUp(isHeld: (seq: number) => boolean, stored: Message[] = []) {
     );
     const outbox = {
       write(frame: string) {
-        told.push(Number(/"m":(\d+)/.exec(frame)?.[1]));
+        received.push(Number(/"m":(\d+)/.exec(frame)?.[1]));
         return true;
       },
       flush() {},
     } as never;
     const subscriber = { id: '1', outbox, onRelease: (r: LiveReader) => void released.push(r.position.seq) };
-    const made = fanout.memberFor(reader, subscriber, { key: 'k', dependsOnViewer: false, args });
-    return { told, released, join: () => made.join(), made };
+    const membership = fanout.createMember(reader, subscriber, { key: 'k', dependsOnViewer: false, args });
+    return { received, released, join: () => membership.join() };
   }
-  return { feed, held, member };
+  return { feed, gate, member };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// Between the hand-over of a reader (it is at the feed's head) and `member.join()` lie some microtasks, in which the feed
-// may move on: a subscriber then joins where the group is in the middle of a step.
+// A reader is handed over at the feed's head, and joins its group a few microtasks later. The feed may have advanced
+// meanwhile, so that the subscriber joins while the group is delivering a step.
 
-test('who joins while their removal is being executed is told nothing any more', async () => {
-  const { feed, held, member } = setUp((seq) => seq === 5);
+test('a member who joins while its removal is being executed receives nothing', async () => {
+  const { feed, gate, member } = setUp((seq) => seq === 5);
   const alice = member('alice');
   alice.join();
-  const bob = member('bob'); // at the head, as of now
+  const bob = member('bob'); // at the head before the removal
   feed.apply(change([message(5, { type: 'MEMBER_REMOVED', subjectId: 'bob' })]));
   bob.join();
-  held.open();
+  gate.open();
   await turn();
   feed.apply(change([message(6), message(7)]));
   await turn();
-  held.open();
+  gate.open();
   await turn();
-  expect(alice.told).toEqual([5, 6, 7]);
-  expect(bob.told).toEqual([]);
+  expect(alice.received).toEqual([5, 6, 7]);
+  expect(bob.received).toEqual([]);
 });
 
-test('who joins while a block is being told misses nothing of it', async () => {
-  const { feed, held, member } = setUp((seq) => seq === 6, [message(5), message(6)]);
+test('a member who joins while a block is being delivered misses none of its events', async () => {
+  const { feed, gate, member } = setUp((seq) => seq === 6, [message(5), message(6)]);
   const alice = member('alice');
   alice.join();
   const bob = member('bob');
-  feed.reach({ seq: 6, rev: 6 }); // repaired as one block
-  await expect.poll(() => held.size).toBe(1);
+  feed.observeHead({ seq: 6, rev: 6 }); // repaired as one block
+  await expect.poll(() => gate.waiting).toBe(1);
   await turn();
   bob.join();
-  held.open();
+  gate.open();
   await turn();
   await turn();
-  expect(alice.told).toEqual([5, 6]);
-  // Told all, or given back where they were.
-  expect(bob.released.length > 0 ? [5, 6] : bob.told).toEqual([5, 6]);
+  expect(alice.received).toEqual([5, 6]);
+  // Bob either receives both events or is released at his old position.
+  expect(bob.released.length > 0 ? [5, 6] : bob.received).toEqual([5, 6]);
 });

@@ -2,14 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 /*
- * The module remembers how long its last flush took, so each test has its own. The clock goes on only where a test has it.
+ * The module remembers how long its last flush took, so each test imports a fresh one. The clock advances only when a test
+ * advances it.
  */
 
 let flushSoon: typeof import('../../../../src/transport/websocket/flush.js').flushSoon;
 let flushThisTurn: typeof import('../../../../src/transport/websocket/flush.js').flushThisTurn;
 let clock: number;
 let flushed: string[];
-/** The pauses that were asked for, in ms, and what ends them. */
+/** The timers that were set, with their callbacks. */
 let pauses: { readonly ms: number; readonly end: () => void }[];
 
 beforeEach(async () => {
@@ -26,7 +27,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An outbox whose flush takes so many ms. */
+/** An outbox whose flush takes `tookMs`. */
 const outbox = (name: string, tookMs = 0) => ({
   flush(): void {
     flushed.push(name);
@@ -34,13 +35,13 @@ const outbox = (name: string, tookMs = 0) => ({
   },
 });
 
-test('all who want it are flushed in one go at the end of the turn, in their order', async () => {
+test('all outboxes are flushed together at the end of the turn, in order', async () => {
   flushSoon(outbox('a'));
   flushSoon(outbox('b'));
   expect(flushed).toEqual([]);
   await nextTurn();
   expect(flushed).toEqual(['a', 'b']);
-  // Each time anew.
+  // The next turn starts a new batch.
   flushSoon(outbox('c'));
   await nextTurn();
   expect(flushed).toEqual(['a', 'b', 'c']);
@@ -52,7 +53,7 @@ test.each([
   [8, 3, 13],
   [300, 0, 20],
 ])(
-  'after a flush of %i ms, %i ms ago, the next one waits for %i ms, and takes all who want it by then',
+  'after a flush of %i ms that ended %i ms ago, the next one waits %i ms and includes all outboxes until then',
   async (tookMs, agoMs, pauseMs) => {
     flushSoon(outbox('slow', tookMs));
     await nextTurn();
@@ -68,7 +69,7 @@ test.each([
   },
 );
 
-test('who comes later than a pause would have been waits for nothing', async () => {
+test('a flush after the end of the pause is not delayed', async () => {
   flushSoon(outbox('slow', 8));
   await nextTurn();
   clock += 16;
@@ -77,12 +78,12 @@ test('who comes later than a pause would have been waits for nothing', async () 
   expect(flushed).toEqual(['slow', 'a']);
 });
 
-test('answers do not wait for a pause', async () => {
+test('responses do not wait for the pause', async () => {
   flushSoon(outbox('slow', 8));
   await nextTurn();
   flushSoon(outbox('delivery'));
-  flushThisTurn(outbox('answer'));
+  flushThisTurn(outbox('response'));
   flushThisTurn(outbox('another'));
   await nextTurn();
-  expect(flushed).toEqual(['slow', 'answer', 'another']);
+  expect(flushed).toEqual(['slow', 'response', 'another']);
 });

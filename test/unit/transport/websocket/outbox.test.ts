@@ -7,18 +7,18 @@ import { Outbox } from '../../../../src/transport/websocket/outbox.js';
 
 const [OPEN, CLOSING, CLOSED] = [1, 2, 3];
 
-/** A socket over a line that takes only what the test lets it take. */
-function line() {
+/** An outbox on a fake socket, which accepts only as many writes as the test allows. */
+function createOutbox() {
   const writes: string[] = [];
-  let done: (() => void) | undefined;
-  /** Writes that are taken at once. */
-  let room = Number.POSITIVE_INFINITY;
+  let completeWrite: (() => void) | undefined;
+  /** How many more writes complete immediately. */
+  let capacity = Number.POSITIVE_INFINITY;
   const tcp = new Writable({
     decodeStrings: false,
     write(chunk: string, _encoding, callback) {
       writes.push(chunk);
-      room -= 1;
-      if (room < 0) done = callback;
+      capacity -= 1;
+      if (capacity < 0) completeWrite = callback;
       else callback();
     },
   });
@@ -42,20 +42,20 @@ function line() {
     onExpired: vi.fn(() => {
       socket.readyState = CLOSING;
     }),
-    onTooMuch: vi.fn(() => {
+    onOverflow: vi.fn(() => {
       socket.readyState = CLOSING;
     }),
   };
   const outbox = new Outbox(socket as unknown as WebSocket, tcp, owner);
-  /** What arrived, frame by frame. */
+  /** The texts of all frames written so far. */
   const texts = (): string[] => {
-    const found: string[] = [];
+    const received: string[] = [];
     const bytes = Buffer.from(writes.join(''), 'latin1');
-    createFrameReader((_opcode, all, from, to) => found.push(all.toString('utf8', from, to)))(
+    createFrameReader((_opcode, data, from, to) => received.push(data.toString('utf8', from, to)))(
       bytes,
       bytes.length,
     );
-    return found;
+    return received;
   };
   return {
     socket,
@@ -63,37 +63,37 @@ function line() {
     outbox,
     writes,
     texts,
-    slow: () => {
-      room = 0;
+    block: () => {
+      capacity = 0;
     },
-    /** Takes what stands still, and so many writes after it. */
+    /** Completes the blocked write and the given number of writes after it. */
     async drain(writes = Number.POSITIVE_INFINITY): Promise<void> {
-      room = writes;
-      done?.();
+      capacity = writes;
+      completeWrite?.();
       await nextTurn();
     },
   };
 }
 
-/** As `frames.ts` makes one. */
+/** A text frame of up to 125 bytes. */
 const frame = (text: string) => `\x81${String.fromCharCode(text.length)}${text}`;
 
 const LONG = 'x'.repeat(100 * 1024);
 
-test('frames of one turn are one write, in their order, whoever made them', async () => {
-  const { outbox, writes, texts } = line();
-  void outbox.send('an answer');
+test('all frames of one turn are sent in one write, in order', async () => {
+  const { outbox, writes, texts } = createOutbox();
+  void outbox.send('a result');
   expect(outbox.write(frame('a delivery'))).toBe(true);
   void outbox.send('Grüße 👋');
   void outbox.send('{"type":"complete"}');
   expect(writes).toEqual([]);
   await nextTurn();
   expect(writes).toHaveLength(1);
-  expect(texts()).toEqual(['an answer', 'a delivery', 'Grüße 👋', '{"type":"complete"}']);
+  expect(texts()).toEqual(['a result', 'a delivery', 'Grüße 👋', '{"type":"complete"}']);
 });
 
-test('what was taken before the client may be told nothing more is not sent after that', async () => {
-  const { outbox, owner, writes, socket } = line();
+test('frames written before the expiry are not sent after it', async () => {
+  const { outbox, owner, writes, socket } = createOutbox();
   outbox.expiresAt = Date.now() + 60_000;
   outbox.write(frame('in time'));
   outbox.flush(outbox.expiresAt - 1);
@@ -104,34 +104,34 @@ test('what was taken before the client may be told nothing more is not sent afte
   expect(writes).toHaveLength(1);
 });
 
-test('a client that reads slowly is not read, and gets all in the order in which it was sent', async () => {
-  const { outbox, socket, texts, slow, drain } = line();
-  slow();
+test('the socket of a slow client is paused, and the client receives all texts in order', async () => {
+  const { outbox, socket, texts, block, drain } = createOutbox();
+  block();
   await outbox.send(`1${LONG}`);
   await outbox.send(`2${LONG}`);
   const order: string[] = [];
-  const waiting = ['3', '4', '5'].map((text) => outbox.send(`${text}${LONG}`).then(() => order.push(text)));
+  const queued = ['3', '4', '5'].map((text) => outbox.send(`${text}${LONG}`).then(() => order.push(text)));
   await nextTurn();
   expect(order).toEqual([]);
   expect(socket.isPaused).toBe(true);
-  // Deliveries to many do not queue here: who is told them is given back.
+  // Group deliveries are not queued: the group releases a slow subscriber.
   expect(outbox.write(frame('a delivery'))).toBe(false);
   expect(outbox.unsentBytes).toBeGreaterThan(5 * LONG.length);
 
   await drain();
-  await Promise.all(waiting);
+  await Promise.all(queued);
   expect(order).toEqual(['3', '4', '5']);
   expect(texts().map((text) => text[0])).toEqual(['1', '2', '3', '4', '5']);
   expect(socket.isPaused).toBe(false);
   expect(outbox.write(frame('a delivery'))).toBe(true);
 });
 
-test('a line that is slow again in the middle of what waits is waited for again', async () => {
-  const { outbox, socket, texts, slow, drain } = line();
-  slow();
+test('if the client is slow again, the rest of the queue waits for the next drain', async () => {
+  const { outbox, socket, texts, block, drain } = createOutbox();
+  block();
   const sent = ['1', '2', '3', '4', '5'].map((text) => outbox.send(`${text}${LONG}`));
   await nextTurn();
-  // It takes the third, and stands still with the fourth.
+  // The third text is written, and the fourth one blocks.
   await drain(1);
   expect(texts().map((text) => text[0])).toEqual(['1', '2', '3', '4']);
   expect(socket.isPaused).toBe(true);
@@ -141,12 +141,12 @@ test('a line that is slow again in the middle of what waits is waited for again'
   expect(socket.isPaused).toBe(false);
 });
 
-test('where more waits than may the socket is closed; nothing of it is sent, and whoever waits goes on', async () => {
-  const { outbox, socket, owner, writes, slow } = line();
-  slow();
+test('an overflow of the queue closes the socket: nothing more is sent, and pending sends resolve', async () => {
+  const { outbox, socket, owner, writes, block } = createOutbox();
+  block();
   const sent: Promise<void>[] = [];
   for (let count = 0; count < 90; count += 1) sent.push(outbox.send(LONG));
-  expect(owner.onTooMuch).toHaveBeenCalledTimes(1);
+  expect(owner.onOverflow).toHaveBeenCalledTimes(1);
   const { length } = writes;
   socket.readyState = CLOSED;
   outbox.onClose();
@@ -156,12 +156,12 @@ test('where more waits than may the socket is closed; nothing of it is sent, and
   expect(writes).toHaveLength(length);
 });
 
-test('a client that catches up again and again is never too slow, whatever it was sent in all', async () => {
-  const { outbox, owner, texts, slow, drain } = line();
+test('a client that catches up again and again never overflows, however much it is sent in total', async () => {
+  const { outbox, owner, texts, block, drain } = createOutbox();
   const ROUNDS = 6;
   const FRAMES = 30;
   for (let round = 0; round < ROUNDS; round += 1) {
-    slow();
+    block();
     const sent = Array.from({ length: FRAMES }, () => outbox.send(LONG));
     expect(outbox.unsentBytes).toBeGreaterThan(FRAMES * LONG.length);
     await drain();
@@ -169,15 +169,15 @@ test('a client that catches up again and again is never too slow, whatever it wa
     expect(outbox.unsentBytes).toBe(0);
   }
   expect(ROUNDS * (FRAMES - 2) * LONG.length).toBeGreaterThan(2 * 8 * 1024 * 1024);
-  expect(owner.onTooMuch).not.toHaveBeenCalled();
+  expect(owner.onOverflow).not.toHaveBeenCalled();
   expect(texts()).toHaveLength(ROUNDS * FRAMES);
 });
 
-test('a client that stays behind is not too slow while it takes as much as it is sent', async () => {
-  const { outbox, owner, texts, slow, drain } = line();
+test('a client that stays behind does not overflow while it takes as much as it is sent', async () => {
+  const { outbox, owner, texts, block, drain } = createOutbox();
   const BEHIND = 20;
   const TAKEN = 100;
-  slow();
+  block();
   const sent = Array.from({ length: BEHIND }, () => outbox.send(LONG));
   await nextTurn();
   const { unsentBytes } = outbox;
@@ -187,14 +187,14 @@ test('a client that stays behind is not too slow while it takes as much as it is
     expect(outbox.unsentBytes).toBeLessThanOrEqual(unsentBytes);
   }
   expect(TAKEN * LONG.length).toBeGreaterThan(8 * 1024 * 1024);
-  expect(owner.onTooMuch).not.toHaveBeenCalled();
+  expect(owner.onOverflow).not.toHaveBeenCalled();
   await drain();
   await Promise.all(sent);
   expect(texts()).toHaveLength(BEHIND + TAKEN);
 });
 
-test('much in one turn does not make a client slow that keeps up', () => {
-  const { outbox, texts } = line();
+test('many frames in one turn do not make a client slow', () => {
+  const { outbox, texts } = createOutbox();
   for (let count = 0; count < 5000; count += 1)
     expect(outbox.write(frame(`delivery ${count}`.padEnd(100)))).toBe(true);
   outbox.flush();

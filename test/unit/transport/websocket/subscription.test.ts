@@ -6,15 +6,15 @@ import { SocketSubscription } from '../../../../src/transport/websocket/subscrip
 
 type Started = ExecutionResult | AsyncIterable<ExecutionResult>;
 
-/** A subscription that is asked for its first result, while its start stands still until `start`. */
-function starting() {
+/** A subscription with a pending `next()`, whose start resolves with the argument of `start`. */
+function createStarting() {
   let start = (_result: Started): void => {};
   const started = new Promise<Started>((resolve) => {
     start = resolve;
   });
   const subscription = new SocketSubscription(
-    // Nothing else is called before the subscription is live.
-    { pipeline: { watch: () => null, open: () => started }, fanout: {} } as never,
+    // Nothing else is called before a hand-over.
+    { pipeline: { observe: () => null, open: () => started }, fanout: {} } as never,
     {} as Connection,
     '1',
     { query: '{ a }' },
@@ -35,8 +35,8 @@ function starting() {
 
 const FAILURE = { errors: [new GraphQLError('No.')] };
 
-test('a subscription passes on what the pipeline yields, until it ends', async () => {
-  const { subscription, first, start, source, ends } = starting();
+test('a subscription yields the results of the pipeline until its end', async () => {
+  const { subscription, first, start, source, ends } = createStarting();
   start(source);
   expect(await first).toEqual({ done: false, value: { data: { a: 1 } } });
   expect(await subscription.next()).toEqual({ done: false, value: { data: { a: 2 } } });
@@ -44,34 +44,34 @@ test('a subscription passes on what the pipeline yields, until it ends', async (
   expect(ends).toEqual(['ended']);
 });
 
-test('a subscription that can not start fails; one that was ended before reports it to nobody', async () => {
-  const { first, start } = starting();
+test('a subscription that cannot start fails, unless it was ended before', async () => {
+  const { first, start } = createStarting();
   start(FAILURE);
   await expect(first).rejects.toThrow('No.');
 
-  const ended = starting();
+  const ended = createStarting();
   await ended.subscription.return();
   ended.start(FAILURE);
   expect(await ended.first).toEqual({ done: true, value: undefined });
 });
 
-test('a subscription that is ended while it starts is over when it has started, and delivers nothing', async () => {
-  const { subscription, first, start, source } = starting();
+test('a subscription that is ended while it starts is over once it has started, and yields nothing', async () => {
+  const { subscription, first, start, source } = createStarting();
   let isOver = false;
   void first.then(() => {
     isOver = true;
   });
   await subscription.return();
   await new Promise((resolve) => setImmediate(resolve));
-  // Its place on the socket is free only then.
+  // Until then, it counts towards the limit of the socket.
   expect(isOver).toBe(false);
   start(source);
   expect(await first).toEqual({ done: true, value: undefined });
   expect(await source.next()).toEqual({ done: true, value: undefined });
 });
 
-test('a subscription that is ended between two results ends what the pipeline has begun', async () => {
-  const { subscription, first, start, source, ends } = starting();
+test("a subscription that is ended between two results ends the pipeline's stream", async () => {
+  const { subscription, first, start, source, ends } = createStarting();
   start(source);
   await first;
   await subscription.return();
