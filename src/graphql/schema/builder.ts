@@ -94,12 +94,12 @@ export const builder = new SchemaBuilder<{
 
 builder.queryType({
   description:
-    'Root of all queries. The *viewer* is the user whose access token the request carries. Every field except `viewer` requires a signed-in viewer: without one, it is null, with `UNAUTHENTICATED` in `errors`. Fields are nullable so that an error in one field does not discard the others. Errors have a machine-readable `extensions.code`; for `BAD_USER_INPUT`, `extensions.argument` names the invalid argument.',
+    'Root of all queries. The *viewer* is the user whose access token the request carries. Every field except `viewer` requires a signed-in viewer: without one, it is null, with `UNAUTHENTICATED` in `errors`. Fields are nullable so that an error in one field does not discard the others. Every entry of `errors` has a machine-readable `extensions.code`: `UNAUTHENTICATED`, `FORBIDDEN`, `BAD_USER_INPUT`, `LIMIT_EXCEEDED`, `RATE_LIMITED`, `HISTORY_GAP`, `SERVICE_UNAVAILABLE` or `INTERNAL`. For an invalid argument, `extensions.argument` names it.',
   authScopes: { viewer: true },
 });
 builder.mutationType({
   description:
-    'Root of all mutations. Each mutation returns a union of its payload and the errors that clients are expected to handle: always handle `... on UserError`, because new errors may be added. Other failures are reported in `errors`, with a machine-readable `extensions.code`. Every mutation except `signUp` and `login` requires a signed-in viewer, and fails with `UNAUTHENTICATED` without one.',
+    'Root of all mutations. Each mutation returns a union of its payload and the errors that clients are expected to handle: always handle `... on UserError`, because new errors may be added. Other failures are reported in `errors`, with one of the codes described at `Query`. Every mutation except `signUp` and `login` requires a signed-in viewer, and fails with `UNAUTHENTICATED` without one.',
   authScopes: { viewer: true },
 });
 builder.subscriptionType({

@@ -106,7 +106,7 @@ const MessageConnection = builder.connectionObject<typeof Message, ReturnType<ty
     fields: (t) => ({
       liveCursor: t.exposeString('liveCursor', {
         description:
-          'Cursor for subscribing from the end of this page: pass it as the `after` argument of `messageAdded` or `roomEvents`. The subscription delivers everything that follows the page, without a gap or a duplicate: first what is already stored, then live. Present even if the page is empty.',
+          'Cursor for subscribing from the end of this page: pass it as the `after` argument of `messageAdded` or `roomEvents`. The subscription delivers everything that follows the page, without a gap or a duplicate: stored messages first, then new ones as they are added. Present even if the page is empty.',
       }),
     }),
   },

@@ -43,7 +43,7 @@ builder.objectRef<RowOf<'added'>>(TYPES.added).implement({
     edge: t.expose('edge', {
       type: MessageEdge,
       description:
-        'The new message, the same as in pages and in `messageAdded`. To resume `roomEvents`, use the `cursor` of the event: it does not accept the `cursor` of this edge.',
+        'The new message, the same as in pages and in `messageAdded`. `roomEvents` does not accept the `cursor` of this edge: to resume, use the `cursor` of the event.',
     }),
   }),
 });
