@@ -4,72 +4,72 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** A new room. */
+/** Input for `createRoom`. */
 export type CreateRoomInput = {
-  /** Who may find and enter it. */
+  /** Identifies who can see and join the room. */
   kind?: RoomKind;
-  /** 1 to 80 characters. */
+  /** Name of the room, 1 to 80 characters. Surrounding whitespace is removed. Line breaks and other control characters are not allowed. */
   name: string;
-  /** At most 280 characters. */
+  /** Topic of the room, at most 280 characters. Surrounding whitespace is removed. Line breaks and other control characters are not allowed. Omit it, or pass null or an empty string, for no topic. */
   topic?: string | null | undefined;
 };
 
-/** Why a part of the history can not be told. */
+/** Identifies why the history after a cursor is not available. New values may be added: always handle unknown values. */
 export type HistoryGapReason =
-  /** The cursor lies before what the room still keeps. Reserved: nothing raises it yet. */
+  /** The room no longer keeps the history after the cursor. Reserved: not returned yet. */
   | 'EXPIRED'
-  /** The cursor is of another history: the database was restored from a backup, say. */
+  /** The cursor belongs to a history that was replaced, for example when the database was restored from a backup. */
   | 'RESET';
 
-/** A room to join. */
+/** Input for `joinRoom`. */
 export type JoinRoomInput = {
-  /** The room's id. */
+  /** ID of the room. */
   roomId: string;
 };
 
-/** What a person signs in with. */
+/** Input for `login`. */
 export type LoginInput = {
-  /** Their password. */
+  /** Password of the user. */
   password: string;
-  /** In any letter case. */
+  /** Username, in any letter case. */
   username: string;
 };
 
-/** What a message tells. Later versions add types: end with a default. */
+/** Identifies what a message records. New values may be added: always handle unknown values. */
 export type MessageType =
-  /** Its author joined the room. */
+  /** The author joined the room. */
   | 'MEMBER_JOINED'
-  /** Its author left the room. */
+  /** The author left the room. */
   | 'MEMBER_LEFT'
-  /** Its author removed somebody from the room. */
+  /** The author removed another member from the room. */
   | 'MEMBER_REMOVED'
-  /** Its author wrote `text`. */
+  /** The author wrote `text`. */
   | 'TEXT';
 
-/** Who may find and enter a room. Later versions add kinds: end with a default. */
+/** Identifies who can see and join a room. New values may be added: always handle unknown values. */
 export type RoomKind =
-  /** Only members see it. */
+  /** Visible to its members only. Other users cannot join it with `joinRoom`. */
   | 'PRIVATE'
-  /** Anyone signed in may find and join it; its members read it. */
+  /** Listed in `Query.rooms`. Every signed-in user can see and join the room. Only members can read its messages and write in it. */
   | 'PUBLIC';
 
-/** A message to send. */
+/** Input for `sendMessage`. */
 export type SendMessageInput = {
-  /** 1 to 64 characters of the client's choosing, unique per sender and room. A retry with the same one is safe. */
+  /** Idempotency key, 1 to 64 characters, unique per sender and room: generate one for each message, such as a UUID. Sending the same `clientMessageId` and `text` again returns the first message and stores nothing, so it is safe to retry. The same key with another `text` returns `IdempotencyConflictError`. If omitted or null, every call stores a new message. */
   clientMessageId?: string | null | undefined;
-  /** Where to. */
+  /** ID of the room. The viewer must be a member. */
   roomId: string;
-  /** 1 to 4,000 characters, counted as Unicode code points, stored as given. No NUL. */
+  /** Text of the message, 1 to 4,000 characters, counted as Unicode code points. Stored unchanged. NUL characters are not allowed. */
   text: string;
 };
 
-/** A new person. */
+/** Input for `signUp`. */
 export type SignUpInput = {
-  /** 1 to 64 characters; the username where absent. */
+  /** Name to display, 1 to 64 characters. Surrounding whitespace is removed. Omit or pass null to use the username. */
   displayName?: string | null | undefined;
-  /** 8 to 128 characters. */
+  /** Password of the new user, 8 to 128 characters. */
   password: string;
-  /** 3 to 32 letters and digits of any script, and _ . - ; unique in any letter case. */
+  /** Username of the new user, 3 to 32 characters: letters and digits of any script, `_`, `.` and `-`. Must be unique, ignoring letter case. */
   username: string;
 };
 

@@ -5,22 +5,22 @@ import { LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, type Person, type Result, signUp } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
-/** Small ones, since many of these calls cost the hash of a password; test/unit/bus tests the real ones. */
+/** Low, because many of these calls hash a password. The unit tests of the rate limiter use the real limits. */
 const POINTS = 3;
 
-/** Without limits, for preparations. */
+/** Has no rate limits, for preparations. */
 let open: TestParley;
 let limited: TestParley;
 let sibling: TestParley;
 
-/** What is counted: each person has an address of their own. */
+/** What the limits count by. Each person has their own address. */
 interface Subject {
   readonly person: Person;
   readonly roomId: string;
   readonly address: string;
 }
 
-/** A call that the action's limit counts, and no other limit as often; and the type of its result where it passes. */
+/** A call that reaches the limit of its action before any other limit. `passes`: the type of its result when allowed. */
 interface Call {
   readonly field: string;
   readonly passes: string;
@@ -66,7 +66,7 @@ async function newSubject(): Promise<Subject> {
   return { person, roomId: await createRoom(person), address: newAddress() };
 }
 
-/** `passes`, `limited`, or the result where it is neither. */
+/** `passes`, `limited`, or the result itself if it is neither. */
 async function outcome(
   action: LimitedAction,
   subject: Subject,
@@ -84,7 +84,7 @@ async function outcome(
       query: `${action === 'findUser' ? 'query' : 'mutation'} { result: ${field} { __typename } }`,
     }),
   });
-  // What the server answers is checked by the tests.
+  // The tests check the response.
   const result = (await response.json()) as Result<{ result: { __typename: string } | null }>;
   if (result.data?.result?.__typename === passes) return 'passes';
   const isLimited =
@@ -104,7 +104,7 @@ test('the table has a call for every limit', () => {
   expect([...actions].sort()).toEqual(Object.keys(LIMITS).sort());
 });
 
-test.each(actions)('%s takes as many calls as its limit allows, and refuses the next', async (action) => {
+test.each(actions)('%s allows calls up to its limit and rejects the next one', async (action) => {
   const [subject, other] = [await newSubject(), await newSubject()];
   for (let call = 1; call <= POINTS; call += 1) expect(await outcome(action, subject)).toBe('passes');
 
@@ -113,13 +113,16 @@ test.each(actions)('%s takes as many calls as its limit allows, and refuses the 
   expect(await outcome(action, subject)).toBe('limited');
 });
 
-test.each(actions)('%s is counted for all instances where it is shared, else for each', async (action) => {
-  const subject = await newSubject();
-  for (let call = 1; call <= POINTS; call += 1) await outcome(action, subject);
+test.each(actions)(
+  '%s is counted across instances if its limit is shared, and per instance otherwise',
+  async (action) => {
+    const subject = await newSubject();
+    for (let call = 1; call <= POINTS; call += 1) await outcome(action, subject);
 
-  const isShared = inject('pair') === 'cluster' && action !== 'sendMessage';
-  expect(await outcome(action, subject, sibling)).toBe(isShared ? 'limited' : 'passes');
-});
+    const isShared = inject('pair') === 'cluster' && action !== 'sendMessage';
+    expect(await outcome(action, subject, sibling)).toBe(isShared ? 'limited' : 'passes');
+  },
+);
 
 test.each(actions)('%s is not limited with RATE_LIMITS=off', async (action) => {
   const subject = await newSubject();

@@ -26,7 +26,7 @@ let parley: TestParley;
 let sql: postgres.Sql;
 let alice: Person;
 let bob: Person;
-/** With twelve messages, of which nobody writes more. */
+/** Contains twelve messages. No test adds another. */
 let roomId: string;
 let edges: readonly Edge[];
 
@@ -99,17 +99,14 @@ test.each([
   [{ text: 'text', clientMessageId: '🎉'.repeat(65) }, ['clientMessageId TOO_LONG']],
   [{ text: 'text', clientMessageId: 'a\0' }, ['clientMessageId INVALID_CHARACTER']],
   [{ text: '', clientMessageId: '' }, ['text TOO_SHORT', 'clientMessageId TOO_SHORT']],
-])(
-  'a message is refused for every part that is wrong, and nothing is stored (%#)',
-  async (input, expected) => {
-    const result = await trySend(alice, { roomId, ...input });
-    expect(result.__typename).toBe('ValidationError');
-    expect(result.issues?.map(({ field, code }) => `${field} ${code}`)).toEqual(expected);
-    expect((await page(alice, roomId)).edges).toEqual(edges);
-  },
-);
+])('an invalid message is rejected with every violation, and is not stored (%#)', async (input, expected) => {
+  const result = await trySend(alice, { roomId, ...input });
+  expect(result.__typename).toBe('ValidationError');
+  expect(result.issues?.map(({ field, code }) => `${field} ${code}`)).toEqual(expected);
+  expect((await page(alice, roomId)).edges).toEqual(edges);
+});
 
-test('a message comes back with all that it is', async () => {
+test('sendMessage returns the complete stored message', async () => {
   const room = await createRoom(alice);
   const sent = await trySend(alice, { roomId: room, text: 'hello', clientMessageId: '🎉'.repeat(64) });
   expect(sent.edge).toEqual({
@@ -132,7 +129,7 @@ test('a message comes back with all that it is', async () => {
   );
 });
 
-test('a retry with the same clientMessageId returns the first message, stores nothing and delivers nothing', async () => {
+test('a retry with the same clientMessageId returns the first message, and stores and delivers nothing', async () => {
   const room = await createRoom(alice);
   const client = connect(parley.webSocketUrl, { token: alice.token });
   const subscription = subscribe(client, room, (await page(alice, room)).liveCursor);
@@ -147,7 +144,7 @@ test('a retry with the same clientMessageId returns the first message, stores no
   await client.dispose();
 });
 
-test('a clientMessageId that comes again with another text is a conflict, which shows the first message', async () => {
+test('reusing a clientMessageId with another text returns a conflict with the first message', async () => {
   const room = await createRoom(alice);
   const { node } = await send(alice, room, 'text', 'key');
   for (const text of ['Text', 'text ', 'zu\u0308rich'])
@@ -158,7 +155,7 @@ test('a clientMessageId that comes again with another text is a conflict, which 
   expect((await page(alice, room)).edges).toHaveLength(1);
 });
 
-test('a clientMessageId is one of its sender and room: others may use the same', async () => {
+test('other senders and other rooms can use the same clientMessageId', async () => {
   const [room, other] = [await createRoom(alice), await createRoom(alice)];
   await joinRoom(bob, room);
   await send(alice, room, 'a', 'key');
@@ -166,7 +163,7 @@ test('a clientMessageId is one of its sender and room: others may use the same',
   expect((await send(alice, other, 'c', 'key')).node.text).toBe('c');
 });
 
-test('of ten who send with one clientMessageId at the same moment, one is stored and all get it', async () => {
+test('ten concurrent sends with one clientMessageId store one message, and all return it', async () => {
   const room = await createRoom(alice);
   const sent = await Promise.all(numbers(1, 10).map(() => send(alice, room, 'text', 'key')));
   const stored = (await page(alice, room)).edges;
@@ -174,7 +171,7 @@ test('of ten who send with one clientMessageId at the same moment, one is stored
   expect(sent).toEqual(Array(10).fill(stored[0]));
 });
 
-test('of ten different texts with one clientMessageId at the same moment, one is stored and nine are conflicts', async () => {
+test('ten concurrent sends of different texts with one clientMessageId store one and return nine conflicts', async () => {
   const room = await createRoom(alice);
   const results = await Promise.all(
     numbers(1, 10).map((count) => trySend(alice, { roomId: room, text: `${count}`, clientMessageId: 'key' })),
@@ -193,7 +190,7 @@ test('of ten different texts with one clientMessageId at the same moment, one is
   );
 });
 
-test('concurrent sends get one sequence without a hole', async () => {
+test('concurrent sends are numbered without gaps', async () => {
   const room = await createRoom(alice);
   await joinRoom(bob, room);
   const sent = await Promise.all(
@@ -204,7 +201,7 @@ test('concurrent sends get one sequence without a hole', async () => {
   expect([...sent].sort((a, b) => a.node.seq - b.node.seq)).toEqual(stored.slice(1));
 });
 
-test('a message is told alike by its sending, every page and every delivery: cursor, time and all', async () => {
+test('a message is identical in the mutation result, in every page and in every delivery', async () => {
   const room = await createRoom(alice);
   const client = connect(parley.webSocketUrl, { token: alice.token });
   const live = subscribe(client, room, (await page(alice, room)).liveCursor);
@@ -222,7 +219,7 @@ test('a message is told alike by its sending, every page and every delivery: cur
 
 type Arguments = Parameters<typeof page>[2];
 
-test('pages are the part that was asked for, in order, and tell exactly what lies beyond them', async () => {
+test('a page contains the requested range in order, and its pageInfo is exact', async () => {
   const at = cursorOf;
   const cases: [Arguments, number[], boolean, boolean][] = [
     [{}, numbers(1, 12), false, false],
@@ -263,7 +260,7 @@ test('pages are the part that was asked for, in order, and tell exactly what lie
   }
 });
 
-test("a room's messages are the same pages as roomMessages", async () => {
+test('Room.messages returns the same pages as roomMessages', async () => {
   const fields = `edges { ${EDGE_FIELDS} } nodes { seq } liveCursor
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`;
   const args = 'first: $first, after: $after, last: $last, before: $before';
@@ -289,7 +286,7 @@ test("a room's messages are the same pages as roomMessages", async () => {
   }
 });
 
-test('what follows the liveCursor of any page, also of an empty one, is what follows the page', async () => {
+test('the liveCursor of every page, even an empty one, is the end of that page', async () => {
   const at = cursorOf;
   const cases: [Arguments, number][] = [
     [{}, 12],
@@ -311,7 +308,7 @@ test('what follows the liveCursor of any page, also of an empty one, is what fol
   }
 });
 
-test('the liveCursor of a room without messages is followed by its first', async () => {
+test('the first message of a room follows the liveCursor of its empty page', async () => {
   const room = await createRoom(alice);
   const empty = await page(alice, room);
   expect(empty).toEqual({
@@ -323,7 +320,7 @@ test('the liveCursor of a room without messages is followed by its first', async
   expect((await page(alice, room, { after: empty.liveCursor })).edges).toEqual([first]);
 });
 
-test('without a size, pages have fifty: the newest, or those next to the cursor', async () => {
+test('a page without first or last contains 50 messages: the newest, or those next to the cursor', async () => {
   const room = await createMessages(200);
   const ends = async (args: Arguments = {}) => {
     const found = seqs((await page(alice, room, args)).edges);
@@ -336,7 +333,7 @@ test('without a size, pages have fifty: the newest, or those next to the cursor'
   expect(await ends({ last: 100 })).toEqual([101, 200, 100]);
 });
 
-/** A room with messages of one moment, made in one statement. */
+/** Creates a room with messages of the same millisecond, in one statement. */
 async function createMessages(count: number): Promise<string> {
   const room = await createRoom(alice);
   const author = rowId('User', alice.userId) ?? '';
@@ -350,14 +347,14 @@ async function createMessages(count: number): Promise<string> {
   return room;
 }
 
-/** Pages through a room, from its start or from its end, and returns the `seq`s in their order. */
+/** Pages through a room from its start or from its end, and returns every `seq` in ascending order. */
 async function walk(room: string, { first, last }: { first?: number; last?: number }): Promise<number[]> {
   const found: number[][] = [];
   let part = await page(alice, room, first === undefined ? { last: last ?? 0 } : { first });
   for (let pages = 0; pages < 500; pages += 1) {
     found.push(seqs(part.edges));
     const { hasNextPage, hasPreviousPage, startCursor, endCursor } = part.pageInfo;
-    // What lies behind us is known to be there, whichever way we go.
+    // The pages that were read before lie on the side that paging comes from.
     expect(first === undefined ? hasNextPage : hasPreviousPage).toBe(pages > 0);
     if (first === undefined) {
       if (!hasPreviousPage) return found.reverse().flat();
@@ -370,13 +367,13 @@ async function walk(room: string, { first, last }: { first?: number; last?: numb
   throw new Error('The room has no end.');
 }
 
-test('of 200 messages of one moment, every way through the room shows each once and ends', async () => {
+test('paging through 200 messages of the same millisecond returns each once, in either direction', async () => {
   const room = await createMessages(200);
   for (const way of [{ first: 10 }, { last: 10 }, { first: 33 }, { last: 33 }])
     expect(await walk(room, way), JSON.stringify(way)).toEqual(numbers(1, 200));
 });
 
-test('one by one, all messages of a room are shown', async () => {
+test('paging with a page size of one returns every message', async () => {
   const room = await createMessages(5);
   expect(await walk(room, { first: 1 })).toEqual(numbers(1, 5));
   expect(await walk(room, { last: 1 })).toEqual(numbers(1, 5));
@@ -389,7 +386,7 @@ const PAGE = `query ($roomId: ID!, $first: Int, $after: String, $last: Int, $bef
   }
 }`;
 
-/** What is told of arguments that can't be served, which must be the same by both ways to a room's messages. */
+/** The error extensions for invalid arguments, which must be the same for `roomMessages` and `Room.messages`. */
 async function refusal(args: object): Promise<unknown> {
   const { data, errors } = await alice.request(PAGE, { roomId, ...args });
   expect(data).toEqual({ roomMessages: null, room: { messages: null } });
@@ -398,7 +395,7 @@ async function refusal(args: object): Promise<unknown> {
   return errors?.[0]?.extensions;
 }
 
-test('arguments of a page of messages that make no sense are bad input by their name', async () => {
+test('an invalid page size of messages is BAD_USER_INPUT that names the argument', async () => {
   const cases: [object, string][] = [
     [{ first: 1, last: 1 }, 'last'],
     [{ first: -1 }, 'first'],
@@ -410,7 +407,7 @@ test('arguments of a page of messages that make no sense are bad input by their 
     expect(await refusal(args), JSON.stringify(args)).toEqual({ code: 'BAD_USER_INPUT', argument });
 });
 
-test('a cursor that is broken, of another room or of a list of rooms is bad input by its argument', async () => {
+test('a cursor that is malformed, of another room or of a list of rooms is BAD_USER_INPUT that names the argument', async () => {
   const other = await createRoom(alice);
   const { liveCursor } = await page(alice, other);
   const sent = await send(alice, other, 'text');
@@ -425,14 +422,14 @@ test('a cursor that is broken, of another room or of a list of rooms is bad inpu
     roomId,
   ];
   const place = { roomId: uuidOf(roomId), epoch: epoch(), seq: 3, rev: null };
-  // As no row can have it: the database itself would take offence at the number.
+  // A `seq` that no row can have: it is out of range of the column's type.
   const impossible = encodeMessageCursor({ ...place, seq: 2 ** 31 });
   for (const cursor of [liveCursor, sent.cursor, list, impossible, ...broken])
     for (const argument of ['after', 'before'])
       expect(await refusal({ [argument]: cursor }), cursor).toEqual({ code: 'BAD_USER_INPUT', argument });
 });
 
-test('a cursor of another history, or of what the database does not hold, is told as a gap', async () => {
+test('a cursor of another history, or beyond the end of the room, is a HISTORY_GAP', async () => {
   const place = { roomId: uuidOf(roomId), epoch: epoch(), seq: 3, rev: null };
   const gap = { code: 'HISTORY_GAP', reason: 'RESET' };
   const cursors = {
@@ -453,7 +450,7 @@ test('a cursor of another history, or of what the database does not hold, is tol
   await client.dispose();
 });
 
-test('every kind of node is found by its id, and a malformed id is no node', async () => {
+test('node finds an object of every type by its id, and returns null for malformed and unknown ids', async () => {
   const { data } = await alice.request<{ viewer: { id: string } }>('{ viewer { id } }');
   const expected = {
     User: alice.userId,
@@ -469,21 +466,21 @@ test('every kind of node is found by its id, and a malformed id is no node', asy
     ).data?.node;
   for (const [__typename, id] of Object.entries(expected)) {
     expect(await find(id)).toMatchObject({ __typename, id });
-    // The same row's id by the letter of no type, cut short, and of no row.
+    // The id with an unknown type, cut short, with a character too many, and of a row that does not exist.
     for (const other of [`X${id.slice(1)}`, id.slice(0, -1), `${id}A`, `${id[0]}${'A'.repeat(22)}`])
       expect(await find(other), other).toBeNull();
   }
   for (const id of ['', 'x', randomUUID(), '%', '1; drop table users']) expect(await find(id), id).toBeNull();
 });
 
-test('a message is a node for the members of its room alone', async () => {
+test('node returns a message only to members of its room', async () => {
   const id = edges[0]?.node.id ?? '';
   const query = 'query ($id: ID!) { node(id: $id) { ... on Message { text room { id } } } }';
   expect(await alice.request(query, { id })).toEqual({ data: { node: { text: '1', room: { id: roomId } } } });
   expect(await bob.request(query, { id })).toEqual({ data: { node: null } });
 });
 
-/** Good values by the names of arguments and input fields, for the operations that follow. */
+/** A valid value for each argument and input field, by its name. */
 function goodValue(name: string): unknown {
   const values: Record<string, unknown> = {
     username: `user-${randomUUID().slice(0, 8)}`,
@@ -499,7 +496,7 @@ function goodValue(name: string): unknown {
     clientMessageId: newId(),
     after: cursorOf(3),
     before: cursorOf(9),
-    // `last` stays away: it does not go with `first`.
+    // No `last`, which cannot be combined with `first`.
     first: 10,
   };
   return values[name];
@@ -511,9 +508,9 @@ interface Attempt {
   readonly variables: Record<string, unknown>;
 }
 
-/** Operations with this text in one of the places that take a text, and good values in all others. */
+/** For every string argument and input field, an operation with this text in that place and valid values elsewhere. */
 function attemptsWith(bad: string): Attempt[] {
-  const takesText = (type: GraphQLInputType) => ['String', 'ID'].includes(getNamedType(type).name);
+  const acceptsText = (type: GraphQLInputType) => ['String', 'ID'].includes(getNamedType(type).name);
   return [schema.getQueryType(), schema.getMutationType()].flatMap((root) =>
     Object.values(root?.getFields() ?? {}).flatMap((field) => {
       const declared = field.args.map(({ name, type }) => `$${name}: ${type}`).join(', ');
@@ -526,14 +523,14 @@ function attemptsWith(bad: string): Attempt[] {
           const inputs = Object.values(type.getFields());
           const good = Object.fromEntries(inputs.map(({ name }) => [name, goodValue(name)]));
           return inputs
-            .filter((input) => takesText(input.type))
+            .filter((input) => acceptsText(input.type))
             .map(({ name }) => ({
               place: `${field.name}(input: { ${name} })`,
               query,
               variables: { [argument.name]: { ...good, [name]: bad } },
             }));
         }
-        if (!takesText(type)) return [];
+        if (!acceptsText(type)) return [];
         const good = Object.fromEntries(field.args.map(({ name }) => [name, goodValue(name)]));
         return [
           { place: `${field.name}(${argument.name})`, query, variables: { ...good, [argument.name]: bad } },
@@ -547,27 +544,30 @@ test.each([
   ['a NUL', '\0'],
   ['a NUL in the middle', 'abc\0def'],
   ['half a surrogate pair', 'abcd\ud83c'],
-])('%s in any text of any operation is refused, and is never an unexpected error', async (_, bad) => {
-  const attempts = attemptsWith(bad);
-  expect(attempts.length).toBeGreaterThan(20);
-  for (const { place, query, variables } of attempts) {
-    const { data, errors } = await alice.request<Record<string, { __typename: string } | null>>(
-      query,
-      variables,
-    );
-    const [value] = Object.values(data ?? {});
-    const outcome = errors?.map(({ extensions }) => extensions?.code) ?? value?.__typename ?? 'null';
-    expect(
-      [['BAD_USER_INPUT'], 'ValidationError', 'NotFoundError', 'InvalidCredentialsError', 'null'],
-      place,
-    ).toContainEqual(outcome);
-    if (place.startsWith('sendMessage') || place.startsWith('signUp') || place.startsWith('createRoom'))
-      expect(outcome, place).toBe(place.includes('roomId') ? 'NotFoundError' : 'ValidationError');
-  }
-  expect(parley.log.filter((line) => line.includes('Unexpected error'))).toEqual([]);
-});
+])(
+  '%s is rejected in every string of every operation, and never causes an unexpected error',
+  async (_, bad) => {
+    const attempts = attemptsWith(bad);
+    expect(attempts.length).toBeGreaterThan(20);
+    for (const { place, query, variables } of attempts) {
+      const { data, errors } = await alice.request<Record<string, { __typename: string } | null>>(
+        query,
+        variables,
+      );
+      const [value] = Object.values(data ?? {});
+      const outcome = errors?.map(({ extensions }) => extensions?.code) ?? value?.__typename ?? 'null';
+      expect(
+        [['BAD_USER_INPUT'], 'ValidationError', 'NotFoundError', 'InvalidCredentialsError', 'null'],
+        place,
+      ).toContainEqual(outcome);
+      if (place.startsWith('sendMessage') || place.startsWith('signUp') || place.startsWith('createRoom'))
+        expect(outcome, place).toBe(place.includes('roomId') ? 'NotFoundError' : 'ValidationError');
+    }
+    expect(parley.log.filter((line) => line.includes('Unexpected error'))).toEqual([]);
+  },
+);
 
-test('a NUL in a subscription, in a document or in place of a number is bad input', async () => {
+test('a NUL in a subscription, in a document or in place of a number is BAD_USER_INPUT', async () => {
   const client = connect(parley.webSocketUrl, { token: alice.token });
   const badInput = (argument: string) => [
     expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT', argument } }),
@@ -591,16 +591,16 @@ test('a NUL in a subscription, in a document or in place of a number is bad inpu
     expect(await alice.request(`{ node(id: "${id}") { id } }`)).toEqual({ data: { node: null } });
 });
 
-test('a subscription to a room that one can not read is refused like a page of it', async () => {
+test('a subscription to a room that the viewer cannot read fails like a page of it', async () => {
   const hidden = await createRoom(alice, 'Hidden', 'PRIVATE');
   const client = connect(parley.webSocketUrl, { token: bob.token });
-  const told = async (room: string) => subscribe(client, room).ended;
-  expect(await told(roomId)).toEqual([expect.objectContaining({ extensions: { code: 'FORBIDDEN' } })]);
-  const missing = await told(`R${Buffer.alloc(16).toString('base64url')}`);
+  const errorsOf = async (room: string) => subscribe(client, room).ended;
+  expect(await errorsOf(roomId)).toEqual([expect.objectContaining({ extensions: { code: 'FORBIDDEN' } })]);
+  const missing = await errorsOf(`R${Buffer.alloc(16).toString('base64url')}`);
   expect(missing).toEqual([
     expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT', argument: 'roomId' } }),
   ]);
-  expect(await told(hidden)).toEqual(missing);
+  expect(await errorsOf(hidden)).toEqual(missing);
   await client.dispose();
 
   const stranger = connect(parley.webSocketUrl);

@@ -23,7 +23,7 @@ const login = async (url: string, username: string, password = 'a wrong password
     )
   ).data?.login;
 
-test('a username takes so many logins and then waits, in any letter case; others do not', async () => {
+test('login attempts are limited per username, ignoring letter case, and other usernames are unaffected', async () => {
   const bob = await signUp(parley.url);
   const { points, duration } = LIMITS.loginByUsername;
   for (let attempt = 0; attempt < points; attempt += 1)
@@ -37,7 +37,7 @@ test('a username takes so many logins and then waits, in any letter case; others
   expect(await login(parley.url, alice.username)).toEqual({ __typename: 'InvalidCredentialsError' });
 });
 
-test('a successful login starts the count of a username anew', async () => {
+test('a successful login resets the count of its username', async () => {
   const carol = await signUp(parley.url);
   for (let round = 0; round < 2; round += 1) {
     for (let attempt = 1; attempt < LIMITS.loginByUsername.points; attempt += 1)
@@ -48,7 +48,7 @@ test('a successful login starts the count of a username anew', async () => {
   }
 });
 
-test('where a field has no result union, the limit is a coded error; instances with Redis count together', async () => {
+test('a field without a result union fails with RATE_LIMITED, and instances with Redis share the count', async () => {
   const sibling = await startSibling(parley, { env });
   const find = (person: Person) => person.request('query { user(username: "nobody-at-all") { id } }');
   for (let attempt = 0; attempt < LIMITS.findUser.points; attempt += 1)

@@ -108,7 +108,7 @@ const sendTo = (person: Person, roomId: string) =>
 const roomMessages = (person: Person, roomId: string) =>
   person.request('query ($roomId: ID!) { roomMessages(roomId: $roomId) { nodes { seq } } }', { roomId });
 
-test('a new room has its maker as its only member, and no message', async () => {
+test('a new room has its creator as its only member and has no messages', async () => {
   const { __typename, room } = await create(alice, { name: '  Tea & cake ', topic: ' 🍰 ' });
   expect(__typename).toBe('CreateRoomPayload');
   expect(room).toEqual({
@@ -128,7 +128,7 @@ test('a new room has its maker as its only member, and no message', async () => 
   expect((await page(alice, id)).edges).toEqual([]);
 });
 
-test('a topic that is absent, null or blank is none', async () => {
+test('a room created with an omitted, null or blank topic has no topic', async () => {
   for (const topic of [{}, { topic: null }, { topic: '  ' }])
     expect((await create(alice, { name: 'room', ...topic })).room?.topic).toBeNull();
 });
@@ -142,23 +142,23 @@ test.each([
   [{ name: 'half \ud83c' }, ['name INVALID_CHARACTER']],
   [{ name: 'room', topic: 'x'.repeat(281) }, ['topic TOO_LONG']],
   [{ name: '', topic: 'nul\0nul' }, ['name TOO_SHORT', 'topic INVALID_CHARACTER']],
-])('a room with %j is refused: %j', async (input, expected) => {
+])('creating a room with %j returns the violations %j', async (input, expected) => {
   const { __typename, issues } = await create(alice, input);
   expect(__typename).toBe('ValidationError');
   expect(issues?.map(({ field, code }) => `${field} ${code}`)).toEqual(expected);
 });
 
-test('names and topics may have their full length, in characters', async () => {
+test('names and topics can have their maximum length, counted in code points', async () => {
   const input = { name: '🍰'.repeat(80), topic: '🍰'.repeat(280) };
   expect((await create(alice, input)).room).toMatchObject(input);
 });
 
-test('a private room is nowhere to be found by those outside it', async () => {
+test('a private room looks like a missing room to users who are not members', async () => {
   const id = await createRoom(alice, 'Private', 'PRIVATE');
   const { node } = await send(alice, id, 'secret');
   const missing = encodeGlobalId('Room', newId());
 
-  // The same answers as for a room that never was.
+  // The responses are the same as for a room that does not exist.
   for (const roomId of [id, missing]) {
     expect(await roomOf(bob, roomId)).toBeNull();
     expect(await roomMessages(bob, roomId)).toEqual({ data: { roomMessages: null } });
@@ -179,7 +179,7 @@ test('a private room is nowhere to be found by those outside it', async () => {
   expect(await roomOf(alice, id)).toMatchObject({ kind: 'PRIVATE', memberCount: 1, viewerIsMember: true });
 });
 
-test('a public room is seen by everyone, and read and written by its members alone', async () => {
+test('every user can see a public room, but only its members can read and write in it', async () => {
   const id = await createRoom(alice);
   const { node } = await send(alice, id, 'hello');
   expect(await roomOf(bob, id)).toMatchObject({ viewerIsMember: false });
@@ -204,7 +204,7 @@ test('a public room is seen by everyone, and read and written by its members alo
   await send(bob, id, 'hello back');
 });
 
-test('joining twice is joining once: one more member, and one message that says so', async () => {
+test('joining again changes nothing: there is one more member and one MEMBER_JOINED message', async () => {
   const id = await createRoom(alice);
   const first = await join(bob, id);
   expect(first).toMatchObject({
@@ -212,7 +212,7 @@ test('joining twice is joining once: one more member, and one message that says 
     room: { memberCount: 2, viewerIsMember: true },
   });
   expect(await join(bob, id)).toEqual(first);
-  // Who made the room is in it already.
+  // The creator is already a member.
   expect(await join(alice, id)).toEqual(first);
   const { edges } = await page(alice, id);
   expect(edges.map((edge) => edge.node)).toEqual([
@@ -227,7 +227,7 @@ test('joining twice is joining once: one more member, and one message that says 
   expect(first.room?.lastActivityAt).toBe(edges[0]?.node.createdAt);
 });
 
-test('an id that is malformed, or of another type, is like one that is unknown', async () => {
+test('a malformed id and an id of another type are treated like an unknown id', async () => {
   const room = await createRoom(alice);
   for (const id of [
     '',
@@ -246,7 +246,7 @@ test('an id that is malformed, or of another type, is like one that is unknown',
   }
 });
 
-test('the lobby has its documented id and the name of the settings, and whoever signs up is in it', async () => {
+test('the lobby has the documented id and the configured name, and every new user joins it', async () => {
   expect(await roomOf(alice, LOBBY)).toMatchObject({
     id: LOBBY,
     kind: 'PUBLIC',
@@ -258,7 +258,7 @@ test('the lobby has its documented id and the name of the settings, and whoever 
   expect(joined).toMatchObject({ type: 'MEMBER_JOINED', author: { username: carol.username } });
 });
 
-test('without a name for the lobby there is none, and people sign up all the same', async () => {
+test('without a configured name there is no lobby, and users can still sign up', async () => {
   const other = await startParley({ env: { LOBBY: '' } });
   const person = await signUp(other.url);
   expect(await roomOf(person, LOBBY)).toBeNull();
@@ -309,7 +309,7 @@ async function listRooms(list: List, person: Person, args: Arguments = {}): Prom
 
 const ids = ({ edges }: RoomPage) => edges.map(({ node }) => node.id);
 
-/** Pages through a whole list, from its start or from its end, and returns it in its own order. */
+/** Pages through a whole list from its start or from its end, and returns it in list order. */
 async function walk(
   list: List,
   person: Person,
@@ -326,7 +326,7 @@ async function walk(
     expect(part.nodes.map(({ id }) => id)).toEqual(ids(part));
     found.push(ids(part));
     const { hasNextPage, hasPreviousPage, startCursor, endCursor } = part.pageInfo;
-    // What lies behind us is known to be there, whichever way we go.
+    // The pages that were read before lie on the side that paging comes from.
     expect(first === undefined ? hasNextPage : hasPreviousPage).toBe(pages > 0);
     if (!(first === undefined ? hasPreviousPage : hasNextPage))
       return (first === undefined ? found.reverse() : found).flat();
@@ -336,8 +336,8 @@ async function walk(
 }
 
 /**
- * Rooms of one millisecond, made in one statement, with the person in each. They come before all others in the list
- * of public rooms; the person is in no other room but the lobby.
+ * Creates rooms with activity in the same millisecond, with the person as a member of each. They precede all others in
+ * the list of public rooms. The person must be in no other room except the lobby.
  */
 async function createRooms(person: Person, count: number): Promise<string[]> {
   const rows = Array.from({ length: count }, () => ({
@@ -360,7 +360,7 @@ async function removeRooms(rooms: readonly string[]): Promise<void> {
 }
 
 test.each<List>(['rooms', 'joined'])(
-  'of 200 rooms of one moment, every way through the list (%s) shows each once and ends',
+  'paging through 200 rooms of the same millisecond returns each once, in either direction (%s)',
   async (list) => {
     const person = await signUp(parley.url);
     const made = await createRooms(person, 200);
@@ -373,16 +373,19 @@ test.each<List>(['rooms', 'joined'])(
   },
 );
 
-test.each<List>(['rooms', 'joined'])('one by one, all rooms of a list (%s) are shown', async (list) => {
-  const person = await signUp(parley.url);
-  const made = await createRooms(person, 5);
-  const forth = await walk(list, person, { first: 1 });
-  expect(forth.slice(0, 5).sort()).toEqual([...made].sort());
-  expect(await walk(list, person, { last: 1 })).toEqual(forth);
-  await removeRooms(made);
-});
+test.each<List>(['rooms', 'joined'])(
+  'paging with a page size of one returns every room (%s)',
+  async (list) => {
+    const person = await signUp(parley.url);
+    const made = await createRooms(person, 5);
+    const forth = await walk(list, person, { first: 1 });
+    expect(forth.slice(0, 5).sort()).toEqual([...made].sort());
+    expect(await walk(list, person, { last: 1 })).toEqual(forth);
+    await removeRooms(made);
+  },
+);
 
-test('the viewer lists the rooms that they are in, newest activity first, private ones too', async () => {
+test('Viewer.rooms lists the rooms of the viewer, private ones too, most recent activity first', async () => {
   const person = await signUp(parley.url);
   const quiet = await createRoom(person, 'quiet', 'PRIVATE');
   const busy = await createRoom(person, 'busy');
@@ -395,7 +398,7 @@ test('the viewer lists the rooms that they are in, newest activity first, privat
   expect(ids(await listRooms('rooms', person))).not.toContain(quiet);
 });
 
-test('pages tell exactly what lies beyond them, also the empty ones', async () => {
+test('the pageInfo of a list of rooms is exact, even for an empty page', async () => {
   const person = await signUp(parley.url);
   const made = await createRooms(person, 3);
   const { edges } = await listRooms('joined', person);
@@ -430,7 +433,7 @@ test('pages tell exactly what lies beyond them, also the empty ones', async () =
   await removeRooms(made);
 });
 
-test('a cursor keeps its place though its room is gone or has moved', async () => {
+test('a cursor stays valid after its room was deleted or moved', async () => {
   const person = await signUp(parley.url);
   const made = await createRooms(person, 4);
   const whole = await listRooms('joined', person);
@@ -444,7 +447,7 @@ test('a cursor keeps its place though its room is gone or has moved', async () =
   await removeRooms(made);
 });
 
-test('arguments of a list of rooms that make no sense are bad input by their name', async () => {
+test('an invalid argument of a list of rooms is BAD_USER_INPUT that names the argument', async () => {
   const { edges } = await page(alice, LOBBY);
   const cases: [Arguments, string][] = [
     [{ first: 1, last: 1 }, 'last'],
@@ -463,7 +466,7 @@ test('arguments of a list of rooms that make no sense are bad input by their nam
       ]);
 });
 
-test('nobody who is not signed in sees a room', async () => {
+test('rooms require a signed-in viewer', async () => {
   const id = await createRoom(alice);
   const { data, errors } = await request(
     parley.url,

@@ -58,13 +58,13 @@ async function login(username: string, password = PASSWORD, token?: string): Pro
 
 const VIEWER = '{ __typename viewer { user { username } } }';
 const signedInAs = (username: string) => ({ data: { __typename: 'Query', viewer: { user: { username } } } });
-/** What an operation says whose token is not good: the public part of it is answered all the same. */
+/** The response to an operation with a rejected token. Its public fields are still resolved. */
 const refused = (reason: string) => ({
   data: { __typename: 'Query', viewer: null },
   errors: [expect.objectContaining({ path: ['viewer'], extensions: { code: 'UNAUTHENTICATED', reason } })],
 });
 
-test('who signs up is signed in, under the name they gave and with it as the name to show', async () => {
+test('signUp signs the user in, and the display name defaults to the username', async () => {
   const result = await trySignUp({ username: 'Zoe.de_la-Cruz9' });
   expect(result).toEqual({
     __typename: 'AuthPayload',
@@ -97,13 +97,13 @@ test.each([
     { username: 'a', password: '', displayName: '' },
     ['username', 'password', 'displayName'].map((field) => `${field} TOO_SHORT`),
   ],
-])('signing up with %j is told field by field: %j', async (input, expected) => {
+])('signing up with %j returns the violations %j', async (input, expected) => {
   const { __typename, issues } = await trySignUp(input);
   expect(__typename).toBe('ValidationError');
   expect(issues?.map(({ field, code }) => `${field} ${code}`)).toEqual(expected);
 });
 
-test('names of any script and of the full length may sign up', async () => {
+test('usernames can be of any script and have the maximum length', async () => {
   for (const username of ['Владимир', '山田太郎', 'هنية', `${'𝔞'.repeat(31)}z`, 'é'.repeat(32)])
     expect(await trySignUp({ username, displayName: null })).toMatchObject({ __typename: 'AuthPayload' });
   const shown = await trySignUp({ username: 'shown', displayName: ` ${'🎉'.repeat(64)} ` });
@@ -116,7 +116,7 @@ test.each([
   ['ren\u00e9e', 'Rene\u0301e'],
   ['grossstraße', 'GROSSSTRASSE'],
   ['nikos-ΟΔΟΣ', 'nikos-οδος'],
-])('%s and %s are one name: taken, whoever comes second; and either signs in', async (first, second) => {
+])('%s and %s are the same username: the second is taken, and either logs in', async (first, second) => {
   expect(await trySignUp({ username: first })).toMatchObject({ __typename: 'AuthPayload' });
   expect(await trySignUp({ username: second })).toEqual({
     __typename: 'UsernameTakenError',
@@ -125,7 +125,7 @@ test.each([
   for (const username of [first, second]) expect((await login(username)).viewer?.user.username).toBe(first);
 });
 
-test('of ten who sign up with one name at the same moment, one gets it', async () => {
+test('of ten concurrent sign-ups with one username, one succeeds', async () => {
   const names = Array.from({ length: 10 }, (_, index) => (index % 2 ? 'contested' : 'CONTESTED'));
   const results = await Promise.all(names.map((username) => trySignUp({ username })));
   expect(results.map(({ __typename }) => __typename).sort()).toEqual([
@@ -134,7 +134,7 @@ test('of ten who sign up with one name at the same moment, one gets it', async (
   ]);
 });
 
-test('a wrong password, an unknown user and a name that nobody can have get the same answer', async () => {
+test('a wrong password, an unknown username and an invalid username return the same error', async () => {
   const wrong = await login('Alice', 'not her password');
   expect(wrong).toEqual({ __typename: 'InvalidCredentialsError', message: expect.any(String) });
   for (const username of ['nobody', '', 'a b', 'x'.repeat(1000), 'nul\0nul'])
@@ -143,7 +143,7 @@ test('a wrong password, an unknown user and a name that nobody can have get the 
     expect(await login('Alice', password)).toEqual(wrong);
 });
 
-test('an unknown user costs the server the same work as a wrong password', async () => {
+test('login takes as long for an unknown username as for a wrong password', async () => {
   const fastest = async (username: string): Promise<number> => {
     let best = Infinity;
     for (let count = 0; count < 5; count += 1) {
@@ -153,11 +153,11 @@ test('an unknown user costs the server the same work as a wrong password', async
     }
     return best;
   };
-  // Verifying a password is nearly all of it: without that, the answer comes in a fraction of the time.
+  // Verifying the password takes nearly all of the time: without it, the response would arrive in a fraction of it.
   expect(await fastest('nobody')).toBeGreaterThan((await fastest('Alice')) / 2);
 });
 
-test('login works beside a header that is stale or garbage, and what it returns is read as the new viewer', async () => {
+test('login ignores an expired or malformed token in the header, and resolves its result for the new viewer', async () => {
   for (const token of [await sign({ exp: 1 }), 'garbage', ''])
     expect(await login('alice', PASSWORD, token)).toMatchObject({
       __typename: 'AuthPayload',
@@ -165,11 +165,11 @@ test('login works beside a header that is stale or garbage, and what it returns 
     });
 });
 
-test('viewer is null without a token, and that is no error', async () => {
+test('viewer is null without a token, without an error', async () => {
   expect(await request(parley.url, VIEWER)).toEqual({ data: { __typename: 'Query', viewer: null } });
 });
 
-/** A token as Parley makes them, but for what is given. */
+/** A valid token, with the given claims, header or secret replaced. */
 function sign(
   claims: Record<string, unknown> = {},
   header: JWTHeaderParameters = { alg: 'HS256' },
@@ -192,7 +192,7 @@ function claimsWith(claims: Record<string, unknown>): JWTPayload {
   };
 }
 
-test('a token that is good in every part is taken, whoever made it', async () => {
+test('a token that is valid in every part is accepted', async () => {
   expect(await request(parley.url, VIEWER, {}, await sign())).toEqual(signedInAs('Alice'));
 });
 
@@ -204,24 +204,24 @@ test.each<[string, () => string | Promise<string>]>([
   ['without aud', () => sign({ aud: undefined })],
   ['without iss', () => sign({ iss: undefined })],
   ['for another audience', () => sign({ aud: 'another-api' })],
-  ['of another issuer', () => sign({ iss: 'another' })],
-  ['whose sub is no id', () => sign({ sub: "'; drop table users" })],
+  ['from another issuer', () => sign({ iss: 'another' })],
+  ['whose sub is not an id', () => sign({ sub: "'; drop table users" })],
   ['that is not valid yet', () => sign({ nbf: Math.floor(Date.now() / 1000) + 600 })],
   ['with alg none', () => new UnsecuredJWT(claimsWith({})).encode()],
-  ['with another alg of the same secret', () => sign({}, { alg: 'HS512' })],
-  ['whose header was swapped to none', async () => swapHeader(await sign(), { alg: 'none' })],
-  ['whose header was swapped to RS256', async () => swapHeader(await sign(), { alg: 'RS256' })],
+  ['with another alg and the same secret', () => sign({}, { alg: 'HS512' })],
+  ['whose alg was changed to none', async () => swapHeader(await sign(), { alg: 'none' })],
+  ['whose alg was changed to RS256', async () => swapHeader(await sign(), { alg: 'RS256' })],
   ['with another secret', () => sign({}, { alg: 'HS256' }, 'another secret, longer than 32 bytes too')],
-  ['with a payload of its own', async () => swapPayload(await sign())],
+  ['whose payload was replaced', async () => swapPayload(await sign())],
   ['expired and with another secret', () => sign({ exp: 1 }, { alg: 'HS256' }, 'x'.repeat(40))],
-  ['that is garbage', () => 'garbage'],
-  ['that is cut short', async () => (await sign()).slice(0, -2)],
+  ['that is malformed', () => 'garbage'],
+  ['that is truncated', async () => (await sign()).slice(0, -2)],
   ['that is empty', () => ''],
 ])('a token %s is INVALID', async (_, token) => {
   expect(await request(parley.url, VIEWER, {}, await token())).toEqual(refused('INVALID'));
 });
 
-test('a token that was good once is EXPIRED', async () => {
+test('a token past its expiry is EXPIRED', async () => {
   const expired = await sign({ exp: Math.floor(Date.now() / 1000) - 1 });
   expect(await request(parley.url, VIEWER, {}, expired)).toEqual(refused('EXPIRED'));
 });
@@ -238,8 +238,8 @@ function swapPayload(token: string): string {
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Asks with header lines exactly as given: fetch would tidy them up. */
-function ask(headers: readonly string[]): Promise<unknown> {
+/** Sends the header lines exactly as given: fetch would normalise them. */
+function requestWithHeaders(headers: readonly string[]): Promise<unknown> {
   const body = JSON.stringify({ query: VIEWER });
   const own = ['Host', new URL(parley.url).host, 'Content-Type', 'application/json', 'Content-Length'];
   return new Promise((resolve, reject) => {
@@ -253,17 +253,21 @@ function ask(headers: readonly string[]): Promise<unknown> {
   });
 }
 
-test('`Bearer` alone, another scheme, a bare token and two Authorization headers are INVALID', async () => {
+test('a header without a token, another scheme, a bare token and two Authorization headers are INVALID', async () => {
   const good = `Bearer ${alice.token}`;
-  expect(await ask(['Authorization', good])).toEqual(signedInAs('Alice'));
-  expect(await ask(['authorization', `bEARER  ${alice.token}`])).toEqual(signedInAs('Alice'));
+  expect(await requestWithHeaders(['Authorization', good])).toEqual(signedInAs('Alice'));
+  expect(await requestWithHeaders(['authorization', `bEARER  ${alice.token}`])).toEqual(signedInAs('Alice'));
   for (const value of ['Bearer', 'Bearer ', '', alice.token, `Basic ${alice.token}`, `${good}, ${good}`])
-    expect(await ask(['Authorization', value]), value).toEqual(refused('INVALID'));
-  expect(await ask(['Authorization', good, 'Authorization', good])).toEqual(refused('INVALID'));
-  expect(await ask(['Authorization', good, 'authorization', 'Bearer other'])).toEqual(refused('INVALID'));
+    expect(await requestWithHeaders(['Authorization', value]), value).toEqual(refused('INVALID'));
+  expect(await requestWithHeaders(['Authorization', good, 'Authorization', good])).toEqual(
+    refused('INVALID'),
+  );
+  expect(await requestWithHeaders(['Authorization', good, 'authorization', 'Bearer other'])).toEqual(
+    refused('INVALID'),
+  );
 });
 
-test('whoever is not signed in is told so, field by field, and changes nothing', async () => {
+test('without a token, every field fails with UNAUTHENTICATED and mutations change nothing', async () => {
   const missing = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
   const queries = await request(
     parley.url,
@@ -305,7 +309,7 @@ async function updateProfile(person: Person, input: object): Promise<ProfileResu
   return data.updateProfile;
 }
 
-test('updateProfile keeps what is absent, clears avatarUrl by null, and keeps displayName by null', async () => {
+test('updateProfile keeps omitted fields, removes avatarUrl if null, and keeps displayName if null', async () => {
   const person = await signUp(parley.url);
   const avatarUrl = 'https://pictures.example/a.png?size=64#top';
   const steps = [
@@ -340,13 +344,13 @@ test.each([
   [{ avatarUrl: 'javascript:alert(1)' }, 'avatarUrl INVALID_FORMAT'],
   [{ avatarUrl: 'data:image/png;base64,AAAA' }, 'avatarUrl INVALID_FORMAT'],
   [{ avatarUrl: '/relative.png' }, 'avatarUrl INVALID_FORMAT'],
-])('a profile with %j is refused: %s', async (input, expected) => {
+])('updating a profile with %j returns the violation %s', async (input, expected) => {
   const { __typename, issues } = await updateProfile(alice, input);
   expect(__typename).toBe('ValidationError');
   expect(issues?.map(({ field, code }) => `${field} ${code}`)).toEqual([expected]);
 });
 
-test('a user is found by the whole username in any letter case, and by nothing less', async () => {
+test('user finds a user by the complete username only, in any letter case', async () => {
   const find = async (username: string): Promise<Result<{ user: { id: string } | null }>> =>
     alice.request('query ($username: String!) { user(username: $username) { id } }', { username });
   for (const username of ['Alice', 'alice', 'ALICE', 'ａｌｉｃｅ'])
@@ -355,7 +359,7 @@ test('a user is found by the whole username in any letter case, and by nothing l
     expect(await find(username)).toEqual({ data: { user: null } });
 });
 
-test('a user and a viewer are two nodes of one person, and the viewer is one for that person alone', async () => {
+test('User and Viewer are separate nodes of one person, and only that person can fetch the Viewer', async () => {
   const bob = await signUp(parley.url);
   const { data } = await alice.request<{ viewer: { id: string } }>('{ viewer { id } }');
   const viewerId = data?.viewer.id ?? '';
@@ -384,7 +388,7 @@ test('a user and a viewer are two nodes of one person, and the viewer is one for
   });
 });
 
-test('a good token of somebody who is gone is not valid', async () => {
+test('the token of a deleted user is INVALID', async () => {
   const gone = await signUp(parley.url);
   const sql = postgres(parley.database.url, { max: 1 });
   await sql`delete from users where username = ${gone.username}`;

@@ -4,10 +4,10 @@ import { schema } from '../../src/graphql/schema/index.js';
 import { createRoom, joinRoom, type Person, page, send, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 
-/** How deep fields are selected below each type. */
+/** Maximum depth of the selection. */
 const DEPTH = 3;
 
-/** All fields of a type that need no argument, down to a depth. */
+/** Selects all fields of a type that require no arguments, down to a depth. */
 function selectionOf(typeName: string, depth: number): string {
   const type = schema.getType(typeName);
   if (!isObjectType(type)) return '__typename';
@@ -21,7 +21,7 @@ function selectionOf(typeName: string, depth: number): string {
   return ['__typename', ...fields].join(' ');
 }
 
-/** The names of the fields, by their paths, whose values differ. */
+/** Paths of the fields whose values differ. */
 function differences(one: unknown, other: unknown, path: readonly string[] = []): string[] {
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null)
     return one === other ? [] : [path.join('.')];
@@ -34,7 +34,7 @@ function differences(one: unknown, other: unknown, path: readonly string[] = [])
   );
 }
 
-async function ask(person: Person, type: string, id: string): Promise<unknown> {
+async function fetchNode(person: Person, type: string, id: string): Promise<unknown> {
   const { data, errors } = await person.request(
     `query ($id: ID!) { node(id: $id) { ... on ${type} { ${selectionOf(type, DEPTH)} } } }`,
     { id },
@@ -43,7 +43,7 @@ async function ask(person: Person, type: string, id: string): Promise<unknown> {
   return data?.node;
 }
 
-test('what two members of a room are told differs only in fields that are named after the viewer', async () => {
+test('two members of a room read the same values, except in fields whose names start with viewer', async () => {
   const parley = await startParley();
   const [alice, bob] = [await signUp(parley.url), await signUp(parley.url)];
   const roomId = await createRoom(alice);
@@ -56,7 +56,7 @@ test('what two members of a room are told differs only in fields that are named 
     ['User', alice.userId],
     ['User', bob.userId],
   ] as const) {
-    const [one, other] = [await ask(alice, type, id), await ask(bob, type, id)];
+    const [one, other] = [await fetchNode(alice, type, id), await fetchNode(bob, type, id)];
     expect(one).toMatchObject({ __typename: type });
     const named = differences(one, other).map((path) => path.split('.'));
     expect(named.filter((path) => !path.some((name) => name.startsWith('viewer')))).toEqual([]);

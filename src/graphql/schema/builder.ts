@@ -5,15 +5,15 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import { type Context, viewerOf } from '../context.js';
 import { decodeGlobalId, encodeGlobalId, nodeType } from './global-id.js';
 
-/** What a malformed global id decodes to: the plugin has no place for null. */
+/** Result of decoding a malformed global id: the plugin does not accept null. */
 const MALFORMED = { typename: '', id: '' };
 
 /**
  * Pothos with three plugins:
  *
  * - scope-auth: a root field requires a viewer, unless it has `skipTypeScopes`;
- * - errors: a mutation that names the domain's errors it may throw gets a result union of them and its payload, by the
- *   contract's name;
+ * - errors: a mutation that lists the domain errors it may throw returns a union of its payload and those errors, named
+ *   `<Field>Result`;
  * - relay: `node`, global ids and connections.
  */
 export const builder = new SchemaBuilder<{
@@ -31,7 +31,7 @@ export const builder = new SchemaBuilder<{
   scopeAuth: {
     authorizeOnSubscribe: true,
     authScopes: (context) => ({
-      // Reads the authentication only when a field asks for it: a context that several viewers share has none.
+      // Reads the authentication only when a field requires it: a context shared by several viewers has none.
       viewer() {
         viewerOf(context);
         return true;
@@ -47,48 +47,63 @@ export const builder = new SchemaBuilder<{
   relay: {
     encodeGlobalID: (type, id) => encodeGlobalId(nodeType(type), String(id)),
     decodeGlobalID: (id) => decodeGlobalId(id) ?? MALFORMED,
-    idFieldOptions: { description: 'Opaque, global and stable.' },
+    idFieldOptions: { description: 'Opaque, stable global ID.' },
     nodeTypeOptions: {
-      description: 'Anything that `node(id:)` can return. Ids are opaque, global and stable.',
+      description:
+        'Object with a global ID. Global IDs are unique across all types and never change: use them as keys of client caches. `Query.node` fetches an object by its ID.',
     },
     nodeQueryOptions: {
-      description: 'Whatever has this id; null where there is none, or none for this viewer.',
-      args: { id: { description: 'A global id.' } },
+      description:
+        'Fetches an object by its global ID: a `User`, `Room`, `Message` or `Viewer`. Null if the ID is malformed or unknown, or if the viewer cannot see the object. A message can be fetched by the members of its room, a `Viewer` only by that user.',
+      args: { id: { description: 'Global ID of the object.' } },
       resolve: (_root, { id }, _context, _info, load) =>
         id.typename === MALFORMED.typename ? null : load(id),
     },
     nodesQueryOptions: false,
     edgesFieldOptions: {
-      description: 'The items with their cursors, in the order of the list.',
+      description: 'Items with their cursors, in list order.',
     },
-    nodesOnConnection: { description: 'The items alone, for clients that need no cursors.' },
-    pageInfoFieldOptions: { description: 'Where this page lies in the list.' },
+    nodesOnConnection: { description: 'Items without cursors, in list order.' },
+    pageInfoFieldOptions: { description: 'Position of this page in the list.' },
     pageInfoTypeOptions: {
-      description: 'Where a page lies in its list. Exact in both directions, whichever end it was read from.',
+      description:
+        'Position of a page in its list. `hasNextPage` and `hasPreviousPage` are both exact, whichever pagination arguments are used.',
     },
-    hasNextPageFieldOptions: { description: 'Whether the list goes on after this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether the list has anything before this page.' },
-    startCursorFieldOptions: { description: "The first edge's cursor; null in an empty page." },
-    endCursorFieldOptions: { description: "The last edge's cursor; null in an empty page." },
+    hasNextPageFieldOptions: { description: 'Whether the list contains items after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether the list contains items before this page.' },
+    startCursorFieldOptions: {
+      description:
+        'Cursor of the first item. Null if the page is empty. Pass it as `before` to load the previous page.',
+    },
+    endCursorFieldOptions: {
+      description:
+        'Cursor of the last item. Null if the page is empty. Pass it as `after` to load the next page.',
+    },
     afterArgOptions: {
-      description: 'A cursor: only what lies after it. Alone, it means `first: 50`.',
+      description: 'Returns items after this cursor. On its own, implies `first: 50`.',
     },
     lastArgOptions: {
-      description: 'So many from the end, or up to `before`: 0 to 100; not together with `first`.',
+      description:
+        'Returns the last *n* items, or the last *n* before `before`: 0 to 100. Cannot be combined with `first`.',
     },
     beforeArgOptions: {
-      description: 'A cursor: only what lies before it. Alone, it means `last: 50`.',
+      description: 'Returns items before this cursor. On its own, implies `last: 50`.',
     },
   },
 });
 
-builder.queryType({ description: 'What can be read.', authScopes: { viewer: true } });
+builder.queryType({
+  description:
+    'Root of all queries. The *viewer* is the user whose access token the request carries. Every field except `viewer` requires a signed-in viewer: without one, it is null, with `UNAUTHENTICATED` in `errors`. Fields are nullable so that an error in one field does not discard the others. Every entry of `errors` has a machine-readable `extensions.code`: `UNAUTHENTICATED`, `FORBIDDEN`, `BAD_USER_INPUT`, `LIMIT_EXCEEDED`, `RATE_LIMITED`, `HISTORY_GAP`, `SERVICE_UNAVAILABLE` or `INTERNAL`. For an invalid argument, `extensions.argument` names it.',
+  authScopes: { viewer: true },
+});
 builder.mutationType({
   description:
-    'What can be done. Expected failures are data: each result is a union of a payload and errors.',
+    'Root of all mutations. Each mutation returns a union of its payload and the errors that clients are expected to handle: always handle `... on UserError`, because new errors may be added. Other failures are reported in `errors`, with one of the codes described at `Query`. Every mutation except `signUp` and `login` requires a signed-in viewer, and fails with `UNAUTHENTICATED` without one.',
   authScopes: { viewer: true },
 });
 builder.subscriptionType({
-  description: 'What happens, as it happens: over WebSocket (graphql-transport-ws) or server-sent events.',
+  description:
+    'Root of all subscriptions, available over WebSocket (`graphql-transport-ws` protocol) and server-sent events (`Accept: text/event-stream`). Every subscription requires a signed-in viewer. Pass the cursor of the last event received as `after` to resume after a disconnect: no event is lost.',
   authScopes: { viewer: true },
 });

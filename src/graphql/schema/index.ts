@@ -14,7 +14,7 @@ export const schema: GraphQLSchema = withSynchronousIds(builder.toSchema());
 
 /**
  * The relay plugin resolves `id` in an async function. One such field makes graphql-js wait for every event, which
- * costs a third more processor time, so ids are encoded without it.
+ * costs a third more CPU time, so ids are encoded by a synchronous resolver instead.
  */
 function withSynchronousIds(built: GraphQLSchema): GraphQLSchema {
   for (const type of built.getPossibleTypes(assertInterfaceType(built.getType('Node')))) {

@@ -15,29 +15,37 @@ import type { MessagePage } from '../../domain/messages.js';
 import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
 import { builder } from './builder.js';
+import {
+  ENDS_WITH,
+  PER_VIEWER,
+  RESUME_WITH_GRAPHQL_WS,
+  ROOM_SUBSCRIPTION_ERRORS,
+  resultOf,
+} from './descriptions.js';
 import { rowId } from './global-id.js';
 import { connection, connectionArguments } from './pagination.js';
 import { Room } from './room.js';
 import { User } from './user.js';
 
 const MessageType = builder.enumType('MessageType', {
-  description: 'What a message tells. Later versions add types: end with a default.',
+  description: 'Identifies what a message records. New values may be added: always handle unknown values.',
   values: {
-    TEXT: { description: 'Its author wrote `text`.' },
-    MEMBER_JOINED: { description: 'Its author joined the room.' },
-    MEMBER_LEFT: { description: 'Its author left the room.' },
-    MEMBER_REMOVED: { description: 'Its author removed somebody from the room.' },
+    TEXT: { description: 'The author wrote `text`.' },
+    MEMBER_JOINED: { description: 'The author joined the room.' },
+    MEMBER_LEFT: { description: 'The author left the room.' },
+    MEMBER_REMOVED: { description: 'The author removed another member from the room.' },
   } satisfies Record<(typeof MESSAGE_TYPES)[number], object>,
 });
 
 export const Message = builder.node(builder.objectRef<MessageRow>('Message'), {
-  description: "One entry of a room's sequence: what somebody wrote or did.",
+  description:
+    "An entry in a room's history: a text that a member wrote, or a record of a change such as a new member.",
   id: { resolve: ({ id }) => id },
   loadWithoutCache: (id, { loaders }) => loaders.message.load(id),
   fields: (t) => ({
     room: t.field({
       type: Room,
-      description: 'The room that it belongs to.',
+      description: 'The room of the message.',
       async resolve({ roomId }, _args, { loaders }) {
         const found = await loaders.room.load(roomId);
         if (!found) throw roomNotFound();
@@ -46,30 +54,33 @@ export const Message = builder.node(builder.objectRef<MessageRow>('Message'), {
     }),
     seq: t.exposeInt('seq', {
       description:
-        'Its place in the room: 1, 2, 3 … without holes, so a client can prove that it has missed nothing.',
+        'Number of the message in its room: 1, 2, 3 … without gaps, across all message types. Use it to order messages and to detect missing ones: if you receive 9 after 7, load the message between them with `roomMessages`.',
     }),
-    type: t.expose('type', { type: MessageType, description: 'What it tells.' }),
+    type: t.expose('type', { type: MessageType, description: 'Identifies what the message records.' }),
     author: t.field({
       type: User,
       nullable: true,
-      description: 'Who wrote or did it; null where the account is gone.',
+      description: 'The user who wrote the message or made the change. Null if the account was deleted.',
       resolve: ({ authorId, author }, _args, { loaders }) =>
         authorId === null ? null : (author ?? loaders.user.load(authorId)),
     }),
     text: t.exposeString('text', {
-      description: 'What the author wrote; empty in messages of other types: clients word those.',
+      description:
+        'Text of the message. Empty unless `type` is `TEXT`: for other types, compose the text to display from `type` and `author`.',
     }),
     revision: t.exposeInt('revision', {
-      description: 'Raised by every change of this message: of two copies, keep the higher.',
+      description:
+        'Version of the message. Starts at 1 and increases with every change of the message: of two copies, keep the one with the higher `revision`.',
     }),
     clientMessageId: t.exposeString('clientMessageId', {
       nullable: true,
       description:
-        "As the sender gave it, in the mutation's result and in every delivery: with the author it matches a message to its optimistic echo.",
+        'The `clientMessageId` that the sender passed to `sendMessage`. Null if none was passed. Use it together with `author.id` to find the optimistic copy that this message replaces, whether the result of `sendMessage` or the delivery of the subscription arrives first.',
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
-      description: "When it was stored, by the database's clock; never before the message before it.",
+      description:
+        'Identifies the date and time when the message was stored, by the clock of the database. Never earlier than that of the previous message in the room.',
     }),
   }),
 });
@@ -77,11 +88,12 @@ export const Message = builder.node(builder.objectRef<MessageRow>('Message'), {
 export const MessageEdge = builder.edgeObject({
   type: Message,
   name: 'MessageEdge',
-  description: 'A message with its place.',
+  description: 'A message and its cursor.',
   nodeField: { description: 'The message.' },
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
-      description: 'The same text in every page, delivery and mutation result, whatever is edited later.',
+      description:
+        'Cursor of the message. The same in every page, subscription and mutation result, even if the message changes. Accepted as `after` by `messageAdded` and as `after` and `before` by `roomMessages`, but not by `roomEvents`.',
     }),
   }),
 });
@@ -90,11 +102,11 @@ const MessageConnection = builder.connectionObject<typeof Message, ReturnType<ty
   {
     type: Message,
     name: 'MessageConnection',
-    description: "A page of a room's history, in `seq` order.",
+    description: "A page of a room's messages, in `seq` order.",
     fields: (t) => ({
       liveCursor: t.exposeString('liveCursor', {
         description:
-          "Where this page ends, also where it is empty: the room's end for the newest page, else the last edge. This page and a subscription `after` it are everything from this page on, without a gap or a repeat.",
+          'Cursor for subscribing from the end of this page: pass it as the `after` argument of `messageAdded` or `roomEvents`. The subscription delivers everything that follows the page, without a gap or a duplicate: stored messages first, then new ones as they are added. Present even if the page is empty.',
       }),
     }),
   },
@@ -105,17 +117,16 @@ function messageConnection(page: MessagePage) {
   return { ...connection(page), liveCursor: page.liveCursor };
 }
 
-const HISTORY =
-  "A page of the room's history, in `seq` order whichever end it is read from. `last: 50` is the newest page; neither argument means the same. Null where there is no such room for the viewer; null and `FORBIDDEN` in `errors` where they see the room but are not a member.";
-const NEWEST = 'Without any argument: the newest 50.';
+const NEWEST = 'returns the last 50, which are the newest';
 
 builder.queryField('roomMessages', (t) =>
   t.field({
     type: MessageConnection,
     nullable: true,
-    description: HISTORY,
+    description:
+      'Returns a page of messages of a room, always in ascending `seq` order. `last: 50` returns the newest 50; to load older messages, pass `pageInfo.startCursor` as `before`. Null if the room does not exist or the viewer cannot see it. Null, with `FORBIDDEN` in `errors`, if the viewer can see the room but is not a member: call `joinRoom` first. Null, with `HISTORY_GAP` in `errors` and a `HistoryGapReason` in `extensions.reason`, if the history of the room does not contain the cursor: load a page without a cursor.',
     args: {
-      roomId: t.arg.id({ required: true, description: 'The room to read.' }),
+      roomId: t.arg.id({ required: true, description: 'ID of the room. The viewer must be a member.' }),
       ...connectionArguments(t.arg, NEWEST),
     },
     async resolve(_root, { roomId, ...args }, context) {
@@ -129,11 +140,11 @@ builder.queryField('roomMessages', (t) =>
 
 builder.objectField(Room, 'messages', (t) =>
   t.field({
-    // Its access is checked for the viewer.
+    // The access check depends on the viewer.
     extensions: dependsOnViewer,
     type: MessageConnection,
     nullable: true,
-    description: `As \`roomMessages\`. ${HISTORY}`,
+    description: `Returns a page of messages of this room, like \`Query.roomMessages\`, with the same errors. Null, with \`FORBIDDEN\` in \`errors\`, if the viewer is not a member. ${PER_VIEWER}`,
     args: connectionArguments(t.arg, NEWEST),
     async resolve({ id }, args, context) {
       const page = await context.services.messages.page(viewerOf(context), id, args);
@@ -143,26 +154,28 @@ builder.objectField(Room, 'messages', (t) =>
 );
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
-  description: 'A message to send.',
+  description: 'Input for `sendMessage`.',
   fields: (t) => ({
-    roomId: t.id({ required: true, description: 'Where to.' }),
+    roomId: t.id({ required: true, description: 'ID of the room. The viewer must be a member.' }),
     text: t.string({
       required: true,
-      description: '1 to 4,000 characters, counted as Unicode code points, stored as given. No NUL.',
+      description:
+        'Text of the message, 1 to 4,000 characters, counted as Unicode code points. Stored unchanged. NUL characters are not allowed.',
     }),
     clientMessageId: t.string({
       description:
-        "1 to 64 characters of the client's choosing, unique per sender and room. A retry with the same one is safe.",
+        'Idempotency key, 1 to 64 characters, unique per sender and room: generate one for each message, such as a UUID. Sending the same `clientMessageId` and `text` again returns the first message and stores nothing, so it is safe to retry. The same key with another `text` returns `IdempotencyConflictError`. If omitted or null, every call stores a new message.',
     }),
   }),
 });
 
 const SendMessagePayload = builder.objectRef<MessageEdgeRow>('SendMessagePayload').implement({
-  description: 'The message is stored.',
+  description: 'Payload of `sendMessage`.',
   fields: (t) => ({
     edge: t.field({
       type: MessageEdge,
-      description: 'As `messageAdded` delivers it.',
+      description:
+        'The stored message and its cursor, the same as `messageAdded` delivers. The subscription may deliver the message before this result arrives.',
       resolve: (edge) => edge,
     }),
   }),
@@ -172,12 +185,12 @@ builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description:
-      'Stores the message, then delivers it. Retrying with the same `clientMessageId` returns the first message, and stores nothing.',
+      'Stores a message in a room and delivers it to all subscribers. Returns after the message is stored. If the request fails with `SERVICE_UNAVAILABLE` or without a response, the message may have been stored: send it again with the same `clientMessageId`. Rate limited.',
     errors: {
       types: [NotFoundError, NotAMemberError, ValidationError, IdempotencyConflictError, RateLimitedError],
-      union: { description: 'What `sendMessage` answers.' },
+      union: { description: resultOf('sendMessage', 'SendMessagePayload') },
     },
-    args: { input: t.arg({ type: SendMessageInput, required: true, description: 'What to send.' }) },
+    args: { input: t.arg({ type: SendMessageInput, required: true, description: 'The message to send.' }) },
     resolve: (_root, { input }, context) =>
       context.services.messages.send(viewerOf(context), {
         roomId: rowId('Room', input.roomId),
@@ -190,13 +203,19 @@ builder.mutationField('sendMessage', (t) =>
 builder.subscriptionField('messageAdded', (t) =>
   t.field({
     type: MessageEdge,
-    description:
-      "Every message of the room after the cursor, in `seq` order, each exactly once: first those stored, then the live ones. Without `after`: from now on. Any cursor of the room will do: `liveCursor`, an edge's, or one that this subscription gave. One that the history no longer reaches ends it with code `HISTORY_GAP` and `extensions.reason: EXPIRED | RESET`.",
+    description: [
+      'Streams the messages that are added to a room, each exactly once and in `seq` order. With `after`, delivers the stored messages after that cursor first, then new ones. Without `after`, delivers new messages only.',
+      'To resume after a disconnect, subscribe again with `after` set to the `cursor` of the last message received, or to the `liveCursor` of the page if none was received.',
+      ENDS_WITH,
+      [
+        '- `HISTORY_GAP`: the messages after the cursor are not available; `extensions.reason` is a `HistoryGapReason`. Load a page with `roomMessages`, and subscribe again with `after` set to its `liveCursor`.',
+        ROOM_SUBSCRIPTION_ERRORS,
+      ].join('\n'),
+    ].join('\n\n'),
     args: {
-      roomId: t.arg.id({ required: true, description: 'The room to follow; its members only.' }),
+      roomId: t.arg.id({ required: true, description: 'ID of the room. The viewer must be a member.' }),
       after: t.arg.string({
-        description:
-          'A cursor of this room. Move it on in the same variables object: a reconnect sends it again.',
+        description: `Cursor to start after: a \`liveCursor\`, or the \`cursor\` of a message edge or a \`RoomEvent\` of this room. ${RESUME_WITH_GRAPHQL_WS}`,
       }),
     },
     async subscribe(_root, { roomId, after }, context) {

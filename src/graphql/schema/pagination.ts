@@ -4,23 +4,23 @@ import type { builder } from './builder.js';
 
 type Types = typeof builder.$inferSchemaTypes;
 
-/** The four arguments of every connection. `neither` says what is returned without any. */
-export function connectionArguments(t: ArgBuilder<Types>, neither: string) {
+/** The four arguments of every connection. `defaultPage` describes what is returned if all are omitted. */
+export function connectionArguments(t: ArgBuilder<Types>, defaultPage: string) {
   return {
     ...t.connectionArgs(),
     first: t.int({
-      description: `So many from the start, or from \`after\`: 0 to 100; not together with \`last\`. ${neither}`,
+      description: `Returns the first *n* items, or the first *n* after \`after\`: 0 to 100. Cannot be combined with \`last\`. If no pagination argument is given, ${defaultPage}.`,
     }),
   };
 }
 
-/** An item of a list with the cursor that stands for its place. */
+/** An item of a list and its cursor. */
 export interface Edge<Item> {
   readonly cursor: string;
   readonly node: Item;
 }
 
-/** A page with the fields of a connection. */
+/** Converts a page to the fields of a connection. */
 export function connection<Item>({ items, hasNextPage, hasPreviousPage }: Page<Edge<Item>>) {
   return {
     edges: items,

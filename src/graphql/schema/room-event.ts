@@ -2,6 +2,7 @@ import type { RoomEvent as RoomEventRow } from '../../delivery/room-event.js';
 import { roomNotFound } from '../../domain/errors.js';
 import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
+import { ENDS_WITH, RESUME_WITH_GRAPHQL_WS, ROOM_SUBSCRIPTION_ERRORS } from './descriptions.js';
 import { encodeGlobalId, rowId } from './global-id.js';
 import { Message, MessageEdge } from './message.js';
 
@@ -16,78 +17,96 @@ const TYPES = {
 } satisfies Record<Kind, string>;
 
 const RoomEvent = builder.interfaceRef<RoomEventRow>('RoomEvent').implement({
-  description:
-    'Something that happened in a room. `cursor` is safe to resume from on every event, whichever it is: at worst an update comes twice, nothing is skipped. Later versions add types: end with a default.',
+  description: 'An event of `roomEvents`. New types may be added: always handle unknown types.',
   resolveType: ({ kind }) => TYPES[kind],
   fields: (t) => ({
-    cursor: t.exposeString('cursor', { description: '`roomEvents` after this goes on behind this event.' }),
+    cursor: t.exposeString('cursor', {
+      description:
+        'Position after this event. To resume, pass the `cursor` of the last event received, of any type, as `after` to `roomEvents`: no event is skipped, but a `MessageChangedEvent` may be delivered again.',
+    }),
     roomId: t.id({
-      description: 'Where it happened.',
+      description: 'ID of the room.',
       resolve: ({ roomId }) => encodeGlobalId('Room', roomId),
     }),
     occurredAt: t.expose('occurredAt', {
       type: 'DateTime',
-      description: 'When it happened; of what happens to the stream itself, when it was sent.',
+      description:
+        'Identifies the date and time when the event occurred: when the message was added or changed or, for `CaughtUpEvent` and `HistoryGapEvent`, when the event was sent.',
     }),
   }),
 });
 
 builder.objectRef<RowOf<'added'>>(TYPES.added).implement({
-  description: "A message was added to the room's sequence.",
+  description: 'A message was added to the room.',
   interfaces: [RoomEvent],
   fields: (t) => ({
-    edge: t.expose('edge', { type: MessageEdge, description: 'As in pages and in `messageAdded`.' }),
+    edge: t.expose('edge', {
+      type: MessageEdge,
+      description:
+        'The new message, the same as in pages and in `messageAdded`. `roomEvents` does not accept the `cursor` of this edge: to resume, use the `cursor` of the event.',
+    }),
   }),
 });
 
 builder.objectRef<RowOf<'changed'>>(TYPES.changed).implement({
-  description: 'A message that was there already has changed.',
+  description:
+    'A message that was added earlier has changed. It may be older than the messages that the client has loaded.',
   interfaces: [RoomEvent],
   fields: (t) => ({
     message: t.expose('message', {
       type: Message,
-      description: 'As it stands now: of two copies, keep the one with the higher `revision`.',
+      description:
+        'The message in its current state. It may be delivered more than once: of two copies, keep the one with the higher `revision`.',
     }),
   }),
 });
 
 builder.objectRef<RowOf<'caught-up'>>(TYPES['caught-up']).implement({
   description:
-    'Everything up to `cursor` has been delivered: what follows is live. Sent once after each (re)subscription, and again after a gap.',
+    'The replay of earlier events is complete; the events that follow are live. Sent once after each subscription and resubscription, and once after each `HistoryGapEvent`. Use it, for example, to hide a loading indicator.',
   interfaces: [RoomEvent],
 });
 
 const HistoryGapReason = builder.enumType('HistoryGapReason', {
-  description: 'Why a part of the history can not be told.',
+  description:
+    'Identifies why the history after a cursor is not available. New values may be added: always handle unknown values.',
   values: {
     EXPIRED: {
-      description: 'The cursor lies before what the room still keeps. Reserved: nothing raises it yet.',
+      description: 'The room no longer keeps the history after the cursor. Reserved: not returned yet.',
     },
     RESET: {
-      description: 'The cursor is of another history: the database was restored from a backup, say.',
+      description:
+        'The cursor belongs to a history that was replaced, for example when the database was restored from a backup.',
     },
   } satisfies Record<RowOf<'gap'>['reason'], object>,
 });
 
 builder.objectRef<RowOf<'gap'>>(TYPES.gap).implement({
   description:
-    "What lies between the given cursor and `cursor` can't be told: fetch `roomMessages` again. Live events follow.",
+    'Events between the last cursor that the client received and this event are not available. Discard the local copy of the room and load it again with `roomMessages`. The subscription continues with live events; do not subscribe again. A message can be both in the page and in an event: deduplicate by `id`, and keep the higher `revision`.',
   interfaces: [RoomEvent],
   fields: (t) => ({
-    gapReason: t.expose('reason', { type: HistoryGapReason, description: "Why it can't be told." }),
+    gapReason: t.expose('reason', {
+      type: HistoryGapReason,
+      description: 'Identifies why the events are not available.',
+    }),
   }),
 });
 
 builder.subscriptionField('roomEvents', (t) =>
   t.field({
     type: RoomEvent,
-    description:
-      'All that happens in the room after the cursor, for a client that keeps a whole room in step: adds, changes, and what is only live. What was changed while the client was away comes once, as it stands now. Without `after`: from now on. A history that does not reach the cursor is told by a `HistoryGapEvent`.',
+    description: [
+      'Streams everything that happens in a room, for clients that keep a copy of the room up to date: added messages, changes of messages, and the state of the stream itself. Use `messageAdded` if new messages are enough.',
+      'With `after`, delivers what happened after that cursor first: the added messages in `seq` order, then each older message that has changed, once and in its current state. Without `after`, delivers new events only. A `CaughtUpEvent` marks where live events begin.',
+      'To resume after a disconnect, subscribe again with `after` set to the `cursor` of the last event received, or to the `liveCursor` of the page if none was received. If the events after the cursor are not available, a `HistoryGapEvent` is delivered and the subscription continues.',
+      ENDS_WITH,
+      ROOM_SUBSCRIPTION_ERRORS,
+    ].join('\n\n'),
     args: {
-      roomId: t.arg.id({ required: true, description: 'The room to follow; its members only.' }),
+      roomId: t.arg.id({ required: true, description: 'ID of the room. The viewer must be a member.' }),
       after: t.arg.string({
-        description:
-          "A `liveCursor` or an event's own `cursor`; that of a message edge does not say which changes were seen, and is `BAD_USER_INPUT`. Move it on in the same variables object: a reconnect sends it again.",
+        description: `Cursor to start after: a \`liveCursor\` or the \`cursor\` of a \`RoomEvent\` of this room. The \`cursor\` of a message edge fails with \`BAD_USER_INPUT\`, because it does not record which changes were received. ${RESUME_WITH_GRAPHQL_WS}`,
       }),
     },
     async subscribe(_root, { roomId, after }, context) {

@@ -3,19 +3,23 @@ import { viewerOf } from '../context.js';
 import { builder } from './builder.js';
 
 export const User = builder.node(builder.objectRef<UserRow>('User'), {
-  description: 'A person, as others see them.',
+  description: 'Public profile of a user.',
   id: { resolve: ({ id }) => id },
   loadWithoutCache: (id, { loaders }) => loaders.user.load(id),
   fields: (t) => ({
     username: t.exposeString('username', {
-      description: 'The name to sign in and be found with; unique in any letter case.',
+      description: 'Name used to log in and to look up the user. Unique, ignoring letter case.',
     }),
-    displayName: t.exposeString('displayName', { description: 'The name to show.' }),
+    displayName: t.exposeString('displayName', { description: 'Name to display. Not unique.' }),
     avatarUrl: t.exposeString('avatarUrl', {
       nullable: true,
-      description: 'An http or https URL of a picture.',
+      description:
+        'URL (http or https) of a picture of the user. Null if none is set. Set by the user and not verified by the server.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they signed up.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: 'Identifies the date and time when the user signed up.',
+    }),
   }),
 });
 
@@ -23,9 +27,10 @@ builder.queryField('user', (t) =>
   t.field({
     type: User,
     nullable: true,
-    description: 'By exact username, in any letter case; signed-in viewers only, rate-limited.',
+    description:
+      'Looks up a user by username. Null if there is no such user. Rate limited: if the limit is reached, null with `RATE_LIMITED` in `errors`, and the time to wait, in milliseconds, in `extensions.retryAfterMs`.',
     args: {
-      username: t.arg.string({ required: true, description: 'The whole username, in any letter case.' }),
+      username: t.arg.string({ required: true, description: 'The complete username, in any letter case.' }),
     },
     resolve: (_root, { username }, context) =>
       context.services.users.findByUsername(viewerOf(context), username),

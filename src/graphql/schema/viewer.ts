@@ -9,24 +9,34 @@ import { listRange } from '../../domain/page.js';
 import type { SignedIn, User as UserRow } from '../../domain/user.js';
 import { signInto, viewerOf } from '../context.js';
 import { builder } from './builder.js';
+import { resultOf } from './descriptions.js';
 import { connectionArguments } from './pagination.js';
 import { RoomConnection, roomPage } from './room.js';
 import { User } from './user.js';
 
 export const Viewer = builder.node(builder.objectRef<UserRow>('Viewer'), {
-  description: 'The signed-in person and what is theirs alone.',
-  id: { resolve: ({ id }) => id },
+  description:
+    'The viewer: the signed-in user, whose access token the request carries, with the data that only they can see. Their public profile is `user`.',
+  id: {
+    resolve: ({ id }) => id,
+    description:
+      "Opaque, stable global ID of the viewer. Differs from the `id` of the same person's `User`: to recognize the viewer's own messages, compare `viewer.user.id` with `author.id`.",
+  },
   async loadWithoutCache(id, context) {
     const user = viewerOf(context).userId === id ? await context.loaders.user.load(id) : null;
-    // A copy: the relay plugin brands what `node` loads with its type, and the same row may be loaded as a User.
+    // Copied, because the relay plugin marks the loaded object with its type, and the same row may be loaded as a User.
     return user && { ...user };
   },
   fields: (t) => ({
-    user: t.field({ type: User, description: 'The viewer as others see them.', resolve: (user) => user }),
+    user: t.field({
+      type: User,
+      description: 'Public profile of the viewer. Its `id` is the one that `Message.author` returns.',
+      resolve: (user) => user,
+    }),
     rooms: t.field({
       type: RoomConnection,
-      description: 'The rooms that the viewer has joined, newest activity first.',
-      args: connectionArguments(t.arg, 'Without any argument: the first 50.'),
+      description: 'Lists the rooms of which the viewer is a member, most recent activity first.',
+      args: connectionArguments(t.arg, 'returns the first 50'),
       resolve: async (user, args, { services }) =>
         roomPage(await services.rooms.listJoined(user.id, listRange(args))),
     }),
@@ -39,7 +49,7 @@ builder.queryField('viewer', (t) =>
     nullable: true,
     skipTypeScopes: true,
     description:
-      "The signed-in user's own view; null without a token. With a bad or expired one: null, and `UNAUTHENTICATED` in `errors` with `extensions.reason: INVALID | EXPIRED`; public fields of the same operation still run.",
+      'The signed-in user. Null if the request has no access token. If the token is invalid or has expired, null with `UNAUTHENTICATED` in `errors` and `INVALID` or `EXPIRED` in `extensions.reason`: log in again.',
     async resolve(_root, _args, context) {
       if (context.authentication.kind === 'missing') return null;
       const user = await context.loaders.user.load(viewerOf(context).userId);
@@ -50,38 +60,46 @@ builder.queryField('viewer', (t) =>
 );
 
 const AuthPayload = builder.objectRef<SignedIn>('AuthPayload').implement({
-  description: 'A person is signed in: what later requests need to say so.',
+  description:
+    'Payload of `signUp` and `login`: the signed-in user and an access token for further requests.',
   fields: (t) => ({
     accessToken: t.string({
-      description: 'For the `Authorization: Bearer …` header, or `authorization` in connectionParams.',
+      description:
+        'Access token. Send it as the header `Authorization: Bearer <token>` over HTTP and server-sent events, and as `authorization: "Bearer <token>"` in `connectionParams` over WebSocket. It cannot be refreshed or revoked: log in again to get a new one.',
       resolve: ({ accessToken }) => accessToken.token,
     }),
     accessTokenExpiresAt: t.field({
       type: 'DateTime',
-      description: 'Until when the token is good.',
+      description: 'Identifies the date and time when the access token expires.',
       resolve: ({ accessToken }) => accessToken.expiresAt,
     }),
     accessTokenExpiresInMs: t.int({
-      description: 'The same as a duration, for clients whose clock is off.',
+      description:
+        'Time until the access token expires, in milliseconds, capped at 2,147,483,647. Unlike `accessTokenExpiresAt`, it does not depend on the clock of the client.',
       resolve: ({ accessToken }) => Math.min(accessToken.expiresInMs, 2 ** 31 - 1),
     }),
     viewer: t.field({
       type: Viewer,
-      description: 'Who is signed in.',
+      description:
+        'The signed-in user. Its fields are resolved for this user, even if the request was sent with another access token.',
       resolve: ({ user }) => user,
     }),
   }),
 });
 
 const SignUpInput = builder.inputType('SignUpInput', {
-  description: 'A new person.',
+  description: 'Input for `signUp`.',
   fields: (t) => ({
     username: t.string({
       required: true,
-      description: '3 to 32 letters and digits of any script, and _ . - ; unique in any letter case.',
+      description:
+        'Username of the new user, 3 to 32 characters: letters and digits of any script, `_`, `.` and `-`. Must be unique, ignoring letter case.',
     }),
-    password: t.string({ required: true, description: '8 to 128 characters.' }),
-    displayName: t.string({ description: '1 to 64 characters; the username where absent.' }),
+    password: t.string({ required: true, description: 'Password of the new user, 8 to 128 characters.' }),
+    displayName: t.string({
+      description:
+        'Name to display, 1 to 64 characters. Surrounding whitespace is removed. Omit or pass null to use the username.',
+    }),
   }),
 });
 
@@ -89,12 +107,13 @@ builder.mutationField('signUp', (t) =>
   t.field({
     type: AuthPayload,
     skipTypeScopes: true,
-    description: 'Makes a new person, who joins the lobby and is signed in.',
+    description:
+      'Creates a user and signs them in. The new user joins the lobby, a public room for everyone (ID `Rlobby0000000000000000A`), unless the server has none. Rate limited by network address.',
     errors: {
       types: [UsernameTakenError, ValidationError, RateLimitedError],
-      union: { description: 'What `signUp` answers.' },
+      union: { description: resultOf('signUp', 'AuthPayload') },
     },
-    args: { input: t.arg({ type: SignUpInput, required: true, description: 'Who signs up.' }) },
+    args: { input: t.arg({ type: SignUpInput, required: true, description: 'The new user.' }) },
     async resolve(_root, { input }, context) {
       const signedIn = await context.services.users.signUp(input, context.address);
       signInto(context, signedIn);
@@ -104,10 +123,10 @@ builder.mutationField('signUp', (t) =>
 );
 
 const LoginInput = builder.inputType('LoginInput', {
-  description: 'What a person signs in with.',
+  description: 'Input for `login`.',
   fields: (t) => ({
-    username: t.string({ required: true, description: 'In any letter case.' }),
-    password: t.string({ required: true, description: 'Their password.' }),
+    username: t.string({ required: true, description: 'Username, in any letter case.' }),
+    password: t.string({ required: true, description: 'Password of the user.' }),
   }),
 });
 
@@ -116,12 +135,12 @@ builder.mutationField('login', (t) =>
     type: AuthPayload,
     skipTypeScopes: true,
     description:
-      'Signs a person in. An unknown user and a wrong password get the same answer in the same time.',
+      'Signs a user in. Returns `InvalidCredentialsError` for an unknown username as well as for a wrong password, after the same time. Rate limited by username and by network address.',
     errors: {
       types: [InvalidCredentialsError, RateLimitedError],
-      union: { description: 'What `login` answers.' },
+      union: { description: resultOf('login', 'AuthPayload') },
     },
-    args: { input: t.arg({ type: LoginInput, required: true, description: 'Who signs in.' }) },
+    args: { input: t.arg({ type: LoginInput, required: true, description: 'The credentials.' }) },
     async resolve(_root, { input }, context) {
       const signedIn = await context.services.users.login(input, context.address);
       signInto(context, signedIn);
@@ -131,29 +150,41 @@ builder.mutationField('login', (t) =>
 );
 
 const UpdateProfileInput = builder.inputType('UpdateProfileInput', {
-  description: 'Absent keeps; null clears `avatarUrl`.',
+  description: 'Input for `updateProfile`. Omitted fields stay unchanged.',
   fields: (t) => ({
-    displayName: t.string({ description: '1 to 64 characters; null keeps, since everyone has a name.' }),
-    avatarUrl: t.string({ description: 'An http or https URL of at most 2048 characters; null clears.' }),
+    displayName: t.string({
+      description:
+        'New name to display, 1 to 64 characters. Surrounding whitespace is removed. Null leaves the name unchanged.',
+    }),
+    avatarUrl: t.string({
+      description: 'New picture: an http or https URL of at most 2,048 characters. Null removes the picture.',
+    }),
   }),
 });
 
 const UpdateProfilePayload = builder.objectRef<UserRow>('UpdateProfilePayload').implement({
-  description: 'The profile is changed.',
+  description: 'Payload of `updateProfile`.',
   fields: (t) => ({
-    viewer: t.field({ type: Viewer, description: 'The viewer as changed.', resolve: (user) => user }),
+    viewer: t.field({
+      type: Viewer,
+      description: 'The viewer with the updated profile.',
+      resolve: (user) => user,
+    }),
   }),
 });
 
 builder.mutationField('updateProfile', (t) =>
   t.field({
     type: UpdateProfilePayload,
-    description: "Changes the viewer's own profile. Messages delivered from then on show it.",
+    description:
+      "Changes the viewer's profile. Pages and messages sent after the change show the new profile. Subscriptions deliver no event for the change itself.",
     errors: {
       types: [ValidationError, RateLimitedError],
-      union: { description: 'What `updateProfile` answers.' },
+      union: { description: resultOf('updateProfile', 'UpdateProfilePayload') },
     },
-    args: { input: t.arg({ type: UpdateProfileInput, required: true, description: 'What changes.' }) },
+    args: {
+      input: t.arg({ type: UpdateProfileInput, required: true, description: 'The fields to change.' }),
+    },
     resolve: (_root, { input }, context) =>
       context.services.users.updateProfile(viewerOf(context), {
         ...(input.displayName == null ? {} : { displayName: input.displayName }),

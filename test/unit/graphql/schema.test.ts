@@ -14,10 +14,10 @@ import { createContext, createSharedContext, type Services } from '../../../src/
 import { decodeGlobalId } from '../../../src/graphql/schema/global-id.js';
 import { schema } from '../../../src/graphql/schema/index.js';
 
-/** Nothing is read here. */
+/** The tests read nothing from the stores. */
 const services = { stores: {} } as Services;
 
-/** Any value of a type, as text of a document. */
+/** A literal of the type, for use in a document. */
 function literal(type: GraphQLInputType): string {
   if (isNonNullType(type)) return literal(type.ofType);
   if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
@@ -26,14 +26,14 @@ function literal(type: GraphQLInputType): string {
   return `{ ${fields.map((field) => `${field.name}: ${literal(field.type)}`).join(', ')} }`;
 }
 
-/** A selection of a root field, with what it requires. */
+/** Selects a root field with its required arguments. */
 function selection({ name, args }: GraphQLField<unknown, unknown>): string {
   const required = args.filter((arg) => isNonNullType(arg.type));
   const values = required.map((arg) => `${arg.name}: ${literal(arg.type)}`).join(', ');
   return `${name}${values && `(${values})`} { __typename }`;
 }
 
-/** Why a root field refuses a request without a token; null where it does not ask for one. */
+/** The error of a root field for a request without a token; null if the field does not require a viewer. */
 async function refusal(kind: string, field: GraphQLField<unknown, unknown>): Promise<unknown> {
   const args = {
     schema,
@@ -45,7 +45,7 @@ async function refusal(kind: string, field: GraphQLField<unknown, unknown>): Pro
   return error?.originalError?.name === 'UnauthenticatedError' ? error.originalError : null;
 }
 
-test('every root field requires a viewer, except those that are public', async () => {
+test('every root field requires a viewer, except the public ones', async () => {
   const roots: readonly [string, GraphQLObjectType | null | undefined][] = [
     ['query', schema.getQueryType()],
     ['mutation', schema.getMutationType()],
@@ -58,7 +58,7 @@ test('every root field requires a viewer, except those that are public', async (
   expect(open.sort()).toEqual(['login', 'signUp', 'viewer']);
 });
 
-test('an event that brings its author is executed at once, with the short ids', () => {
+test('an event that contains its author is executed synchronously, with short ids', () => {
   const id = '0198a1b2-0000-7000-8000-000000000001';
   const author = { id, username: 'alice', displayName: 'Alice', avatarUrl: null, createdAt: new Date() };
   const result = execute({
@@ -77,7 +77,7 @@ test('an event that brings its author is executed at once, with the short ids', 
   });
 });
 
-test('a malformed id and one of an unknown type decode to nothing', () => {
+test('a malformed id and an id of an unknown type decode to null', () => {
   for (const id of ['', 'M', 'x', `X${'A'.repeat(22)}`, `M${'A'.repeat(21)}`, `M${'A'.repeat(22)}=`])
     expect(decodeGlobalId(id), id).toBeNull();
 });
