@@ -9,7 +9,7 @@ import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
 import type { History } from './domain/history.js';
-import { createMessages } from './domain/messages.js';
+import { createMessages } from './domain/message/messages.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';

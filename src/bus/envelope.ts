@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RoomChanged } from '../domain/events.js';
-import { MESSAGE_TYPES, type Message } from '../domain/message.js';
+import { MESSAGE_TYPES, type Message } from '../domain/message/message.js';
 import type { User } from '../domain/user.js';
 
 /** A larger envelope is sent without its messages, which its receivers then read from the database. */

@@ -1,6 +1,6 @@
 import type { MessageEvent, RoomChanged } from '../domain/events.js';
-import type { Message } from '../domain/message.js';
-import type { MessageStore } from '../domain/message-store.js';
+import type { Message } from '../domain/message/message.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { Log } from '../domain/ports.js';
 import type { Head, Position } from '../domain/position.js';
 import { createListeners } from './listeners.js';

@@ -1,7 +1,7 @@
 import type { Bus } from '../domain/bus.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { EpochStore, History } from '../domain/history.js';
-import type { MessageStore } from '../domain/message-store.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { Log } from '../domain/ports.js';
 import type { Head } from '../domain/position.js';
 import { settledWithin } from '../lib/timeout.js';

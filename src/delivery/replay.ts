@@ -1,7 +1,7 @@
 import { HistoryGapError, readForbidden, roomNotFound, ServiceUnavailableError } from '../domain/errors.js';
 import type { MessageEvent } from '../domain/events.js';
-import type { Message } from '../domain/message.js';
-import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/message-store.js';
+import type { Message } from '../domain/message/message.js';
+import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/message/store.js';
 import { MAX_PAGE_SIZE } from '../domain/page.js';
 import type { Head, Position } from '../domain/position.js';
 import { createSemaphore, type Semaphore } from '../lib/semaphore.js';

@@ -1,7 +1,7 @@
 import { encodeMessageCursor } from '../domain/cursor.js';
 import type { HistoryGapReason } from '../domain/errors.js';
 import type { MessageEvent } from '../domain/events.js';
-import { type Message, type MessageEdge, messageEdge } from '../domain/message.js';
+import { type Message, type MessageEdge, messageEdge } from '../domain/message/message.js';
 import type { Position } from '../domain/position.js';
 
 /** What a subscription has to report: an event of the room, or a change of the stream itself. */

@@ -1,7 +1,7 @@
 import { historyGapAfter, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
-import type { MessageStore } from '../domain/message-store.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { Head, Position } from '../domain/position.js';
 import { createDeduplicator, passThrough } from './deduplicator.js';
 import type { Attachment, Feeds } from './feeds.js';

@@ -1,5 +1,5 @@
 import type { MessageEvent } from '../domain/events.js';
-import { endsMembershipOf, type Message } from '../domain/message.js';
+import { endsMembershipOf, type Message } from '../domain/message/message.js';
 import type { Head, Position } from '../domain/position.js';
 
 /**

@@ -1,6 +1,6 @@
 import { decodeMessageCursor, decodePositionCursor, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
-import type { MessageEdge } from '../domain/message.js';
+import type { MessageEdge } from '../domain/message/message.js';
 import type { Viewer } from '../domain/user.js';
 import type { LiveReader, SubscriptionRequest } from './live.js';
 import { whenAvailable } from './retry.js';

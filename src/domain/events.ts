@@ -1,4 +1,4 @@
-import type { Message } from './message.js';
+import type { Message } from './message/message.js';
 import type { Log } from './ports.js';
 import type { Head, Position } from './position.js';
 

@@ -1,6 +1,6 @@
 import type { Subscriptions } from '../delivery/subscription.js';
-import type { MessageStore } from '../domain/message-store.js';
-import type { Messages } from '../domain/messages.js';
+import type { Messages } from '../domain/message/messages.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { RoomStore, Rooms } from '../domain/room.js';
 import type { UserStore } from '../domain/user.js';
 import {

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
-import type { Message } from '../domain/message.js';
-import type { MessageStore } from '../domain/message-store.js';
+import type { Message } from '../domain/message/message.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { Room, RoomStore } from '../domain/room.js';
 import type { User, UserStore, Viewer } from '../domain/user.js';
 

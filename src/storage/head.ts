@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import type { MessageStore } from '../domain/message-store.js';
+import type { MessageStore } from '../domain/message/store.js';
 import { headColumns } from './columns.js';
 import { EPOCH, epochMissing, isMoved } from './epoch.js';
 import type { Database } from './pool.js';

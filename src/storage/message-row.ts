@@ -1,5 +1,5 @@
 import type { Column } from 'drizzle-orm';
-import type { Message } from '../domain/message.js';
+import type { Message } from '../domain/message/message.js';
 import type { User } from '../domain/user.js';
 import { messageColumns, userColumns } from './columns.js';
 

@@ -1,6 +1,6 @@
 import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
-import type { MessageDraft } from '../domain/message.js';
-import type { MessageStore, SendOutcome } from '../domain/message-store.js';
+import type { MessageDraft } from '../domain/message/message.js';
+import type { MessageStore, SendOutcome } from '../domain/message/store.js';
 import { messageColumns } from './columns.js';
 import { readHead, readHeads } from './head.js';
 import { readPage, readSince } from './message-page.js';

@@ -12,7 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { MESSAGE_TYPES } from '../domain/message.js';
+import { MESSAGE_TYPES } from '../domain/message/message.js';
 import { ROOM_KINDS } from '../domain/room.js';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });

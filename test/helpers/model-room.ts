@@ -1,6 +1,6 @@
 import type { RoomChanged } from '../../src/domain/events.js';
-import type { Message } from '../../src/domain/message.js';
-import type { MessageStore } from '../../src/domain/message-store.js';
+import type { Message } from '../../src/domain/message/message.js';
+import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Head } from '../../src/domain/position.js';
 
 export const MODEL_ROOM_ID = '01976b3a-0000-7000-8000-000000000001';

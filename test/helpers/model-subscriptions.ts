@@ -6,7 +6,7 @@ import type { EventStream } from '../../src/delivery/stream.js';
 import { createSubscriptions } from '../../src/delivery/subscription.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import type { EpochStore } from '../../src/domain/history.js';
-import type { MessageStore } from '../../src/domain/message-store.js';
+import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Log } from '../../src/domain/ports.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
 

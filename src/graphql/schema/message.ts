@@ -10,8 +10,8 @@ import type {
   MESSAGE_TYPES,
   MessageEdge as MessageEdgeRow,
   Message as MessageRow,
-} from '../../domain/message.js';
-import type { MessagePage } from '../../domain/messages.js';
+} from '../../domain/message/message.js';
+import type { MessagePage } from '../../domain/message/messages.js';
 import { viewerOf } from '../context.js';
 import { dependsOnViewer } from '../sharing.js';
 import { builder } from './builder.js';

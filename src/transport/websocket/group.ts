@@ -2,7 +2,7 @@ import type { Feed } from '../../delivery/feed.js';
 import type { LiveReader } from '../../delivery/live.js';
 import { advanced, endsAccess, portionOf } from '../../delivery/step.js';
 import type { MessageEvent } from '../../domain/events.js';
-import { endsMembership } from '../../domain/message.js';
+import { endsMembership } from '../../domain/message/message.js';
 import type { Position } from '../../domain/position.js';
 import type { MaybePromise } from '../../graphql/pipeline.js';
 import { frameHeader, toBytes } from './frames.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../src/bus/envelope.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
-import type { Message } from '../../../src/domain/message.js';
+import type { Message } from '../../../src/domain/message/message.js';
 import type { User } from '../../../src/domain/user.js';
 
 function userOf(name: string): User {

@@ -5,7 +5,7 @@ import type { EventStream } from '../../../src/delivery/stream.js';
 import type { Subscriptions } from '../../../src/delivery/subscription.js';
 import { ServiceUnavailableError } from '../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
-import type { MessageEdge } from '../../../src/domain/message.js';
+import type { MessageEdge } from '../../../src/domain/message/message.js';
 import { MODEL_ROOM_ID, type ModelRoom, numbers, random } from '../../helpers/model-room.js';
 import {
   brief,

@@ -11,7 +11,7 @@ import {
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import type { RoomEvent } from '../../../src/delivery/room-event.js';
-import type { Message } from '../../../src/domain/message.js';
+import type { Message } from '../../../src/domain/message/message.js';
 import type { Room } from '../../../src/domain/room.js';
 import type { User } from '../../../src/domain/user.js';
 import { createSharedContext, type Services, viewerOf } from '../../../src/graphql/context.js';

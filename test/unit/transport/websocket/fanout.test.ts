@@ -5,7 +5,7 @@ import { LiveReader } from '../../../../src/delivery/live.js';
 import type { ToEvent } from '../../../../src/delivery/room-event.js';
 import type { RoomChanged } from '../../../../src/domain/events.js';
 import { newId } from '../../../../src/domain/id.js';
-import type { Message } from '../../../../src/domain/message.js';
+import type { Message } from '../../../../src/domain/message/message.js';
 import type { Context } from '../../../../src/graphql/context.js';
 import { executeShared } from '../../../../src/graphql/subscribe.js';
 import { createFanout } from '../../../../src/transport/websocket/fanout.js';

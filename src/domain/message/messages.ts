@@ -1,15 +1,15 @@
-import { assertWithinHistory, encodeMessageCursor } from './cursor.js';
-import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbidden } from './errors.js';
-import type { PublishChange } from './events.js';
-import type { History } from './history.js';
-import { newId } from './id.js';
+import { assertWithinHistory, encodeMessageCursor } from '../cursor.js';
+import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbidden } from '../errors.js';
+import type { PublishChange } from '../events.js';
+import type { History } from '../history.js';
+import { newId } from '../id.js';
+import { type ConnectionArguments, type MessageRange, messageRange, type Page } from '../page.js';
+import type { Log, RateLimiter } from '../ports.js';
+import { assertValid, TEXT_RULES, textIssues } from '../text.js';
+import type { Viewer } from '../user.js';
 import { type MessageEdge, messageEdge } from './message.js';
-import type { MessageStore } from './message-store.js';
-import { type ConnectionArguments, type MessageRange, messageRange, type Page } from './page.js';
-import type { Log, RateLimiter } from './ports.js';
 import { createSendQueue } from './send-queue.js';
-import { assertValid, TEXT_RULES, textIssues } from './text.js';
-import type { Viewer } from './user.js';
+import type { MessageStore } from './store.js';
 
 export interface MessagePage extends Page<MessageEdge> {
   /** The position at the end of the page. A subscription after it continues without a gap or a duplicate. */

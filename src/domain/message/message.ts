@@ -1,6 +1,6 @@
-import { encodeMessageCursor } from './cursor.js';
-import type { History } from './history.js';
-import type { User } from './user.js';
+import { encodeMessageCursor } from '../cursor.js';
+import type { History } from '../history.js';
+import type { User } from '../user.js';
 
 export const MESSAGE_TYPES = ['TEXT', 'MEMBER_JOINED', 'MEMBER_LEFT', 'MEMBER_REMOVED'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];

@@ -1,7 +1,7 @@
-import type { RoomChanged } from './events.js';
+import type { RoomChanged } from '../events.js';
+import type { Range } from '../page.js';
+import type { Head } from '../position.js';
 import type { Message, MessageDraft } from './message.js';
-import type { Range } from './page.js';
-import type { Head } from './position.js';
 
 /** The outcome of one draft. `not-found` also hides a private room from users who are not in it. */
 export type SendOutcome =

@@ -1,8 +1,8 @@
-import { ServiceUnavailableError } from './errors.js';
-import { type PublishChange, withErrorLogging } from './events.js';
+import { ServiceUnavailableError } from '../errors.js';
+import { type PublishChange, withErrorLogging } from '../events.js';
+import type { Log } from '../ports.js';
 import type { MessageDraft } from './message.js';
-import type { MessageStore, SendOutcome } from './message-store.js';
-import type { Log } from './ports.js';
+import type { MessageStore, SendOutcome } from './store.js';
 
 /** Maximum number of drafts per call of the store, which keeps the room's lock short. */
 const MAX_BATCH_SIZE = 100;

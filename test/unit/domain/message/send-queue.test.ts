@@ -3,12 +3,12 @@ import {
   InvalidDataError,
   ServiceUnavailableError,
   UnauthenticatedError,
-} from '../../../src/domain/errors.js';
-import type { RoomChanged } from '../../../src/domain/events.js';
-import type { Message, MessageDraft } from '../../../src/domain/message.js';
-import type { MessageStore, SendOutcome } from '../../../src/domain/message-store.js';
-import type { Log } from '../../../src/domain/ports.js';
-import { createSendQueue, type SendBounds } from '../../../src/domain/send-queue.js';
+} from '../../../../src/domain/errors.js';
+import type { RoomChanged } from '../../../../src/domain/events.js';
+import type { Message, MessageDraft } from '../../../../src/domain/message/message.js';
+import { createSendQueue, type SendBounds } from '../../../../src/domain/message/send-queue.js';
+import type { MessageStore, SendOutcome } from '../../../../src/domain/message/store.js';
+import type { Log } from '../../../../src/domain/ports.js';
 
 const draft = (text: string): MessageDraft => ({
   id: `id of ${text}`,
