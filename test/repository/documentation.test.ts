@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { buildSchema, GraphQLError, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
 import { settingNames } from '../../src/config.js';
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const root = new URL('../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const sorted = (names: readonly string[]) => [...names].sort();
 
 test("the README's table of settings has exactly one row for each setting", () => {
@@ -17,4 +19,44 @@ test("the README's table of settings has exactly one row for each setting", () =
 test('.env.example contains each setting exactly once', () => {
   const names = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]*)=/gm)].map(([, name = '']) => name);
   expect(sorted(names)).toEqual(sorted(settingNames));
+});
+
+const schema = buildSchema(read('schema/schema.graphql'));
+
+/** The `graphql` code blocks of a Markdown page. */
+function graphqlBlocks(markdown: string): string[] {
+  return [...markdown.matchAll(/^ *```graphql\n([\s\S]*?)^ *```$/gm)].map(([, block = '']) => block);
+}
+
+/** Why a client could not send the block as a document; empty if it could. */
+function mistakesIn(block: string): string[] {
+  try {
+    return validate(schema, parse(block)).map(({ message }) => message);
+  } catch (error) {
+    // `parse` throws syntax errors.
+    if (error instanceof GraphQLError) return [error.message];
+    throw error;
+  }
+}
+
+test('every GraphQL example of the README and of docs/ is valid', () => {
+  const pages = ['README.md', ...readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`)];
+  const examples = pages
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) => graphqlBlocks(read(path)).map((block) => ({ path, block })));
+  const withExamples = new Set(examples.map(({ path }) => path));
+
+  expect([...withExamples]).toEqual(expect.arrayContaining(['README.md', 'docs/delivery.md']));
+  for (const { path, block } of examples) expect(mistakesIn(block), `${path}:\n${block}`).toEqual([]);
+});
+
+test('an invalid GraphQL example is found', () => {
+  const mistakes = [
+    'query { viewer { id } }\nquery { viewer { id } }',
+    'query { node(id: $id) { id } }',
+    'query { viewer { nickname } }',
+    'query { viewer { id }',
+  ];
+  for (const block of mistakes) expect(mistakesIn(block), block).not.toEqual([]);
+  expect(mistakesIn('query One { viewer { id } }\nquery Two { viewer { id } }')).toEqual([]);
 });
