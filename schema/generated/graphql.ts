@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
 /** Input for `createRoom`. */
 export type CreateRoomInput = {
-  /** Identifies who can see and join the room. */
+  /** Determines who can see and join the room. */
   kind?: RoomKind;
   /** Name of the room, 1 to 80 characters. Surrounding whitespace is removed. Line breaks and other control characters are not allowed. */
   name: string;
@@ -39,14 +39,14 @@ export type LoginInput = {
 export type MessageType =
   /** The author joined the room. */
   | 'MEMBER_JOINED'
-  /** The author left the room. */
+  /** The author left the room. Reserved: no mutation records it yet. */
   | 'MEMBER_LEFT'
-  /** The author removed another member from the room. */
+  /** The author removed another member from the room. The API does not expose which one yet. Reserved: no mutation records it yet. */
   | 'MEMBER_REMOVED'
   /** The author wrote `text`. */
   | 'TEXT';
 
-/** Identifies who can see and join a room. New values may be added: always handle unknown values. */
+/** Determines who can see and join a room. New values may be added: always handle unknown values. */
 export type RoomKind =
   /** Visible to its members only. Other users cannot join it with `joinRoom`. */
   | 'PRIVATE'

@@ -67,7 +67,7 @@ export const builder = new SchemaBuilder<{
     pageInfoFieldOptions: { description: 'Position of this page in the list.' },
     pageInfoTypeOptions: {
       description:
-        'Position of a page in its list. `hasNextPage` and `hasPreviousPage` are both exact, whichever pagination arguments are used.',
+        'Position of a page in its list. `hasNextPage` and `hasPreviousPage` are exact for all pagination arguments.',
     },
     hasNextPageFieldOptions: { description: 'Whether the list contains items after this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether the list contains items before this page.' },

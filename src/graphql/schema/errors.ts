@@ -77,7 +77,7 @@ builder.objectType(IdempotencyConflictError, {
 
 builder.objectType(RateLimitedError, {
   name: 'RateLimitedError',
-  description: 'The rate limit of this operation is reached. Nothing was changed.',
+  description: 'The rate limit of this operation was exceeded. Nothing was changed.',
   interfaces: [UserError],
   fields: (t) => ({
     retryAfterMs: t.exposeInt('retryAfterMs', {

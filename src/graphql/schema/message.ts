@@ -32,8 +32,11 @@ const MessageType = builder.enumType('MessageType', {
   values: {
     TEXT: { description: 'The author wrote `text`.' },
     MEMBER_JOINED: { description: 'The author joined the room.' },
-    MEMBER_LEFT: { description: 'The author left the room.' },
-    MEMBER_REMOVED: { description: 'The author removed another member from the room.' },
+    MEMBER_LEFT: { description: 'The author left the room. Reserved: no mutation records it yet.' },
+    MEMBER_REMOVED: {
+      description:
+        'The author removed another member from the room. The API does not expose which one yet. Reserved: no mutation records it yet.',
+    },
   } satisfies Record<(typeof MESSAGE_TYPES)[number], object>,
 });
 

@@ -50,7 +50,7 @@ builder.objectRef<RowOf<'added'>>(TYPES.added).implement({
 
 builder.objectRef<RowOf<'changed'>>(TYPES.changed).implement({
   description:
-    'A message that was added earlier has changed. It may be older than the messages that the client has loaded.',
+    'A message that was added earlier has changed. It may be older than the messages that the client has loaded. Reserved: no mutation changes messages yet.',
   interfaces: [RoomEvent],
   fields: (t) => ({
     message: t.expose('message', {
@@ -63,7 +63,7 @@ builder.objectRef<RowOf<'changed'>>(TYPES.changed).implement({
 
 builder.objectRef<RowOf<'caught-up'>>(TYPES['caught-up']).implement({
   description:
-    'The replay of earlier events is complete; the events that follow are live. Sent once after each subscription and resubscription, and once after each `HistoryGapEvent`. Use it, for example, to hide a loading indicator.',
+    'The replay of earlier events is complete; the events that follow are live. Sent once per subscription, after the replay or an initial `HistoryGapEvent`, and once after each later `HistoryGapEvent`. Use it, for example, to hide a loading indicator.',
   interfaces: [RoomEvent],
 });
 

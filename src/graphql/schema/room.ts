@@ -11,7 +11,7 @@ import { connection, connectionArguments } from './pagination.js';
 
 const RoomKind = builder.enumType('RoomKind', {
   description:
-    'Identifies who can see and join a room. New values may be added: always handle unknown values.',
+    'Determines who can see and join a room. New values may be added: always handle unknown values.',
   values: {
     PUBLIC: {
       description:
@@ -26,7 +26,7 @@ export const Room = builder.node(builder.objectRef<RoomRow>('Room'), {
   id: { resolve: ({ id }) => id },
   loadWithoutCache: async (id, { loaders }) => (await loaders.room.load(id))?.room ?? null,
   fields: (t) => ({
-    kind: t.expose('kind', { type: RoomKind, description: 'Identifies who can see and join the room.' }),
+    kind: t.expose('kind', { type: RoomKind, description: 'Determines who can see and join the room.' }),
     name: t.exposeString('name', {
       nullable: true,
       description:
@@ -121,7 +121,7 @@ const CreateRoomInput = builder.inputType('CreateRoomInput', {
       type: RoomKind,
       required: true,
       defaultValue: 'PUBLIC',
-      description: 'Identifies who can see and join the room.',
+      description: 'Determines who can see and join the room.',
     }),
   }),
 });
@@ -154,7 +154,13 @@ builder.mutationFields((t) => ({
       types: [ValidationError, RateLimitedError],
       union: { description: resultOf('createRoom', 'CreateRoomPayload') },
     },
-    args: { input: t.arg({ type: CreateRoomInput, required: true, description: 'The new room.' }) },
+    args: {
+      input: t.arg({
+        type: CreateRoomInput,
+        required: true,
+        description: 'Name, topic and kind of the new room.',
+      }),
+    },
     resolve: (_root, { input }, context) => context.services.rooms.create(viewerOf(context), input),
   }),
   joinRoom: t.field({

@@ -113,7 +113,13 @@ builder.mutationField('signUp', (t) =>
       types: [UsernameTakenError, ValidationError, RateLimitedError],
       union: { description: resultOf('signUp', 'AuthPayload') },
     },
-    args: { input: t.arg({ type: SignUpInput, required: true, description: 'The new user.' }) },
+    args: {
+      input: t.arg({
+        type: SignUpInput,
+        required: true,
+        description: 'Username, password and display name.',
+      }),
+    },
     async resolve(_root, { input }, context) {
       const signedIn = await context.services.users.signUp(input, context.address);
       signInto(context, signedIn);
@@ -135,7 +141,7 @@ builder.mutationField('login', (t) =>
     type: AuthPayload,
     skipTypeScopes: true,
     description:
-      'Signs a user in. Returns `InvalidCredentialsError` for an unknown username as well as for a wrong password, after the same time. Rate limited by username and by network address.',
+      'Signs a user in. Returns `InvalidCredentialsError` for an unknown username as well as for a wrong password, and takes the same time in both cases. Rate limited by username and by network address.',
     errors: {
       types: [InvalidCredentialsError, RateLimitedError],
       union: { description: resultOf('login', 'AuthPayload') },
