@@ -149,7 +149,7 @@ export function growthRow(results: Results): Row {
   );
   return {
     part: 'growth',
-    workload: 'growth of CPU per delivery from 100 subscribers to up to 5,000, 10k deliveries/s',
+    workload: 'CPU per delivery with up to 5,000 subscribers, relative to 100, 10k deliveries/s',
     value: Number.isNaN(growth) ? null : growth,
     unit: 'x',
     better: 'less',

@@ -88,8 +88,8 @@ export function speedOf(name: string, windows: readonly Window[]): string {
   if (windows.length === 0) return `${name} –`;
   if (isLimitedByServer(windows)) return `${name} ${Math.round(perSecond(windows)).toLocaleString('en')}/s`;
   const loadBusy = loadBusyOf(windows);
-  const loads = loadBusy === null ? 'no core for the load' : `load's ${percent(loadBusy)}`;
-  return `${name} speed does not count (server's core ${percent(coreBusyOf(windows))} busy, ${loads})`;
+  const load = loadBusy === null ? 'no core for the load' : `load ${percent(loadBusy)}`;
+  return `${name} speed not compared (cores: server ${percent(coreBusyOf(windows))}, ${load})`;
 }
 
 /** A line of progress about one window. */

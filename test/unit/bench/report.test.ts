@@ -91,11 +91,11 @@ test('rows compare the servers by CPU per delivery, and the flood has a bound on
   expect(fanOut.map(verdictOf)).toEqual(Array(8).fill('ok'));
 });
 
-test('speed does not count if the load was the limit', () => {
+test('speed is not compared if the load was the limit', () => {
   const [, , , , , , , alone] = rows(measured(cheap, 0.99));
   expect(alone?.value).toBe(16);
   expect(alone?.workload).toContain('less CPU');
-  expect(alone?.note).toContain('speed does not count');
+  expect(alone?.note).toContain('speed not compared');
 });
 
 test('every row with a fault falls short', () => {
@@ -129,10 +129,10 @@ test('servers are compared within single rounds, and only within rounds that bot
   expect(rows(everything)[0]?.value).toBeCloseTo(0.3);
 });
 
-test("if other processes used the server's core, the row says so, and speed does not count", () => {
+test("if other processes used the server's core, the row says so, and speed is not compared", () => {
   const disturbed = rows(measured(cheap, 0.5, [], 0.12)).slice(0, 8);
   for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core in");
-  expect(disturbed[7]?.note).toContain('speed does not count');
+  expect(disturbed[7]?.note).toContain('speed not compared');
   for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
 });
 
