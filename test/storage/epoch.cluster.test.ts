@@ -19,7 +19,7 @@ test('should detect a promoted standby at once, long before its first checkpoint
   await server.resume({ asStandby: true });
   const sql = postgres(server.url, { max: 1 });
   // A standby has no timeline of its own yet.
-  await expect(messages.readHeads([])).rejects.toThrow('try again');
+  await expect(messages.readHeads([])).rejects.toThrow('temporarily unavailable');
   await sql`select pg_promote()`;
   expect(await messages.readHeads([])).toMatchObject({ epoch: before, isMoved: true });
   await createEpochStore(pool).check();
