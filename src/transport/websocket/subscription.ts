@@ -8,7 +8,7 @@ import { sharingOf } from '../../graphql/sharing.js';
 import type { Results } from '../../graphql/subscribe.js';
 import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
-import type { Member, Subscriber } from './group.js';
+import type { GroupSubscriber, Subscription } from './group.js';
 import type { Outbox } from './outbox.js';
 
 /** What all WebSocket subscriptions share. */
@@ -28,11 +28,11 @@ const DONE: Result = { done: true, value: undefined };
  *
  * A class without closures of its own, because an instance holds many thousands, most of them idle.
  */
-export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscriber {
+export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscription {
   /** Set while the pipeline serves the subscription. */
   private source: Results | null = null;
   /** Set while a group serves the subscription. */
-  private member: Member | null = null;
+  private subscriber: GroupSubscriber | null = null;
   /** Set during the hand-over from one to the other. */
   private reader: LiveReader | null = null;
   private observer: OperationObserver | null;
@@ -70,16 +70,16 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   /** Ends the subscription. A pending `next()` resolves as done; if the pipeline serves it, once that has ended. */
   async return(): Promise<Result> {
     this.isEnded = true;
-    const { member, source } = this;
-    if (member?.leave()) {
-      member.reader.attachment.release();
+    const { subscriber, source } = this;
+    if (subscriber?.leave()) {
+      subscriber.reader.attachment.release();
       this.settle(DONE);
     } else await source?.return?.();
     return DONE;
   }
 
   onRelease(reader: LiveReader): void {
-    this.member = null;
+    this.subscriber = null;
     this.reader = reader;
     void this.advance();
   }
@@ -141,8 +141,8 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     const { document } = args;
     const { schema } = services.pipeline;
     const sharing = sharingOf({ ...params, schema, document, viewerId: reader.userId });
-    this.member = services.fanout.createMember(reader, this, { ...sharing, args });
-    this.member.join();
+    this.subscriber = services.fanout.createGroupSubscriber(reader, this, { ...sharing, args });
+    this.subscriber.join();
   }
 
   private settle(result: Result): void {
