@@ -33,7 +33,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   private source: Results | null = null;
   /** Set while a group serves the subscription. */
   private subscriber: GroupSubscriber | null = null;
-  /** Set during the hand-over from one to the other. */
+  /** Set during the handoff from one to the other. */
   private reader: LiveReader | null = null;
   private observer: OperationObserver | null;
   private isEnded = false;
@@ -84,7 +84,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     void this.advance();
   }
 
-  /** Waits until the pipeline either yields a result for `next()` or hands over the reader, which then joins its group. */
+  /** Waits until the pipeline either yields a result for `next()` or hands off the reader, which then joins its group. */
   private async advance(): Promise<void> {
     try {
       this.source ??= await this.open();

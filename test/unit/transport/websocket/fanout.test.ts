@@ -110,7 +110,7 @@ function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// A reader is handed over at the feed's head, and joins its group a few microtasks later. The feed may have advanced by
+// A reader is handed off at the feed's head, and joins its group a few microtasks later. The feed may have advanced by
 // then, so that the subscriber joins while the group is delivering a step.
 
 test('a subscriber that joins while its removal is being executed receives nothing', async () => {

@@ -13,7 +13,7 @@ function createStarting() {
     start = resolve;
   });
   const subscription = new SocketSubscription(
-    // Nothing else is called before a hand-over.
+    // Nothing else is called before a handoff.
     { pipeline: { observe: () => null, open: () => started }, fanout: {} } as never,
     {} as Connection,
     '1',
