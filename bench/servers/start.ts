@@ -9,7 +9,7 @@ import { stopInTheEnd } from '../../test/helpers/stopping.js';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.js';
 import type { BenchContext } from '../context.js';
 import { spawnPinned } from '../machine/cores.js';
-import type { Contestant } from './contestants.js';
+import type { Target } from './targets.js';
 
 /** A running server under test. */
 export interface Server {
@@ -29,7 +29,7 @@ const MAX_OUTPUT_CHARS = 2000;
  * profiles were requested, the server writes one to a folder of its own when it stops.
  */
 export async function startServer(
-  { name, script, bridge, readyPath }: Contestant,
+  { name, script, bridge, readyPath }: Target,
   { testbed, cores, profileFolder }: Pick<BenchContext, 'testbed' | 'cores' | 'profileFolder'>,
 ): Promise<Server> {
   const port = await freePort();

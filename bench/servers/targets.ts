@@ -1,7 +1,7 @@
 import type { ProtocolName } from '../load/protocols.js';
 
 /** A server that the bench compares. */
-export interface Contestant {
+export interface Target {
   readonly name: string;
   readonly title: string;
   /** Relative to the repository root. */
@@ -13,26 +13,26 @@ export interface Contestant {
   readonly bridge?: string;
 }
 
-export const PARLEY: Contestant = {
+export const PARLEY: Target = {
   name: 'parley',
   title: 'Parley',
   script: 'dist/bin/server.js',
   readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
-export const FLOOR: Contestant = {
+export const FLOOR: Target = {
   name: 'floor',
   title: 'floor: raw ws, no GraphQL',
   script: 'bench/servers/floor.mjs',
   protocol: 'graphqlTransportWs',
 };
-export const YOGA: Contestant = {
+export const YOGA: Target = {
   name: 'yoga',
   title: 'graphql-yoga + graphql-ws',
   script: 'bench/servers/yoga.mjs',
   protocol: 'graphqlTransportWs',
 };
-export const PEERS: readonly Contestant[] = [
+export const PEERS: readonly Target[] = [
   {
     name: 'socket.io',
     title: 'socket.io + Redis adapter',
