@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/helpers/free-port.js';
-import { stopInTheEnd } from '../../test/helpers/stopping.js';
+import { stopAtEnd } from '../../test/helpers/stopping.js';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.js';
 import type { BenchContext } from '../context.js';
 import { spawnPinned } from '../machine/cores.js';
@@ -41,7 +41,7 @@ export async function startServer(
     stopped();
     await Promise.all([server.stop(), beside?.stop()]);
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   const start = performance.now();
   while (!(readyPath === undefined ? await listens(port) : await isReady(port, readyPath))) {
     if (server.exited() || performance.now() - start > START_TIMEOUT_MS) {

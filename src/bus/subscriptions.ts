@@ -1,7 +1,7 @@
 import { type Redis, ReplyError } from 'ioredis';
 import type { BusCounters } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
-import { rarely } from '../lib/rarely.js';
+import { throttleLog } from '../lib/throttle-log.js';
 import { type Channel, createChannel } from './channel.js';
 import { createRecovery } from './recovery.js';
 import { createRetry } from './retry.js';
@@ -27,7 +27,7 @@ export interface Subscriptions {
 
 /** Keeps the subscriptions of a client in place, whose own `autoResubscribe` must be off. */
 export function createSubscriptions(client: Redis, counters: BusCounters, log: Log): Subscriptions {
-  const warnRarely = rarely((fields, message) => log.warn(fields, message));
+  const warnThrottled = throttleLog((fields, message) => log.warn(fields, message));
   const channels = new Map<string, Channel>();
   const refused = new Set<Channel>();
   const retry = createRetry(() => void requestAll([...refused]));
@@ -68,7 +68,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
 
   function handleRefusal(channel: Channel, error: unknown): void {
     if (error instanceof ReplyError) counters.refusedSubscribes += 1;
-    warnRarely({ topic: channel.topic, error: String(error) }, 'Redis did not accept a subscription');
+    warnThrottled({ topic: channel.topic, error: String(error) }, 'Redis did not accept a subscription');
     if (channels.get(channel.topic) !== channel) return;
     channel.state = 'refused';
     refused.add(channel);

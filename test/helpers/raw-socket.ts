@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 import { type Edge, type GraphQLError, MESSAGE_ADDED, type Person, type Result } from './client.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** A message of the `graphql-transport-ws` protocol as received. */
 export type Frame =
@@ -69,7 +69,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
       resolve({ code, reason: String(reason) });
     });
   });
-  const stop = stopInTheEnd(async () => socket.terminate());
+  const stop = stopAtEnd(async () => socket.terminate());
   void closed.then(stop);
   await once(socket, 'open');
   // `closed` follows.

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { beforeAll, expect, test } from 'vitest';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { stopInTheEnd } from '../helpers/stopping.js';
+import { stopAtEnd } from '../helpers/stopping.js';
 
 const LIMIT = 64 * 1024;
 const MIB = 1024 * 1024;
@@ -32,7 +32,7 @@ interface Upload {
 async function upload(...headers: string[]): Promise<Upload> {
   const { hostname, port, pathname } = new URL(parley.url);
   const socket = connect(Number(port), hostname);
-  const stop = stopInTheEnd(async () => void socket.destroy());
+  const stop = stopAtEnd(async () => void socket.destroy());
   let text = '';
   socket.setEncoding('latin1').on('data', (part) => {
     text += part;

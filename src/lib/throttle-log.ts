@@ -7,7 +7,7 @@ const MIN_LOG_INTERVAL_MS = 1000;
  *
  * @returns a function that logs, and returns whether it wrote this line.
  */
-export function rarely(
+export function throttleLog(
   write: (fields: object, message: string) => void,
 ): (fields: object, message: string) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
