@@ -11,7 +11,7 @@ import { createTick } from './tick.js';
 /** Maximum wait of a new feed for its bus subscription, in ms. After it, the feed relies on the tick. */
 const SUBSCRIBE_TIMEOUT_MS = 500;
 /** Time for which a feed outlives its last subscriber, in ms, so that a client that reconnects finds it open. */
-const FEED_LINGER_MS = 500;
+const FEED_IDLE_TIMEOUT_MS = 500;
 /** Interval at which all heads are compared with the database, in ms: the maximum delay of a lost event. */
 const TICK_INTERVAL_MS = 1000;
 /** Time without events of another epoch after which the log reports them again, in ms. */
@@ -110,7 +110,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
-        entry.linger = setTimeout(() => end(roomId), FEED_LINGER_MS);
+        entry.linger = setTimeout(() => end(roomId), FEED_IDLE_TIMEOUT_MS);
       },
       linger: undefined,
     };

@@ -38,7 +38,7 @@ export interface OwnedServer {
 /** Long enough for crash recovery. */
 const START_TIMEOUT_MS = 60_000;
 /** The remains of a killed server (backends, shared memory) disappear within moments. */
-const REMAINS_TIMEOUT_MS = 5_000;
+const CLEANUP_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 20;
 
 /**
@@ -82,7 +82,7 @@ async function tryToAcquire(
     }
     if (started.launch?.running) continue;
     if (started.launch !== undefined) {
-      await discardOrThrow(context, started.launch, Date.now() < startedAt + REMAINS_TIMEOUT_MS);
+      await discardOrThrow(context, started.launch, Date.now() < startedAt + CLEANUP_TIMEOUT_MS);
       started.launch = undefined;
     }
     if (postmaster !== undefined && (await isServing(postmaster.pid, cluster))) continue;

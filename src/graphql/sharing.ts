@@ -10,10 +10,10 @@ import {
 } from 'graphql';
 
 /** The key in a field's `extensions`; see `dependsOnViewer`. */
-const MARK = 'dependsOnViewer';
+const EXTENSION_KEY = 'dependsOnViewer';
 
 /** `extensions` of a field whose value depends on the viewer: events that select it are executed once per viewer. */
-export const dependsOnViewer = { [MARK]: true } as const;
+export const dependsOnViewer = { [EXTENSION_KEY]: true } as const;
 
 /** Which inputs of a subscription its results depend on. */
 interface Sharing {
@@ -79,7 +79,7 @@ function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: s
     visitWithTypeInfo(types, {
       VariableDefinition: () => false,
       Field() {
-        if (types.getFieldDef()?.extensions[MARK] === true) isViewerDependent = true;
+        if (types.getFieldDef()?.extensions[EXTENSION_KEY] === true) isViewerDependent = true;
       },
       Argument(node, _key, _parent, _path, ancestors) {
         // The parent is the list of arguments; the last ancestor is the field.

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LimitedAction } from '../../src/domain/ports.js';
-import { createRateLimiter, LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS, createRateLimiter } from '../../src/redis/rate-limiter.js';
 import { request, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
@@ -11,8 +11,8 @@ import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 /** While Redis is away each instance counts alone: nobody is locked out, and nobody may try without end. */
 
 /** Object.keys widens the keys to string. */
-const actions = Object.keys(LIMITS) as LimitedAction[];
-const shared = actions.filter((action) => LIMITS[action].shared);
+const actions = Object.keys(ACTION_LIMITS) as LimitedAction[];
+const shared = actions.filter((action) => ACTION_LIMITS[action].shared);
 const log = pino({ level: 'silent' });
 
 let redis: PrivateRedis;
@@ -55,7 +55,7 @@ async function passed(limiter: Limiter, action: LimitedAction, calls: number): P
 }
 
 async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<void> {
-  const { points } = LIMITS[action];
+  const { points } = ACTION_LIMITS[action];
   expect(await passed(limiter, action, points + 1)).toBe(points);
   await expect(limiter.consume(action, 'alice')).rejects.toMatchObject({ name: 'RateLimitedError' });
   await limiter.reset(action, 'alice');
@@ -111,7 +111,7 @@ test('login works after Redis was killed, and is still limited', async () => {
   await redis.kill();
 
   expect(await login('correct horse battery')).toBe('AuthPayload');
-  const { points } = LIMITS.loginByUsername;
+  const { points } = ACTION_LIMITS.loginByUsername;
   const guesses = await Promise.all(Array.from({ length: points + 1 }, () => login('a wrong password')));
   expect(guesses.filter((type) => type === 'InvalidCredentialsError')).toHaveLength(points);
   expect(guesses.filter((type) => type === 'RateLimitedError')).toHaveLength(1);
@@ -125,14 +125,14 @@ test('instances count together again once Redis is back', async () => {
   const prefix = newPrefix();
   const [here, there] = await Promise.all([connectedLimiter(prefix), connectedLimiter(prefix)]);
   await redis.kill();
-  expect(await passed(here, 'joinRoom', LIMITS.joinRoom.points)).toBe(LIMITS.joinRoom.points);
+  expect(await passed(here, 'joinRoom', ACTION_LIMITS.joinRoom.points)).toBe(ACTION_LIMITS.joinRoom.points);
   expect(await passed(there, 'joinRoom', 1)).toBe(1);
   await redis.restart();
 
   for (const action of shared) {
     // An instance that is not connected yet counts alone, and lets it pass.
     const elsewhere = async () => {
-      await passed(here, action, LIMITS[action].points + 1);
+      await passed(here, action, ACTION_LIMITS[action].points + 1);
       return passed(there, action, 1);
     };
     await expect.poll(elsewhere, { timeout: 5000 }).toBe(0);

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import type { Result } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket } from '../helpers/raw-socket.js';
@@ -42,7 +42,7 @@ const transports: Record<string, LogIn> = {
 const all = Object.values(transports);
 
 beforeAll(() => {
-  Object.assign(LIMITS.loginByAddress, { points });
+  Object.assign(ACTION_LIMITS.loginByAddress, { points });
 });
 
 test('behind a proxy each forwarded address has one counter of its own, over HTTP and WebSocket', async () => {

@@ -8,13 +8,13 @@ import type { MessageStore, SendOutcome } from './store.js';
 const MAX_BATCH_SIZE = 100;
 
 /** Maximum numbers of pending drafts, including those of the calls in progress. */
-export interface SendBounds {
+export interface SendQueueLimits {
   readonly perRoom: number;
   readonly overall: number;
 }
 
 /** At 1000 messages per second, a full room is a wait of 1 s. More drafts would only wait longer and use up memory. */
-const DEFAULT_BOUNDS: SendBounds = { perRoom: 1000, overall: 10_000 };
+const DEFAULT_LIMITS: SendQueueLimits = { perRoom: 1000, overall: 10_000 };
 
 interface PendingDraft {
   readonly draft: MessageDraft;
@@ -44,7 +44,7 @@ export function createSendQueue(
   messages: MessageStore,
   publish: PublishChange,
   log: Log,
-  bounds = DEFAULT_BOUNDS,
+  limits = DEFAULT_LIMITS,
 ) {
   const publishSafely = withErrorLogging(publish, log);
   /** The queues of the rooms with a call in progress, by room id. */
@@ -109,7 +109,7 @@ export function createSendQueue(
     send: (roomId: string, draft: MessageDraft) =>
       new Promise<SendOutcome>((resolve, reject) => {
         const current = rooms.get(roomId);
-        if (pending >= bounds.overall || (current && current.pending >= bounds.perRoom)) {
+        if (pending >= limits.overall || (current && current.pending >= limits.perRoom)) {
           reject(new ServiceUnavailableError());
           return;
         }

@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { Tokens } from '../../auth/tokens.js';
 import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import { authenticateConnection } from '../auth.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
@@ -67,7 +67,7 @@ export function createWebSockets({
     // `connections` below tracks them.
     clientTracking: false,
     handleProtocols,
-    maxPayload: LIMITS.requestBytes,
+    maxPayload: REQUEST_LIMITS.requestBytes,
     // Frames are small: compression would cost memory per socket and time per frame.
     perMessageDeflate: false,
   });

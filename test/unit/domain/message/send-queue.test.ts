@@ -6,7 +6,7 @@ import {
 } from '../../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../../src/domain/events.js';
 import type { Message, MessageDraft } from '../../../../src/domain/message/message.js';
-import { createSendQueue, type SendBounds } from '../../../../src/domain/message/send-queue.js';
+import { createSendQueue, type SendQueueLimits } from '../../../../src/domain/message/send-queue.js';
 import type { MessageStore, SendOutcome } from '../../../../src/domain/message/store.js';
 import type { Log } from '../../../../src/domain/ports.js';
 
@@ -25,7 +25,7 @@ interface Call {
 }
 
 /** A queue over a store whose calls the test completes. The store refuses a batch that contains the text `poison`. */
-function setUp({ bounds, failPublish = false }: { bounds?: SendBounds; failPublish?: boolean } = {}) {
+function setUp({ limits, failPublish = false }: { limits?: SendQueueLimits; failPublish?: boolean } = {}) {
   const calls: Call[] = [];
   const arrivals: (() => void)[] = [];
   const published: string[] = [];
@@ -76,7 +76,7 @@ function setUp({ bounds, failPublish = false }: { bounds?: SendBounds; failPubli
     error: (_, message) => void logged.push(message),
   };
   // The queue uses no other method of the store.
-  const queue = createSendQueue({ send } as MessageStore, publish, log, bounds);
+  const queue = createSendQueue({ send } as MessageStore, publish, log, limits);
 
   return {
     calls,
@@ -215,8 +215,8 @@ test('fails all parts of a refused batch if the database becomes unavailable bet
   expect(calls).toHaveLength(3);
 });
 
-test('rejects sends at once above the bounds per room and overall, until pending ones are settled', async () => {
-  const { send, call, calls } = setUp({ bounds: { perRoom: 3, overall: 5 } });
+test('rejects sends at once above the limits per room and overall, until pending ones are settled', async () => {
+  const { send, call, calls } = setUp({ limits: { perRoom: 3, overall: 5 } });
   const one = ['a', 'b', 'c'].map((text) => send(text, 'one'));
   expect(await send('d', 'one')).toBe('ServiceUnavailableError');
   const two = ['a', 'b'].map((text) => send(text, 'two'));
