@@ -61,7 +61,7 @@ async function upload(...headers: string[]): Promise<Upload> {
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 const LAST_CHUNK = '0\r\n\r\n';
 const JSON_TYPE = 'Content-Type: application/json';
-const IN_CHUNKS = 'Transfer-Encoding: chunked';
+const CHUNKED = 'Transfer-Encoding: chunked';
 
 /** A valid request of exactly so many bytes. */
 function requestOf(bytes: number): string {
@@ -79,7 +79,7 @@ test.each(Object.keys(variants))(
   'a body without an end, sent %s, is refused soon after its first 64 KiB and its connection closed',
   async (name) => {
     const headers = variants[name] ?? [];
-    const sender = await upload(...headers, IN_CHUNKS);
+    const sender = await upload(...headers, CHUNKED);
     const sent = await sender.sendChunks(() => sender.text() !== '', 8 * MIB);
 
     expect(sent).toBeGreaterThan(LIMIT);
@@ -93,7 +93,7 @@ test.each(Object.keys(variants))(
 );
 
 test('the connection is closed after a body in chunks that is one byte too long', async () => {
-  const sender = await upload(JSON_TYPE, IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, CHUNKED);
   sender.write(chunk(requestOf(LIMIT + 1)) + LAST_CHUNK);
 
   await expect.poll(sender.isClosed).toBe(true);
@@ -102,7 +102,7 @@ test('the connection is closed after a body in chunks that is one byte too long'
 });
 
 test('the connection is kept after a body in chunks of 64 KiB', async () => {
-  const sender = await upload(JSON_TYPE, IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, CHUNKED);
   sender.write(chunk(requestOf(LIMIT)) + LAST_CHUNK);
   await expect.poll(sender.text).toContain('{"data":{"__typename":"Query"}}');
 
@@ -124,7 +124,7 @@ test('a body that is too long by its Content-Length is refused before any of it 
 test('nothing is kept of what still comes after the refusal', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage: () => void = runInNewContext('gc');
-  const sender = await upload(JSON_TYPE, 'Accept: text/event-stream', IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, 'Accept: text/event-stream', CHUNKED);
   await sender.sendChunks(() => sender.text() !== '', 8 * MIB);
   expect(sender.text()).toMatch(/^HTTP\/1\.1 413 /);
   collectGarbage();
