@@ -47,7 +47,7 @@ export const QUICK: Scale = {
 
 /**
  * The servers of a workload that are measured in a round (from 1), in their order. Every round reverses the order, so that a
- * machine that gets faster or slower favours none. Servers that are far from their bounds, or that are not compared within a
+ * machine that gets faster or slower favors none. Servers that are far from their bounds, or that are not compared within a
  * round, take part in every other round.
  */
 export function orderIn(round: number, { loads, subscribersPerRoom }: Workload): readonly Target[] {

@@ -2,7 +2,7 @@ import type { MessageEvent } from '../domain/events.js';
 import type { Head } from '../domain/position.js';
 
 /**
- * Recognises events that a reader has received already. A replay reads each message in its current state, so a message's
+ * Recognizes events that a reader has received already. A replay reads each message in its current state, so a message's
  * latest change may lie beyond the replay's target, and the events after the target contain it again.
  */
 export interface Deduplicator {

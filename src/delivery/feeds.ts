@@ -31,7 +31,7 @@ interface Entry {
   subscribers: number;
   /** Removes one subscriber. */
   leave(): void;
-  linger: NodeJS.Timeout | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
 }
 
 /** A subscriber's hold on a feed, which keeps the feed open. */
@@ -110,9 +110,9 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
-        entry.linger = setTimeout(() => end(roomId), FEED_IDLE_TIMEOUT_MS);
+        entry.idleTimer = setTimeout(() => end(roomId), FEED_IDLE_TIMEOUT_MS);
       },
-      linger: undefined,
+      idleTimer: undefined,
     };
     entries.set(roomId, entry);
     return entry;
@@ -149,7 +149,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     const entry = entries.get(roomId);
     if (!entry) return;
     entries.delete(roomId);
-    clearTimeout(entry.linger);
+    clearTimeout(entry.idleTimer);
     entry.unsubscribe();
     entry.feed?.close();
   }
@@ -159,7 +159,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     async attach(roomId: string): Promise<Attachment | null> {
       const entry = entries.get(roomId) ?? open(roomId);
       entry.subscribers += 1;
-      clearTimeout(entry.linger);
+      clearTimeout(entry.idleTimer);
       try {
         const feed = await entry.opening;
         if (feed) return new Attachment(feed, entry);

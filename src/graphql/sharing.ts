@@ -23,7 +23,7 @@ interface Sharing {
   readonly dependsOnViewer: boolean;
 }
 
-/** By document and operation name. Documents are cached, so each is analysed once. */
+/** By document and operation name. Documents are cached, so each is analyzed once. */
 const analyses = new WeakMap<DocumentNode, Map<string, Sharing>>();
 
 export interface Operation {
@@ -62,14 +62,14 @@ function analysisOf(schema: GraphQLSchema, document: DocumentNode, operationName
   }
   let sharing = operations.get(operationName);
   if (!sharing) {
-    sharing = analyse(schema, document, operationName);
+    sharing = analyze(schema, document, operationName);
     operations.set(operationName, sharing);
   }
   return sharing;
 }
 
-/** Analyses the whole document, including other operations and unused fragments: at worst, fewer groups are shared. */
-function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
+/** Analyzes the whole document, including other operations and unused fragments: at worst, fewer groups are shared. */
+function analyze(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
   const variables = new Set<string>();
   let isViewerDependent = false;
   const roots = rootFields(document, operationName);

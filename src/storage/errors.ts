@@ -72,7 +72,7 @@ export function isTransactionConflict(error: unknown): boolean {
   return code === '40P01' || code === '40001';
 }
 
-/** The statement was cancelled by `lock_timeout` or `statement_timeout`. */
+/** The statement was canceled by `lock_timeout` or `statement_timeout`. */
 function isTimeout(error: unknown): boolean {
   const code = databaseErrorCode(error);
   return code === '55P03' || code === '57014';

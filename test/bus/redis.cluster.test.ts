@@ -137,7 +137,7 @@ test('after a restart of Redis the bus reports its recovery and delivers again',
   expect(bus.counters).toMatchObject({ unpublished: 1, reconnects: 2, timeouts: 0 });
 });
 
-test('a subscription during an outage is confirmed when Redis is back, or at once if it is cancelled', async () => {
+test('a subscription during an outage is confirmed when Redis is back, or at once if it is canceled', async () => {
   const bus = await createBus();
   const [waiting, leaving] = [randomUUID(), randomUUID()];
   await listen(bus, waiting);

@@ -109,7 +109,7 @@ test('more channels than fit into one command are subscribed again after a recon
   expect(bus.counters.refusedSubscribes).toBe(0);
 });
 
-test('a refused subscription that is cancelled is confirmed, and not made when it would be granted', async () => {
+test('a refused subscription that is canceled is confirmed, and not made when it would be granted', async () => {
   await permit('resetchannels');
   const roomId = randomUUID();
   const { confirmed, unsubscribe } = bus.subscribe(roomId, () => {});

@@ -41,7 +41,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   readonly openedAt = performance.now();
   private currentAuthentication: Authentication = ANONYMOUS;
   /** Whether `connection_init` has arrived. */
-  isInitialised = false;
+  isInitialized = false;
   /** Whether the client has answered the last ping. */
   isAlive = true;
   /** Whether the server is stopping and is about to close the connection. */

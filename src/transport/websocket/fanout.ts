@@ -27,7 +27,7 @@ export interface Fanout {
 }
 
 /**
- * Shares the work for an event among all subscribers with equal results: it is executed once and serialised once, and each
+ * Shares the work for an event among all subscribers with equal results: it is executed once and serialized once, and each
  * subscriber's frame adds only its operation id. A subscriber that is slow or loses access is released to a stream of its
  * own, which reads at its pace.
  */
