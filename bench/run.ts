@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { stopAll } from '../test/helpers/stopping.js';
-import { describeMachine, findCores, pinTo } from './machine/cores.js';
+import { describeMachine, describePinning, findCores, pinTo } from './machine/cores.js';
 import { measureAll, type Outcome } from './measure/all.js';
 import type { Results } from './measure/results.js';
 import { SENDERS } from './measure/sends.js';
@@ -58,7 +58,7 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
   if (withPeers) installPeers();
   const cores = findCores();
   if (cores) pinTo(cores.load);
-  const heading = `${new Date().toISOString().slice(0, 10)}, ${describeMachine(cores)}`;
+  const heading = `${new Date().toISOString().slice(0, 10)}, ${describeMachine()}; ${describePinning(cores)}`;
   const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ');
   const start = performance.now();
   const log = (line: string): void =>

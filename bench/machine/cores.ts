@@ -50,10 +50,13 @@ export function spawnPinned(
 }
 
 /** Describes the machine in one line. */
-export function describeMachine(cores: Cores | null): string {
+export function describeMachine(): string {
   const [cpu] = cpus();
-  const pinned = cores
+  return `${cpus().length} cores (${cpu?.model.trim() ?? 'unknown CPU'}), ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, Node ${process.version}`;
+}
+
+export function describePinning(cores: Cores | null): string {
+  return cores
     ? `server under test alone on core ${cores.server}, all else on core ${cores.load}`
     : 'nothing pinned: there is no second core, or no taskset';
-  return `${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, Node ${process.version}; ${pinned}`;
 }

@@ -1,4 +1,4 @@
-import { cpus, release, totalmem } from 'node:os';
+import { describeMachine } from '../../bench/machine/cores.js';
 import { stopAll } from '../helpers/stopping.js';
 import { startServers } from './environment/environment.js';
 import { runScenario } from './run-scenario.js';
@@ -49,8 +49,6 @@ async function run(chosen: readonly Scenario[]): Promise<void> {
 }
 
 function heading(): string {
-  const [cpu] = cpus();
-  const machine = `${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, Node ${process.version}`;
   const command = ['npm run faults', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])];
-  return `${new Date().toISOString().slice(0, 10)}, ${machine}: \`${command.join(' ')}\``;
+  return `${new Date().toISOString().slice(0, 10)}, ${describeMachine()}: \`${command.join(' ')}\``;
 }

@@ -114,7 +114,7 @@ export async function openTestRoom(environment: Environment, options: TestRoomOp
         recoveryMs: subscribers.flatMap(({ seen, losses }) =>
           recoveriesOf(seen, sent, lostSockets ? losses : moments),
         ),
-        notes: [notes, `${retries} attempts retried`, `latest delivery ${delay} ms after its ack`]
+        notes: [notes, `retried attempts: ${retries}`, `latest delivery ${delay} ms after its ack`]
           .filter(Boolean)
           .join('; '),
       };
