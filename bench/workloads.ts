@@ -14,7 +14,7 @@ export interface Shape {
 
 export const room = (subscribersPerRoom: number): Shape => ({ rooms: 1, subscribersPerRoom });
 export const MANY_ROOMS: Shape = { rooms: 100, subscribersPerRoom: 10 };
-/** The room sizes that the growth of CPU per delivery is measured at. */
+/** The room sizes at which the growth of CPU per delivery is measured. */
 export const GROWTH_SIZES: readonly number[] = [100, 1000, 2000, 5000];
 
 /** Windows that a part of the bench needs. */
@@ -83,10 +83,10 @@ const KINDS: readonly LoadKind[] = ['rate', 'saturated', 'flood'];
 export function workloadsOf(parts: ReadonlySet<Part>, peers: readonly Target[]): readonly Workload[] {
   const required = [...parts].flatMap((part): readonly Requirement[] => REQUIREMENTS[part]);
   return SHAPES.flatMap((shape) => {
-    const here = required.filter((one) => isSameShape(one.shape, shape));
+    const requiredHere = required.filter((one) => isSameShape(one.shape, shape));
     const loads = [FLOOR, PARLEY, YOGA, ...peers].flatMap((target) => {
-      const like = peers.includes(target) ? YOGA : target;
-      const applicable = here.filter(({ targets }) => targets.includes(like));
+      const role = peers.includes(target) ? YOGA : target;
+      const applicable = requiredHere.filter(({ targets }) => targets.includes(role));
       const kinds = KINDS.filter((kind) => applicable.some(({ kinds }) => kinds.includes(kind)));
       return kinds.length === 0 ? [] : [[target, kinds] as const];
     });

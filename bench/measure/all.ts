@@ -15,7 +15,7 @@ export interface Outcome {
   readonly failures: readonly string[];
 }
 
-/** Runs all measurements of these parts. A measurement that fails is reported at the end; the others go on. */
+/** Runs all measurements of these parts. A measurement that fails is reported at the end; the others still run. */
 export async function measureAll(
   context: BenchContext,
   workloads: readonly Workload[],

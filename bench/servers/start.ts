@@ -36,10 +36,10 @@ export async function startServer(
   const env = { ...testbed.env, PORT: String(port), AUTHOR: JSON.stringify(testbed.author) };
   const profile = profileFolder === null ? null : nextFolder(profileFolder, name);
   const server = await run(script, cores?.server ?? null, env, profile);
-  const beside = bridge === undefined ? null : await run(bridge, null, env, null);
+  const bridgeProcess = bridge === undefined ? null : await run(bridge, null, env, null);
   const stop = async (): Promise<void> => {
     stopped();
-    await Promise.all([server.stop(), beside?.stop()]);
+    await Promise.all([server.stop(), bridgeProcess?.stop()]);
   };
   const stopped = stopAtEnd(stop);
   const start = performance.now();
@@ -106,7 +106,7 @@ async function run(script: string, core: number | null, env: Record<string, stri
         child.kill('SIGUSR2');
       }),
     async stop() {
-      // No client is left to be notified; a profile, however, is written only on an orderly exit.
+      // SIGKILL is enough: no client is connected. A profile is written only on a normal exit.
       child.kill(profile === null ? 'SIGKILL' : 'SIGTERM');
       await exit;
       await folder.clear();

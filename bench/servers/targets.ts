@@ -9,7 +9,7 @@ export interface Target {
   readonly protocol: ProtocolName;
   /** Answers 200 when the server is ready. By default, a server is ready as soon as it listens. */
   readonly readyPath?: string;
-  /** A script that feeds Parley's stream to the server. It runs beside the load and is not measured. */
+  /** A script that feeds Parley's stream to the server. It runs next to the load and is not measured. */
   readonly bridge?: string;
 }
 

@@ -1,7 +1,7 @@
 import { isRunByNpm } from '../config.js';
 import { StartupError } from '../startup-error.js';
 
-/** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal counts only after this, in ms. */
+/** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal within this time, in ms, is ignored. */
 const DUPLICATE_SIGNAL_WINDOW_MS = 500;
 /** How often a process that npm runs checks that its parent is still alive, in ms. */
 const PARENT_CHECK_INTERVAL_MS = 200;

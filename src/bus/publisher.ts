@@ -22,7 +22,7 @@ export function createPublisher(client: Redis, counters: BusCounters, log: Log) 
     counters.unpublished += 1;
     // A lost connection has been logged by the client.
     if (!(error instanceof ReplyError) || refused) return;
-    refused = warnThrottled({ topic, error: error.message }, 'Redis refuses to publish');
+    refused = warnThrottled({ topic, error: error.message }, 'Redis rejects publishes');
   }
 
   return {

@@ -21,8 +21,8 @@ export interface RedisBusOptions {
 }
 
 /**
- * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. That neither awaits nor catches the promises of
- * its clients, so it is given wrappers which never reject.
+ * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. It neither awaits nor catches its clients'
+ * promises, so it receives wrappers that never reject.
  */
 export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOptions): Bus {
   const counters = createCounters();
@@ -49,7 +49,7 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     return null;
   }
 
-  /** Where the message came from that is parsed at the moment: the serializer is given only its text. */
+  /** Channel of the message that is being parsed; the serializer receives only the text. */
   let topic = '';
   const guardedSubscriber = {
     on: (event: 'message', listener: (channel: string, message: string) => void) =>

@@ -11,7 +11,7 @@ const MAX_CHANNELS_PER_COMMAND = 500;
 
 /** The Redis subscriptions of the bus. */
 export interface Subscriptions {
-  /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis refuses it. */
+  /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis rejects it. */
   subscribe(topic: string): void;
   /** Ends a subscription and confirms it if it was pending. */
   unsubscribe(topic: string): void;
@@ -19,9 +19,9 @@ export interface Subscriptions {
   confirmed(topic: string): Promise<void>;
   /** The listener is called whenever `isHealthy` becomes true: on connecting, and after an outage or a refusal. */
   onRecovered(listener: () => void): void;
-  /** Whether all subscriptions were restored on the present connection, and Redis refuses none. */
+  /** Whether all subscriptions were restored on the present connection, and Redis rejects none. */
   isHealthy(): boolean;
-  /** Confirms all channels, so that no caller waits for ever. */
+  /** Confirms all channels, so that no caller waits forever. */
   close(): void;
 }
 
@@ -43,7 +43,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
   /** Never rejects. Resolves when Redis has replied for each of the channels, or the connection is lost. */
   async function request(batch: readonly Channel[]): Promise<void> {
     const requestedOn = connection;
-    // An unsubscribed channel has sent its UNSUBSCRIBE already, which no SUBSCRIBE may follow.
+    // An unsubscribed channel has sent its UNSUBSCRIBE already, so SUBSCRIBE must not be sent after it.
     const wanted = batch.filter((channel) => channels.get(channel.topic) === channel);
     if (wanted.length === 0 || client.status !== 'ready') return;
     try {
@@ -56,7 +56,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
       }
     } catch (error) {
       if (requestedOn !== connection) return;
-      // Redis refuses the whole command because of a single channel.
+      // Redis rejects the whole command because of a single channel.
       if (wanted.length > 1) {
         await Promise.all(wanted.map((channel) => request([channel])));
         return;

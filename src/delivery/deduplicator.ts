@@ -7,7 +7,7 @@ import type { Head } from '../domain/position.js';
  */
 export interface Deduplicator {
   /**
-   * Whether the event contains something that the reader has not received. Has to be called once for every event, in order.
+   * Whether the event contains something that the reader has not received. Must be called once for every event, in order.
    *
    * @param target end of the step or replay that the event belongs to.
    */
@@ -32,5 +32,5 @@ export function createDeduplicator(): Deduplicator {
   };
 }
 
-/** For readers of added messages, of which each is delivered once in any case. */
+/** For readers of added messages only: these are never delivered twice. */
 export const passThrough: Deduplicator = { isNew: () => true, isEmpty: true };

@@ -93,7 +93,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     if (performance.now() - foreignAt > FOREIGN_LOG_INTERVAL_MS)
       log.warn(
         {},
-        'The bus carries events of another epoch: of a restored database, or of another deployment',
+        'Received events of another epoch: the database was restored, or another deployment uses the same REDIS_PREFIX',
       );
     foreignAt = performance.now();
     void tick.run();

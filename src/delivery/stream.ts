@@ -38,7 +38,7 @@ export function createEventStream<Event>(
         if (result.done) end();
         return result;
       } catch (error) {
-        // After the end, nobody needs the error.
+        // After the end, the error has no recipient.
         if (isEnded) return { done: true, value: undefined };
         end();
         throw error;

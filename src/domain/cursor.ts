@@ -30,7 +30,7 @@ const NUMBER_BYTES = 6;
 const UUID_BYTES = 16;
 const EPOCH_BYTES = 8;
 const SEQ_OFFSET = 1 + UUID_BYTES + EPOCH_BYTES;
-/** `seq` is a 32-bit integer in GraphQL and in Postgres, which refuses larger values. */
+/** `seq` is a 32-bit integer in GraphQL and in Postgres, which rejects larger values. */
 const MAX_SEQ = 2 ** 31 - 1;
 /** The last instant of the year 9999: SQL and ISO 8601 have no later one with a year of four digits. */
 const MAX_ACTIVITY_AT_MS = Date.parse('9999-12-31T23:59:59.999Z');

@@ -1,6 +1,6 @@
 import { ValidationError, type ValidationIssue } from './errors.js';
 
-/** What an input text may contain. Lengths are in Unicode code points. */
+/** Rules for an input text. Lengths are in Unicode code points. */
 export interface TextRule {
   readonly min: number;
   readonly max: number;

@@ -9,7 +9,7 @@ export interface Account {
   readonly gid: number;
 }
 
-/** Where the data is stored, and the account that owns it. */
+/** The location of the data, and the account that owns it. */
 export interface Placement {
   /** Absolute path of the DATA_DIR setting. */
   readonly requested: string;

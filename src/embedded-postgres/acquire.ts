@@ -17,7 +17,7 @@ import {
   stopServer,
 } from './server.js';
 
-/** What is known before a server is acquired. */
+/** Context of acquiring a server. */
 export interface ServerContext {
   readonly placement: Placement;
   readonly binaries: Binaries;
@@ -146,7 +146,10 @@ async function replaceStale(
   return launchServer({ binaries, cluster, account, logFile, settings });
 }
 
-/** Throws unless the server ended because another process was faster, or because remains of a dead server lingered. */
+/**
+ * Throws unless the server ended because another process was faster, or because a dead server's processes or shared memory
+ * still existed.
+ */
 async function discardOrThrow({ placement }: ServerContext, launch: Launch, isEarly: boolean): Promise<void> {
   await launch.discard();
   const reason = await launch.reason();

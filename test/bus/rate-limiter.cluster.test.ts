@@ -8,7 +8,7 @@ import { request, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
-/** While Redis is away each instance counts alone: nobody is locked out, and nobody may try without end. */
+/* While Redis is unavailable, each instance counts on its own: users are neither locked out nor unlimited. */
 
 /** Object.keys widens the keys to string. */
 const actions = Object.keys(ACTION_LIMITS) as LimitedAction[];
@@ -21,7 +21,7 @@ let admin: Redis;
 beforeAll(async () => {
   redis = await startRedis();
   admin = new Redis(redis.url);
-  // It connects anew by itself.
+  // The client reconnects by itself.
   admin.on('error', () => {});
 });
 
@@ -34,7 +34,7 @@ const newPrefix = () => `test-${randomBytes(6).toString('hex')}`;
 const newLimiter = (prefix = newPrefix()) => createRateLimiter({ url: redis.url, prefix }, log);
 type Limiter = ReturnType<typeof newLimiter>;
 
-/** One that counts in Redis: before its connection stands, it counts alone. */
+/** A limiter that counts in Redis: until it is connected, it counts locally. */
 async function connectedLimiter(prefix = newPrefix()): Promise<Limiter> {
   const limiter = newLimiter(prefix);
   await expect
@@ -46,7 +46,7 @@ async function connectedLimiter(prefix = newPrefix()): Promise<Limiter> {
   return limiter;
 }
 
-/** How many of so many calls at once pass. */
+/** Returns how many of `calls` concurrent calls are allowed. */
 async function passed(limiter: Limiter, action: LimitedAction, calls: number): Promise<number> {
   const results = await Promise.allSettled(
     Array.from({ length: calls }, () => limiter.consume(action, 'alice')),
@@ -63,7 +63,7 @@ async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<v
 }
 
 describe('with Redis', () => {
-  test.each(actions)('%s passes as often as its limit allows', async (action) => {
+  test.each(actions)('%s is allowed up to its limit', async (action) => {
     const prefix = newPrefix();
     const limiter = await connectedLimiter(prefix);
 
@@ -74,11 +74,11 @@ describe('with Redis', () => {
   });
 });
 
-describe('while Redis is away', () => {
+describe('while Redis is unavailable', () => {
   beforeAll(() => redis.kill());
   afterAll(() => redis.restart());
 
-  test.each(actions)('%s still passes as often as its limit allows', async (action) => {
+  test.each(actions)('%s is still allowed up to its limit', async (action) => {
     const limiter = newLimiter();
 
     await expectToLimit(limiter, action);
@@ -87,7 +87,7 @@ describe('while Redis is away', () => {
   });
 });
 
-test('while Redis hangs, a limit still lets through what it allows', async () => {
+test('while Redis hangs, a limit still allows its number of actions', async () => {
   const limiter = await connectedLimiter();
   await redis.kill('SIGSTOP');
 

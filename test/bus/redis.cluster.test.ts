@@ -217,7 +217,7 @@ test('during an outage of Redis messages still reach the other instance, and rea
   await redis.restart();
   await expect.poll(ready, { timeout: 10_000 }).toBe(200);
   const state = await fetch(here.url.replace('graphql', 'ready'));
-  // Both connections were replaced; the message sent meanwhile was not published.
+  // Both connections were replaced; the message sent during the outage was not published.
   expect(await state.json()).toMatchObject({ bus: { reconnects: 2, unpublished: 1 } });
   await send(alice, roomId, 'by Redis again');
 

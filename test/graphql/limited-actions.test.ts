@@ -13,7 +13,7 @@ let open: TestParley;
 let limited: TestParley;
 let sibling: TestParley;
 
-/** What the limits count by. Each person has their own address. */
+/** The keys that the limits count by. Each person has their own address. */
 interface Subject {
   readonly person: Person;
   readonly roomId: string;

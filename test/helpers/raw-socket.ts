@@ -29,7 +29,7 @@ export interface RawSocket {
     count?: number,
   ): Promise<readonly FrameOf<Type>[]>;
   readonly closed: Promise<{ code: number; reason: string }>;
-  /** Stops reading, so that the network's buffers fill up. A close is not noticed meanwhile. */
+  /** Stops reading, so that the network's buffers fill up. A close is not noticed until reading resumes. */
   pause(): void;
   resume(): void;
   /** Sends a WebSocket ping frame, not a ping message of the protocol. */
@@ -45,7 +45,7 @@ export interface RawSocketOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Resolves when the socket is open; rejects if the server refuses it. It is closed at the end of the test file. */
+/** Resolves when the socket is open; rejects if the server does not accept it. It is closed at the end of the test file. */
 export async function openRawSocket(url: string, options: RawSocketOptions = {}): Promise<RawSocket> {
   const { protocols = ['graphql-transport-ws'], headers = {} } = options;
   const socket = new WebSocket(url, protocols, { headers });

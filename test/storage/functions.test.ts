@@ -42,7 +42,7 @@ async function bodies(): Promise<Map<string, string>> {
   return new Map(rows.map(({ proname, prosrc }) => [proname, prosrc]));
 }
 
-/** What the files say, in the form of `bodies`. */
+/** The content of the files, in the form of `bodies`. */
 async function definedBodies(): Promise<Map<string, string>> {
   const functions = await readFunctions();
   return new Map(functions.map(({ name, definition }) => [name, definition.split('$$')[1] ?? '']));

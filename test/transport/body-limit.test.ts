@@ -19,10 +19,10 @@ beforeAll(async () => {
 
 /** A connection by hand: HTTP clients end every body that they begin. */
 interface Upload {
-  /** What the server has sent so far. */
+  /** Everything that the server has sent so far. */
   text(): string;
   write(text: string): void;
-  /** Sends chunks until the condition holds, or until so many bytes are sent; resolves with their number. */
+  /** Sends chunks until the condition holds, or `bytes` bytes are sent; resolves with their number. */
   sendChunks(until: () => boolean, bytes: number): Promise<number>;
   isClosed(): boolean;
   destroy(): void;
@@ -63,7 +63,7 @@ const LAST_CHUNK = '0\r\n\r\n';
 const JSON_TYPE = 'Content-Type: application/json';
 const CHUNKED = 'Transfer-Encoding: chunked';
 
-/** A valid request of exactly so many bytes. */
+/** A valid request of exactly `bytes` bytes. */
 function requestOf(bytes: number): string {
   const request = (padding: string) => JSON.stringify({ query: '{ __typename }', variables: { padding } });
   return request('x'.repeat(bytes - request('').length));
@@ -76,7 +76,7 @@ const variants: Record<string, readonly string[]> = {
 };
 
 test.each(Object.keys(variants))(
-  'a body without an end, sent %s, is refused soon after its first 64 KiB and its connection closed',
+  'a body without an end, sent %s, is rejected soon after its first 64 KiB, and its connection is closed',
   async (name) => {
     const headers = variants[name] ?? [];
     const sender = await upload(...headers, CHUNKED);
@@ -113,7 +113,7 @@ test('the connection is kept after a body in chunks of 64 KiB', async () => {
   sender.destroy();
 });
 
-test('a body that is too long by its Content-Length is refused before any of it has come', async () => {
+test('a body that is too long by its Content-Length is rejected before any of it arrives', async () => {
   const sender = await upload(JSON_TYPE, `Content-Length: ${LIMIT + 1}`);
 
   await expect.poll(sender.text).toMatch(/^HTTP\/1\.1 413 /);

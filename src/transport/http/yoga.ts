@@ -117,7 +117,7 @@ const endWithConnection: Plugin<YogaContext, YogaContext> = {
     if (!context.res || !isAsyncIterable(result)) return;
     const { res } = context;
     const iterator = result[Symbol.asyncIterator]();
-    // Nobody is left to receive an error.
+    // After the end, an error has no recipient.
     const end = () => void Promise.resolve(iterator.return?.()).catch(() => {});
     if (res.destroyed) end();
     else res.once('close', end);

@@ -56,7 +56,7 @@ export function createOperations(services: SubscriptionServices): Operations {
     return { schema: pipeline.schema, document, operationName, contextValue: null, rootValue };
   }
 
-  /** Executes a query or mutation, which is pending on its connection meanwhile. */
+  /** Executes a query or mutation, which is pending on its connection until it ends. */
   async function execute({ connection, args }: SingleResultOperation): Promise<ExecutionResult> {
     const result = pipeline.execute(args);
     connection.pendingResults ??= new Set();

@@ -11,7 +11,7 @@ import type { Fanout } from './fanout.js';
 import type { GroupSubscriber, Subscription } from './group.js';
 import type { Outbox } from './outbox.js';
 
-/** What all WebSocket subscriptions share. */
+/** Services shared by all WebSocket subscriptions. */
 export interface SubscriptionServices {
   readonly pipeline: Pipeline;
   readonly fanout: Fanout;
@@ -98,7 +98,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     } catch (error) {
       // The pipeline failed before it could resume the reader.
       this.takeReader()?.attachment.release();
-      // After the end, nobody is left to receive an error.
+      // After the end, the error has no recipient.
       if (this.isEnded) this.settle(DONE);
       else this.fail(error);
     }

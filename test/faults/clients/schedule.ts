@@ -106,7 +106,7 @@ async function write(
         editorId: rowId('User', writer.userId) ?? '',
         text: `edited by act ${act}`,
       });
-      if (edited.kind !== 'edited') throw new Error(`An edit was refused: ${edited.kind}.`);
+      if (edited.kind !== 'edited') throw new Error(`An edit was rejected: ${edited.kind}.`);
     }
     await sleep(next() * MAX_PAUSE_MS);
   }

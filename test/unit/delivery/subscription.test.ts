@@ -110,7 +110,7 @@ test('a replay waits while the database is unavailable', async () => {
   expect(await takeSeqs(edges, 50)).toEqual(numbers(101, 150));
 });
 
-test('a subscription waits for an unavailable database, and can be ended meanwhile', async () => {
+test('a subscription waits for an unavailable database, and can be ended during the wait', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(3);
   const unavailable = async () => {
     throw new ServiceUnavailableError();
@@ -197,7 +197,7 @@ test('a reader of added messages who resumes inside a block gets the rest of its
   await Promise.all([edges.return(), watching.return()]);
 });
 
-test('a feed learns a newer head from its readers, before the next tick', async () => {
+test('a reader reports a newer head to its feed before the next tick', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, subscriptions, send } = subscribeToModel(3);

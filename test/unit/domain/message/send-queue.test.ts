@@ -24,7 +24,7 @@ interface Call {
   finish(error?: Error): void;
 }
 
-/** A queue over a store whose calls the test completes. The store refuses a batch that contains the text `poison`. */
+/** A queue over a store whose calls the test completes. The store rejects a batch that contains the text `poison`. */
 function setUp({ limits, failPublish = false }: { limits?: SendQueueLimits; failPublish?: boolean } = {}) {
   const calls: Call[] = [];
   const arrivals: (() => void)[] = [];
@@ -145,7 +145,7 @@ async function finishAll({ call, calls }: ReturnType<typeof setUp>, sent: Promis
   return { results: await all, texts: calls.map(({ texts }) => texts) };
 }
 
-test('fails only the message that the database refuses, and keeps the others in order', async () => {
+test('fails only the message that the database rejects, and keeps the others in order', async () => {
   const queue = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => queue.send(text));
   const { results, texts } = await finishAll(queue, sent);
@@ -154,7 +154,7 @@ test('fails only the message that the database refuses, and keeps the others in 
   expect(texts).toEqual([['a'], ['b', 'poison', 'c', 'd'], ['b', 'poison'], ['b'], ['poison'], ['c', 'd']]);
 });
 
-test('sends later messages only after all parts of a refused batch', async () => {
+test('sends later messages only after all parts of a rejected batch', async () => {
   const queue = setUp();
   const { send, call } = queue;
   const sent = ['a', 'b', 'poison'].map((text) => send(text));
@@ -166,7 +166,7 @@ test('sends later messages only after all parts of a refused batch', async () =>
   expect(queue.published).toEqual(['a', 'b', 'c']);
 });
 
-test('isolates one refused message among 100 in at most 15 calls', async () => {
+test('isolates one rejected message among 100 in at most 15 calls', async () => {
   const queue = setUp();
   const texts = ['first', ...Array.from({ length: 99 }, (_, index) => `${index}`), 'poison'];
   const { results } = await finishAll(
@@ -203,7 +203,7 @@ test('fails all waiting sends of a room at once if the database is unavailable, 
   expect(await Promise.all([again, elsewhere])).toEqual([1, 2]);
 });
 
-test('fails all parts of a refused batch if the database becomes unavailable between them', async () => {
+test('fails all parts of a rejected batch if the database becomes unavailable between them', async () => {
   const { send, call, calls } = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => send(text));
   (await call(0)).finish();

@@ -11,7 +11,7 @@ const [OPEN, CLOSING, CLOSED] = [1, 2, 3];
 function createOutbox() {
   const writes: string[] = [];
   let completeWrite: (() => void) | undefined;
-  /** How many more writes complete immediately. */
+  /** The number of further writes that complete immediately. */
   let capacity = Number.POSITIVE_INFINITY;
   const tcp = new Writable({
     decodeStrings: false,
