@@ -63,7 +63,7 @@ async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<v
 }
 
 describe('with Redis', () => {
-  test.each(actions)('%s is allowed up to its limit', async (action) => {
+  test.each(actions)('with Redis, %s is allowed up to its limit', async (action) => {
     const prefix = newPrefix();
     const limiter = await connectedLimiter(prefix);
 
@@ -78,7 +78,7 @@ describe('while Redis is unavailable', () => {
   beforeAll(() => redis.kill());
   afterAll(() => redis.restart());
 
-  test.each(actions)('%s is still allowed up to its limit', async (action) => {
+  test.each(actions)('while Redis is unavailable, %s is still allowed up to its limit', async (action) => {
     const limiter = newLimiter();
 
     await expectToLimit(limiter, action);

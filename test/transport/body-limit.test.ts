@@ -121,7 +121,7 @@ test('a body that is too long by its Content-Length is rejected before any of it
   sender.destroy();
 });
 
-test('nothing is kept of what still comes after the refusal', async () => {
+test('nothing that arrives after the rejection is kept', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage: () => void = runInNewContext('gc');
   const sender = await upload(JSON_TYPE, 'Accept: text/event-stream', CHUNKED);
