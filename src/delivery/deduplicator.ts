@@ -17,7 +17,7 @@ export interface Deduplicator {
 }
 
 export function createDeduplicator(): Deduplicator {
-  /** The latest received `rev` of messages whose change comes again, by message id. */
+  /** The latest received `rev` of messages whose change will arrive again, by message id. */
   const received = new Map<string, number>();
   return {
     isNew({ message: { id, rev } }, target) {

@@ -33,7 +33,7 @@ export interface Access {
  * Decides which events of a step a reader gets, up to where, and whether access ends in it. This one rule serves all readers
  * of a room, alone or in a group.
  *
- * @param access null for a group of readers, whose members' access is checked one by one; see `endsAccess`.
+ * @param access null for a group of readers, whose access is checked one by one; see `endsAccess`.
  */
 export function portionOf(step: Step, position: Position, access: Access | null): Portion {
   const end = advanced(position, step.to);
