@@ -3,14 +3,13 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 const require = createRequire(import.meta.url);
 
-/** What needs servers. Each of these files runs on both pairs and must give the same answers. */
+/** Tests that need servers. Each file runs in both projects and must give the same answers. */
 const ON_BOTH_PAIRS =
   'test/{contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
 
 /**
- * One of the two ways to run Parley (see test/helpers/provided.ts): the same files, other parts underneath.
- * Both projects name the global setup, since only then a run of unit tests alone starts no server; whichever
- * comes first does the work (see test/helpers/global-setup.ts).
+ * One of the two configurations of Parley (see test/helpers/provided.ts). Both projects name the global setup, so that a run
+ * of unit tests alone starts no server; the first project to start runs it (see test/helpers/global-setup.ts).
  */
 function pair(name: 'embedded' | 'cluster', exclude: string[]): TestProjectInlineConfiguration {
   return {

@@ -12,7 +12,7 @@ export interface Options {
 /**
  * Parses the command line of the bench.
  *
- * @throws Error with a message for people if a flag or a part is unknown.
+ * @throws Error with a readable message if a flag or a part is unknown.
  */
 export function parseOptions(flags: readonly string[]): Options {
   const { values } = parseArgs({

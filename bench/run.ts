@@ -12,8 +12,8 @@ import { cpuOf } from './report/figures.js';
 import { rowsOf } from './report/rows.js';
 import { TABLE_HEAD, tableRow, verdictOf } from './report/table.js';
 import { estimateSeconds, FULL, QUICK } from './scale.js';
-import { type Contestant, FLOOR, PARLEY, PEERS, YOGA } from './servers/contestants.js';
 import { installPeers } from './servers/install-peers.js';
+import { FLOOR, PARLEY, PEERS, type Target, YOGA } from './servers/targets.js';
 import { openTestbed } from './testbed.js';
 import { PARTS, room, workloadsOf } from './workloads.js';
 
@@ -87,12 +87,12 @@ async function run({ quick, withPeers, parts, profileFolder }: Options): Promise
 }
 
 /** Draws CPU per delivery in a room of 1,000 at the fixed rate, one bar per server that was measured. */
-function drawChart(results: Results, peers: readonly Contestant[], source: string): void {
-  const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
-    const windows = results.of(room(1000), 'rate', contestant);
+function drawChart(results: Results, peers: readonly Target[], source: string): void {
+  const bars = [FLOOR, PARLEY, YOGA, ...peers].flatMap((target) => {
+    const windows = results.of(room(1000), 'rate', target);
     return windows.length === 0
       ? []
-      : [{ label: contestant.title, value: cpuOf(windows), highlighted: contestant === PARLEY }];
+      : [{ label: target.title, value: cpuOf(windows), highlighted: target === PARLEY }];
   });
   if (bars.length === 0) return;
   const title = 'Server CPU per delivery: one room, 1,000 subscribers, 10,000 deliveries/s';

@@ -1,4 +1,4 @@
-import { type Contestant, FLOOR, PARLEY } from './servers/contestants.js';
+import { FLOOR, PARLEY, type Target } from './servers/targets.js';
 import type { Part, Workload } from './workloads.js';
 
 /** Durations of the measurements in seconds, and their number and size. */
@@ -47,10 +47,10 @@ export const QUICK: Scale = {
 
 /**
  * The servers of a workload that are measured in a round (from 1), in their order. Every round reverses the order, so that a
- * machine that gets faster or slower favours none. Servers that are far from their bounds, or that are not compared within a
+ * machine that gets faster or slower favors none. Servers that are far from their bounds, or that are not compared within a
  * round, take part in every other round.
  */
-export function orderIn(round: number, { loads, subscribersPerRoom }: Workload): readonly Contestant[] {
+export function orderIn(round: number, { loads, subscribersPerRoom }: Workload): readonly Target[] {
   const all = [...loads.keys()];
   if (round % 2 === 1) return all;
   return subscribersPerRoom === 5000 ? [] : all.filter((one) => one === FLOOR || one === PARLEY).reverse();
@@ -72,12 +72,12 @@ export function estimateSeconds(
   let seconds = TESTBED_SECONDS;
   for (let round = 1; round <= scale.rounds; round++) {
     for (const workload of workloads)
-      for (const contestant of orderIn(round, workload)) {
+      for (const target of orderIn(round, workload)) {
         seconds +=
           START_SECONDS +
           workload.rooms * workload.subscribersPerRoom * SECONDS_PER_SUBSCRIBER +
           scale.initialWarmUp;
-        for (const kind of workload.loads.get(contestant) ?? []) seconds += scale.warmUp + window[kind];
+        for (const kind of workload.loads.get(target) ?? []) seconds += scale.warmUp + window[kind];
       }
     const sends = [...parts].filter((part) => part.startsWith('sends-')).length;
     seconds += sends * (START_SECONDS + scale.sendsWarmUp + scale.sends);

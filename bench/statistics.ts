@@ -7,26 +7,26 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-const STEPS_PER_MS = 20;
+const BUCKETS_PER_MS = 20;
 const MAX_DURATION_MS = 10_000;
 
-/** Counts durations in ms, in steps of 50 µs. Longer durations than 10 s count as 10 s. */
+/** Counts durations in ms, in buckets of 50 µs. Longer durations than 10 s count as 10 s. */
 export function createHistogram() {
-  const counts = new Uint32Array(STEPS_PER_MS * MAX_DURATION_MS + 1);
+  const counts = new Uint32Array(BUCKETS_PER_MS * MAX_DURATION_MS + 1);
   let total = 0;
   return {
     add(ms: number): void {
-      const step = Math.min(Math.max(0, Math.floor(ms * STEPS_PER_MS)), counts.length - 1);
-      counts[step] = (counts[step] ?? 0) + 1;
+      const bucket = Math.min(Math.max(0, Math.floor(ms * BUCKETS_PER_MS)), counts.length - 1);
+      counts[bucket] = (counts[bucket] ?? 0) + 1;
       total += 1;
     },
-    /** The upper end of the step that contains this quantile (0 to 1); null if nothing was counted. */
+    /** The upper end of the bucket that contains this quantile (0 to 1); null if nothing was counted. */
     quantile(fraction: number): number | null {
       let left = Math.ceil(total * fraction);
       if (total === 0) return null;
-      for (let step = 0; step < counts.length; step++) {
-        left -= counts[step] ?? 0;
-        if (left <= 0) return (step + 1) / STEPS_PER_MS;
+      for (let bucket = 0; bucket < counts.length; bucket++) {
+        left -= counts[bucket] ?? 0;
+        if (left <= 0) return (bucket + 1) / BUCKETS_PER_MS;
       }
       return null;
     },

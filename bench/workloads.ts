@@ -1,4 +1,4 @@
-import { type Contestant, FLOOR, PARLEY, YOGA } from './servers/contestants.js';
+import { FLOOR, PARLEY, type Target, YOGA } from './servers/targets.js';
 
 /**
  * How messages are sent: at a fixed rate of deliveries, with a constant number of messages in flight, or at a fixed rate that
@@ -14,27 +14,27 @@ export interface Shape {
 
 export const room = (subscribersPerRoom: number): Shape => ({ rooms: 1, subscribersPerRoom });
 export const MANY_ROOMS: Shape = { rooms: 100, subscribersPerRoom: 10 };
-/** The room sizes that the growth of CPU per delivery is measured at. */
+/** The room sizes at which the growth of CPU per delivery is measured. */
 export const GROWTH_SIZES: readonly number[] = [100, 1000, 2000, 5000];
 
 /** Windows that a part of the bench needs. */
 interface Requirement {
   readonly shape: Shape;
   readonly kinds: readonly LoadKind[];
-  readonly contestants: readonly Contestant[];
+  readonly targets: readonly Target[];
 }
 
-const OURS_AND_FLOOR = [FLOOR, PARLEY];
+const PARLEY_AND_FLOOR = [FLOOR, PARLEY];
 
 /** The windows with subscribers that the rows of each part need. */
 const REQUIREMENTS = {
-  'rate-1000': [{ shape: room(1000), kinds: ['rate'], contestants: OURS_AND_FLOOR }],
-  'rate-2000': [{ shape: room(2000), kinds: ['rate'], contestants: OURS_AND_FLOOR }],
-  'rate-100': [{ shape: room(100), kinds: ['rate'], contestants: OURS_AND_FLOOR }],
-  saturated: [{ shape: room(1000), kinds: ['saturated'], contestants: OURS_AND_FLOOR }],
-  flood: [{ shape: room(1000), kinds: ['flood'], contestants: [PARLEY] }],
-  rooms: [{ shape: MANY_ROOMS, kinds: ['saturated'], contestants: OURS_AND_FLOOR }],
-  yoga: [{ shape: room(1000), kinds: ['rate', 'saturated'], contestants: [PARLEY, YOGA] }],
+  'rate-1000': [{ shape: room(1000), kinds: ['rate'], targets: PARLEY_AND_FLOOR }],
+  'rate-2000': [{ shape: room(2000), kinds: ['rate'], targets: PARLEY_AND_FLOOR }],
+  'rate-100': [{ shape: room(100), kinds: ['rate'], targets: PARLEY_AND_FLOOR }],
+  saturated: [{ shape: room(1000), kinds: ['saturated'], targets: PARLEY_AND_FLOOR }],
+  flood: [{ shape: room(1000), kinds: ['flood'], targets: [PARLEY] }],
+  rooms: [{ shape: MANY_ROOMS, kinds: ['saturated'], targets: PARLEY_AND_FLOOR }],
+  yoga: [{ shape: room(1000), kinds: ['rate', 'saturated'], targets: [PARLEY, YOGA] }],
   idle: [],
   'sends-websocket': [],
   'sends-http': [],
@@ -42,7 +42,7 @@ const REQUIREMENTS = {
   growth: GROWTH_SIZES.map((subscribers) => ({
     shape: room(subscribers),
     kinds: ['rate'],
-    contestants: [PARLEY],
+    targets: [PARLEY],
   })),
   replay: [],
 } as const satisfies Record<string, readonly Requirement[]>;
@@ -73,22 +73,22 @@ export function parseParts(list: string): ReadonlySet<Part> {
 
 /** A number of rooms and subscribers, and the loads that each server is measured under with them. */
 export interface Workload extends Shape {
-  readonly loads: ReadonlyMap<Contestant, readonly LoadKind[]>;
+  readonly loads: ReadonlyMap<Target, readonly LoadKind[]>;
 }
 
 const SHAPES: readonly Shape[] = [room(1000), room(2000), room(100), MANY_ROOMS, room(5000)];
 const KINDS: readonly LoadKind[] = ['rate', 'saturated', 'flood'];
 
 /** The workloads that the rows of these parts need. Peers take part wherever the ordinary pipeline does. */
-export function workloadsOf(parts: ReadonlySet<Part>, peers: readonly Contestant[]): readonly Workload[] {
+export function workloadsOf(parts: ReadonlySet<Part>, peers: readonly Target[]): readonly Workload[] {
   const required = [...parts].flatMap((part): readonly Requirement[] => REQUIREMENTS[part]);
   return SHAPES.flatMap((shape) => {
-    const here = required.filter((one) => isSameShape(one.shape, shape));
-    const loads = [FLOOR, PARLEY, YOGA, ...peers].flatMap((contestant) => {
-      const like = peers.includes(contestant) ? YOGA : contestant;
-      const applicable = here.filter(({ contestants }) => contestants.includes(like));
+    const requiredHere = required.filter((one) => isSameShape(one.shape, shape));
+    const loads = [FLOOR, PARLEY, YOGA, ...peers].flatMap((target) => {
+      const role = peers.includes(target) ? YOGA : target;
+      const applicable = requiredHere.filter(({ targets }) => targets.includes(role));
       const kinds = KINDS.filter((kind) => applicable.some(({ kinds }) => kinds.includes(kind)));
-      return kinds.length === 0 ? [] : [[contestant, kinds] as const];
+      return kinds.length === 0 ? [] : [[target, kinds] as const];
     });
     return loads.length === 0 ? [] : [{ ...shape, loads: new Map(loads) }];
   });

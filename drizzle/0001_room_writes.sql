@@ -1,7 +1,5 @@
--- Every write of a room is one call of one of these functions: one round trip, one transaction. The first statement
--- locks the room's head row; only later statements decide anything. Under READ COMMITTED each of them takes a fresh
--- snapshot, so it sees all that was committed while we waited for the lock. (One statement with CTEs would not: its
--- snapshot is older than the lock.) FOR NO KEY UPDATE does not collide with the key checks of foreign keys.
+-- The first version of the SQL functions. src/storage/functions contains the current ones, and its README.md the rules
+-- that they follow.
 
 CREATE FUNCTION "send_messages"("p_room_id" uuid, "p_drafts" jsonb)
 RETURNS TABLE (
@@ -38,8 +36,8 @@ BEGIN
   LOOP
     stored := NULL;
     hash := sha256(convert_to(draft.text, 'UTF8'));
-    -- The same draft again: the connection was lost after the commit, and the whole call is tried once more. What was
-    -- stored then was sent, even if its author may no longer send now.
+    -- A retry of the whole call, after its connection was lost: a draft that was stored counts as sent, even if its
+    -- author may no longer send.
     SELECT * INTO stored FROM messages WHERE messages.id = draft.id;
     IF FOUND THEN
       result := 'sent';
@@ -59,7 +57,7 @@ BEGIN
       ELSE
         head.last_seq := head.last_seq + 1;
         head.last_rev := head.last_rev + 1;
-        -- After the lock, and never behind the message before: clocks of several servers may differ.
+        -- Read after the lock, and never earlier than the previous message: clocks of several servers may differ.
         head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
         INSERT INTO messages (id, room_id, seq, rev, type, author_id, text, client_message_id, text_hash, created_at)
         VALUES (draft.id, p_room_id, head.last_seq, head.last_rev, 'TEXT', draft.author_id, draft.text,

@@ -1,6 +1,5 @@
--- Writes of a room, as in 0001: each locks the room's head row first, and decides with what it sees afterwards. They
--- return whole rows of `messages`, so that a new column needs no new function, and the epoch of the history that they
--- wrote into: a database may be restored between two calls.
+-- The second version of the SQL functions. src/storage/functions contains the current ones, and its README.md the rules
+-- that they follow.
 
 DROP FUNCTION "send_messages";
 --> statement-breakpoint
@@ -30,8 +29,8 @@ BEGIN
   LOOP
     stored := NULL;
     hash := sha256(convert_to(draft.text, 'UTF8'));
-    -- The same draft again: the connection was lost after the commit, and the whole call is tried once more. What was
-    -- stored then was sent, even if its author may no longer send now.
+    -- A retry of the whole call, after its connection was lost: a draft that was stored counts as sent, even if its
+    -- author may no longer send.
     SELECT * INTO stored FROM messages WHERE messages.id = draft.id;
     IF FOUND THEN
       result := 'sent';
@@ -51,7 +50,7 @@ BEGIN
       ELSE
         head.last_seq := head.last_seq + 1;
         head.last_rev := head.last_rev + 1;
-        -- After the lock, and never behind the message before: clocks of several servers may differ.
+        -- Read after the lock, and never earlier than the previous message: clocks of several servers may differ.
         head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
         INSERT INTO messages (id, room_id, seq, rev, type, author_id, text, client_message_id, text_hash, created_at)
         VALUES (draft.id, p_room_id, head.last_seq, head.last_rev, 'TEXT', draft.author_id, draft.text,
@@ -103,7 +102,7 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- Who leaves removes themselves. Whoever reads the room through a subscription learns of its end from this message.
+-- Ends a membership, and adds a message that also ends the user's subscriptions to the room.
 CREATE FUNCTION "remove_member"("p_room_id" uuid, "p_user_id" uuid, "p_actor_id" uuid, "p_message_id" uuid)
 RETURNS TABLE ("epoch" text, "message" messages)
 LANGUAGE plpgsql VOLATILE AS $$
@@ -131,7 +130,7 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- A change of a message takes the room's next `rev` and keeps the message's `seq`: it happened now, to what stands there.
+-- Replaces the text of a message. The message takes the room's next `rev` and keeps its `seq`.
 CREATE FUNCTION "edit_message"("p_room_id" uuid, "p_message_id" uuid, "p_editor_id" uuid, "p_text" text)
 RETURNS TABLE ("outcome" text, "epoch" text, "last_seq" integer, "message" messages)
 LANGUAGE plpgsql VOLATILE AS $$

@@ -180,7 +180,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   };
 }
 
-/** What exists only once the app is ready. */
+/** The parts that exist only once the app is ready. */
 interface Serving {
   readonly graphql: GraphQLOverHttp;
   readonly webSockets: ReturnType<typeof createWebSockets>;

@@ -23,7 +23,7 @@ export interface ConnectionOptions {
 const shared = Buffer.allocUnsafe(256 * 1024);
 const HEAD_END = Buffer.from('\r\n\r\n');
 
-/** Resolves when the server has accepted the upgrade; rejects if it refuses. */
+/** Resolves when the server has accepted the upgrade; rejects if it does not. */
 export function openConnection({
   port,
   path,

@@ -62,7 +62,7 @@ export async function sendMessages(options: SendsOptions): Promise<Window> {
         post(agent, port, token, JSON.stringify({ query: SEND, variables: { input } })).then(
           (answer) => {
             const seq = /"seq":(\d+)/.exec(answer)?.[1];
-            if (seq === undefined) onFailure(`A message was refused: ${answer.slice(0, 300)}`);
+            if (seq === undefined) onFailure(`A message was rejected: ${answer.slice(0, 300)}`);
             else acknowledge(room, Number(seq));
             next();
           },

@@ -44,12 +44,12 @@ export async function openSender({ port, token, concurrency, onFailure }: Sender
   function onAnswer(text: string): void {
     const { id, type, payload } = JSON.parse(text) as Frame;
     if (type !== 'next' || id === undefined) {
-      if (type === 'error') onFailure(`A message was refused: ${text}`);
+      if (type === 'error') onFailure(`A message was rejected: ${text}`);
       return;
     }
     const node = payload?.data?.sendMessage?.edge?.node;
     if (node) waiting.get(id)?.(node);
-    else onFailure(`A message was refused: ${text}`);
+    else onFailure(`A message was rejected: ${text}`);
     waiting.delete(id);
   }
 

@@ -45,7 +45,7 @@ const SETTLE_TIMEOUT_MS = 10_000;
 /** The timing resolution of messages at a fixed rate. */
 const TICK_INTERVAL_MS = 1;
 
-/** Measures one window after the warm-up, while the load goes on. `count` returns the number of items counted so far. */
+/** Measures one window under load, after the warm-up. `count` returns the number of items counted so far. */
 export async function openWindow(
   { pid, cores, warmUpSeconds, seconds }: Timing,
   count: () => number,

@@ -15,7 +15,7 @@ export interface Outcome {
   readonly failures: readonly string[];
 }
 
-/** Runs all measurements of these parts. A measurement that fails is reported at the end; the others go on. */
+/** Runs all measurements of these parts. A measurement that fails is reported at the end; the others still run. */
 export async function measureAll(
   context: BenchContext,
   workloads: readonly Workload[],
@@ -39,9 +39,9 @@ export async function measureAll(
   for (let round = 1; round <= scale.rounds; round++) {
     log(`round ${round} of ${scale.rounds}`);
     for (const workload of workloads)
-      for (const contestant of orderIn(round, workload))
-        await attempt(`${workload.rooms} x ${workload.subscribersPerRoom}, ${contestant.name}`, () =>
-          runWorkload(context, workload, contestant, round, results),
+      for (const target of orderIn(round, workload))
+        await attempt(`${workload.rooms} x ${workload.subscribersPerRoom}, ${target.name}`, () =>
+          runWorkload(context, workload, target, round, results),
         );
     for (const part of SENDS_PARTS)
       if (parts.has(part))

@@ -1,7 +1,7 @@
 import type { BenchContext } from '../context.js';
 import type { Timing, Window } from '../load/windows.js';
 import { describeWindow } from '../report/figures.js';
-import type { Contestant } from '../servers/contestants.js';
+import type { Target } from '../servers/targets.js';
 import type { LoadKind, Workload } from '../workloads.js';
 import type { Results } from './results.js';
 import { withServer } from './with-server.js';
@@ -22,14 +22,14 @@ const MAX_IN_FLIGHT = 400;
 export function runWorkload(
   context: BenchContext,
   workload: Workload,
-  contestant: Contestant,
+  target: Target,
   round: number,
   results: Results,
 ): Promise<void> {
   const { testbed, cores, scale, log } = context;
   const { rooms, subscribersPerRoom, loads } = workload;
-  const kinds = loads.get(contestant) ?? [];
-  return withServer(context, contestant, async ({ pid, port }, load) => {
+  const kinds = loads.get(target) ?? [];
+  return withServer(context, target, async ({ pid, port }, load) => {
     const timing = (seconds: number, warmUpSeconds = scale.warmUp): Timing => ({
       pid,
       cores,
@@ -46,7 +46,7 @@ export function runWorkload(
 
     await load.openCrowd({
       port,
-      protocol: contestant.protocol,
+      protocol: target.protocol,
       tokens: testbed.tokens,
       rooms: testbed.rooms.slice(0, rooms),
       subscribersPerRoom,
@@ -59,12 +59,12 @@ export function runWorkload(
     });
     await measureInTurn(kinds, warmUp, measure, {
       onWindow(kind, window) {
-        results.add(workload, kind, contestant, { ...window, round });
-        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${contestant.name}: ${describeWindow(window)}`);
+        results.add(workload, kind, target, { ...window, round });
+        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${target.name}: ${describeWindow(window)}`);
       },
       onFault(kind, fault) {
-        results.addFault(workload, kind, contestant, fault);
-        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${contestant.name}: FAULT: ${fault}`);
+        results.addFault(workload, kind, target, fault);
+        log(`${rooms} x ${subscribersPerRoom}, ${kind}, ${target.name}: FAULT: ${fault}`);
       },
     });
   });

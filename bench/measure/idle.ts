@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../context.js';
 import { residentBytes } from '../machine/usage.js';
-import { PARLEY } from '../servers/contestants.js';
+import { PARLEY } from '../servers/targets.js';
 import { withServer } from './with-server.js';
 
 const WARM_UP_SUBSCRIBERS = 100;

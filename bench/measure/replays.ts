@@ -1,6 +1,6 @@
 import type { BenchContext } from '../context.js';
 import type { Replay } from '../load/replay.js';
-import { PARLEY } from '../servers/contestants.js';
+import { PARLEY } from '../servers/targets.js';
 import { withServer } from './with-server.js';
 
 export interface Replays {

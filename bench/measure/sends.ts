@@ -2,7 +2,7 @@ import type { BenchContext } from '../context.js';
 import type { SendsOptions } from '../load/send-messages.js';
 import type { Window } from '../load/windows.js';
 import { describeWindow } from '../report/figures.js';
-import { PARLEY } from '../servers/contestants.js';
+import { PARLEY } from '../servers/targets.js';
 import type { SendsPart } from '../workloads.js';
 import { withServer } from './with-server.js';
 

@@ -1,7 +1,7 @@
 import type { Window } from '../load/windows.js';
 import { FLOOD, RATE } from '../measure/fan-out.js';
 import type { Results } from '../measure/results.js';
-import { type Contestant, FLOOR, PARLEY, YOGA } from '../servers/contestants.js';
+import { FLOOR, PARLEY, type Target, YOGA } from '../servers/targets.js';
 import { GROWTH_SIZES, type LoadKind, MANY_ROOMS, type Part, room, type Shape } from '../workloads.js';
 import {
   BUSY_THRESHOLD,
@@ -100,7 +100,7 @@ function floodRow(results: Results): Row {
 }
 
 function yogaRows(results: Results): readonly Row[] {
-  const of = (kind: LoadKind, contestant: Contestant) => results.of(room(1000), kind, contestant);
+  const of = (kind: LoadKind, target: Target) => results.of(room(1000), kind, target);
   const [ours, yogas] = [of('saturated', PARLEY), of('saturated', YOGA)];
   // Speeds are compared only if the servers limited them; otherwise the CPU per delivery is.
   const comparable = [ours, yogas].every(isLimitedByServer);

@@ -1,5 +1,5 @@
 /**
- * The floor: the minimum that a plain server does, with a Redis client and ws, without GraphQL. It parses and serializes each
+ * The floor: the least work a server can do, with a Redis client and ws, without GraphQL. It parses and serializes each
  * message once, and calls `ws.send` for every subscriber with the id of its operation, as graphql-transport-ws requires.
  */
 import { Redis } from 'ioredis';

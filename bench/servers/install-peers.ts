@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PEERS } from './contestants.js';
+import { PEERS } from './targets.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -5,11 +5,11 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/helpers/free-port.js';
-import { stopInTheEnd } from '../../test/helpers/stopping.js';
+import { stopAtEnd } from '../../test/helpers/stopping.js';
 import { temporaryFolder } from '../../test/helpers/temporary-folder.js';
 import type { BenchContext } from '../context.js';
 import { spawnPinned } from '../machine/cores.js';
-import type { Contestant } from './contestants.js';
+import type { Target } from './targets.js';
 
 /** A running server under test. */
 export interface Server {
@@ -29,19 +29,19 @@ const MAX_OUTPUT_CHARS = 2000;
  * profiles were requested, the server writes one to a folder of its own when it stops.
  */
 export async function startServer(
-  { name, script, bridge, readyPath }: Contestant,
+  { name, script, bridge, readyPath }: Target,
   { testbed, cores, profileFolder }: Pick<BenchContext, 'testbed' | 'cores' | 'profileFolder'>,
 ): Promise<Server> {
   const port = await freePort();
   const env = { ...testbed.env, PORT: String(port), AUTHOR: JSON.stringify(testbed.author) };
   const profile = profileFolder === null ? null : nextFolder(profileFolder, name);
   const server = await run(script, cores?.server ?? null, env, profile);
-  const beside = bridge === undefined ? null : await run(bridge, null, env, null);
+  const bridgeProcess = bridge === undefined ? null : await run(bridge, null, env, null);
   const stop = async (): Promise<void> => {
     stopped();
-    await Promise.all([server.stop(), beside?.stop()]);
+    await Promise.all([server.stop(), bridgeProcess?.stop()]);
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   const start = performance.now();
   while (!(readyPath === undefined ? await listens(port) : await isReady(port, readyPath))) {
     if (server.exited() || performance.now() - start > START_TIMEOUT_MS) {
@@ -106,7 +106,7 @@ async function run(script: string, core: number | null, env: Record<string, stri
         child.kill('SIGUSR2');
       }),
     async stop() {
-      // No client is left to be notified; a profile, however, is written only on an orderly exit.
+      // SIGKILL is enough: no client is connected. A profile is written only on a normal exit.
       child.kill(profile === null ? 'SIGKILL' : 'SIGTERM');
       await exit;
       await folder.clear();

@@ -9,9 +9,9 @@ import { runProgram } from './process.js';
 const DATABASE_TIMEOUT_MS = 15_000;
 
 /*
- * `npm run new-epoch` gives the database a new epoch, after files of a database were replaced by older ones: every
- * client learns that its history was reset, and fetches it again. Running instances notice within a second. With the
- * embedded database, it fails while a server runs on it.
+ * `npm run new-epoch` gives the database a new epoch, after files of a database were replaced by older ones: clients
+ * receive `HISTORY_GAP` or a `HistoryGapEvent`, and fetch a page again. Running instances notice within a second. With
+ * the embedded database, it fails while a server runs on it.
  */
 await runProgram(async () => {
   const config = loadConfig();
@@ -26,7 +26,7 @@ await runProgram(async () => {
     );
     await createEpochStore(database).renew(await database.run(readEpoch));
     const epoch = await database.run(readEpoch);
-    log.info({ epoch }, 'The database has a new epoch: clients start again from it');
+    log.info({ epoch }, 'The database has a new epoch: clients must fetch their pages again');
   } finally {
     await resources.close();
   }

@@ -1,8 +1,8 @@
 import { isRunByNpm } from '../config.js';
 import { StartupError } from '../startup-error.js';
 
-/** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal counts only after this, in ms. */
-const SIGNAL_ECHO_MS = 500;
+/** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal within this time, in ms, is ignored. */
+const DUPLICATE_SIGNAL_WINDOW_MS = 500;
 /** How often a process that npm runs checks that its parent is still alive, in ms. */
 const PARENT_CHECK_INTERVAL_MS = 200;
 
@@ -22,7 +22,7 @@ export function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let first: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (first !== undefined && Date.now() - first > SIGNAL_ECHO_MS) process.exit(1);
+      if (first !== undefined && Date.now() - first > DUPLICATE_SIGNAL_WINDOW_MS) process.exit(1);
       first ??= Date.now();
       stopWatching();
       resolve(signal);

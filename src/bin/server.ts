@@ -11,7 +11,7 @@ await runProgram(async () => {
   try {
     const isReady = await Promise.race([app.ready.then(() => true), signal.then(() => false)]);
     if (isReady) log.info({ url: app.url, graphiql: config.graphiql, ...app.description }, 'Parley is ready');
-    log.info({ signal: await signal }, 'Parley stops');
+    log.info({ signal: await signal }, 'Parley is stopping');
   } finally {
     await app.close();
   }

@@ -3,7 +3,7 @@ import type { RoomChanged } from '../domain/events.js';
 import { MESSAGE_TYPES, type Message } from '../domain/message/message.js';
 import type { User } from '../domain/user.js';
 
-/** A larger envelope is sent without its messages, which its receivers then read from the database. */
+/** Maximum size of an envelope, in bytes. A larger one is sent without messages; receivers read them from the database. */
 const MAX_ENVELOPE_BYTES = 64 * 1024;
 
 const counter = z.int().nonnegative();

@@ -1,7 +1,7 @@
 import { type Redis, ReplyError } from 'ioredis';
 import type { BusCounters } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
-import { rarely } from '../lib/rarely.js';
+import { throttleLog } from '../lib/throttle-log.js';
 
 /**
  * Publishes without a reply yet; further ones are dropped. With at most 64 KiB per envelope they hold at most 64 MiB. The
@@ -14,7 +14,7 @@ export const MAX_OUTSTANDING_PUBLISHES = 1000;
  * the other instances find the change in the database within a second.
  */
 export function createPublisher(client: Redis, counters: BusCounters, log: Log) {
-  const warnRarely = rarely((fields, message) => log.warn(fields, message));
+  const warnThrottled = throttleLog((fields, message) => log.warn(fields, message));
   let outstanding = 0;
   let refused = false;
 
@@ -22,14 +22,14 @@ export function createPublisher(client: Redis, counters: BusCounters, log: Log) 
     counters.unpublished += 1;
     // A lost connection has been logged by the client.
     if (!(error instanceof ReplyError) || refused) return;
-    refused = warnRarely({ topic, error: error.message }, 'Redis refuses to publish');
+    refused = warnThrottled({ topic, error: error.message }, 'Redis rejects publishes');
   }
 
   return {
     publish(topic: string, message: string): void {
       if (outstanding >= MAX_OUTSTANDING_PUBLISHES) {
         counters.unpublished += 1;
-        warnRarely({ topic, outstanding }, 'Too many publishes wait for a reply from Redis: dropped one');
+        warnThrottled({ topic, outstanding }, 'Too many publishes wait for a reply from Redis: dropped one');
         return;
       }
       outstanding += 1;

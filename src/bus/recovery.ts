@@ -6,7 +6,7 @@ export interface Recovery {
   onRecovered(listener: () => void): void;
   /** Notifies the listeners if the bus is healthy and was not at the previous check. */
   check(): void;
-  /** Makes the next check notify if the bus is healthy by then, whatever it was before. */
+  /** Makes the next check notify if the bus is then healthy, regardless of its previous state. */
   reset(): void;
 }
 

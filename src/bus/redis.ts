@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Bus } from '../domain/bus.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { Log } from '../domain/ports.js';
-import { rarely } from '../lib/rarely.js';
+import { throttleLog } from '../lib/throttle-log.js';
 import { createRedisClient } from '../redis/client.js';
 import { createCounters } from './counters.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
@@ -21,8 +21,8 @@ export interface RedisBusOptions {
 }
 
 /**
- * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. That neither awaits nor catches the promises of
- * its clients, so it is given wrappers which never reject.
+ * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. It neither awaits nor catches its clients'
+ * promises, so it receives wrappers that never reject.
  */
 export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOptions): Bus {
   const counters = createCounters();
@@ -42,14 +42,14 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
   const topicOf = (roomId: string) => `${prefix}:${subscriber.options.db ?? 0}:room:${roomId}`;
 
   const subscriptions = createSubscriptions(subscriber, counters, log);
-  const warnRarely = rarely((fields, message) => log.warn(fields, message));
+  const warnThrottled = throttleLog((fields, message) => log.warn(fields, message));
   function drop(error: unknown, bytes: number): null {
     counters.droppedEnvelopes += 1;
-    warnRarely({ error: String(error), bytes }, 'Dropped a message that is not a valid envelope');
+    warnThrottled({ error: String(error), bytes }, 'Dropped a message that is not a valid envelope');
     return null;
   }
 
-  /** Where the message came from that is parsed at the moment: the serializer is given only its text. */
+  /** Channel of the message that is being parsed; the serializer receives only the text. */
   let topic = '';
   const guardedSubscriber = {
     on: (event: 'message', listener: (channel: string, message: string) => void) =>

@@ -1,7 +1,7 @@
 import { type Redis, ReplyError } from 'ioredis';
 import type { BusCounters } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
-import { rarely } from '../lib/rarely.js';
+import { throttleLog } from '../lib/throttle-log.js';
 import { type Channel, createChannel } from './channel.js';
 import { createRecovery } from './recovery.js';
 import { createRetry } from './retry.js';
@@ -11,7 +11,7 @@ const MAX_CHANNELS_PER_COMMAND = 500;
 
 /** The Redis subscriptions of the bus. */
 export interface Subscriptions {
-  /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis refuses it. */
+  /** Subscribes to a channel. The subscription is restored after a reconnect, and retried while Redis rejects it. */
   subscribe(topic: string): void;
   /** Ends a subscription and confirms it if it was pending. */
   unsubscribe(topic: string): void;
@@ -19,15 +19,15 @@ export interface Subscriptions {
   confirmed(topic: string): Promise<void>;
   /** The listener is called whenever `isHealthy` becomes true: on connecting, and after an outage or a refusal. */
   onRecovered(listener: () => void): void;
-  /** Whether all subscriptions were restored on the present connection, and Redis refuses none. */
+  /** Whether all subscriptions were restored on the present connection, and Redis rejects none. */
   isHealthy(): boolean;
-  /** Confirms all channels, so that no caller waits for ever. */
+  /** Confirms all channels, so that no caller waits forever. */
   close(): void;
 }
 
 /** Keeps the subscriptions of a client in place, whose own `autoResubscribe` must be off. */
 export function createSubscriptions(client: Redis, counters: BusCounters, log: Log): Subscriptions {
-  const warnRarely = rarely((fields, message) => log.warn(fields, message));
+  const warnThrottled = throttleLog((fields, message) => log.warn(fields, message));
   const channels = new Map<string, Channel>();
   const refused = new Set<Channel>();
   const retry = createRetry(() => void requestAll([...refused]));
@@ -43,7 +43,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
   /** Never rejects. Resolves when Redis has replied for each of the channels, or the connection is lost. */
   async function request(batch: readonly Channel[]): Promise<void> {
     const requestedOn = connection;
-    // An unsubscribed channel has sent its UNSUBSCRIBE already, which no SUBSCRIBE may follow.
+    // An unsubscribed channel has sent its UNSUBSCRIBE already, so SUBSCRIBE must not be sent after it.
     const wanted = batch.filter((channel) => channels.get(channel.topic) === channel);
     if (wanted.length === 0 || client.status !== 'ready') return;
     try {
@@ -56,7 +56,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
       }
     } catch (error) {
       if (requestedOn !== connection) return;
-      // Redis refuses the whole command because of a single channel.
+      // Redis rejects the whole command because of a single channel.
       if (wanted.length > 1) {
         await Promise.all(wanted.map((channel) => request([channel])));
         return;
@@ -68,7 +68,7 @@ export function createSubscriptions(client: Redis, counters: BusCounters, log: L
 
   function handleRefusal(channel: Channel, error: unknown): void {
     if (error instanceof ReplyError) counters.refusedSubscribes += 1;
-    warnRarely({ topic: channel.topic, error: String(error) }, 'Redis did not accept a subscription');
+    warnThrottled({ topic: channel.topic, error: String(error) }, 'Redis did not accept a subscription');
     if (channels.get(channel.topic) !== channel) return;
     channel.state = 'refused';
     refused.add(channel);

@@ -2,12 +2,12 @@ import type { MessageEvent } from '../domain/events.js';
 import type { Head } from '../domain/position.js';
 
 /**
- * Recognises events that a reader has received already. A replay reads each message in its current state, so a message's
+ * Recognizes events that a reader has received already. A replay reads each message in its current state, so a message's
  * latest change may lie beyond the replay's target, and the events after the target contain it again.
  */
 export interface Deduplicator {
   /**
-   * Whether the event contains something that the reader has not received. Has to be called once for every event, in order.
+   * Whether the event contains something that the reader has not received. Must be called once for every event, in order.
    *
    * @param target end of the step or replay that the event belongs to.
    */
@@ -17,7 +17,7 @@ export interface Deduplicator {
 }
 
 export function createDeduplicator(): Deduplicator {
-  /** The latest received `rev` of messages whose change comes again, by message id. */
+  /** The latest received `rev` of messages whose change will arrive again, by message id. */
   const received = new Map<string, number>();
   return {
     isNew({ message: { id, rev } }, target) {
@@ -32,5 +32,5 @@ export function createDeduplicator(): Deduplicator {
   };
 }
 
-/** For readers of added messages, of which each is delivered once in any case. */
+/** For readers of added messages only: these are never delivered twice. */
 export const passThrough: Deduplicator = { isNew: () => true, isEmpty: true };

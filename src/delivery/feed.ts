@@ -16,8 +16,8 @@ const MAX_RING_AGE_MS = 60_000;
  * The head and the latest events of one room, for all of its readers on this instance.
  *
  * The feed takes changes from the bus, from this instance's own writes and from the tick, in any order and any number of
- * times; what it holds is the room's history without a gap. Each reader keeps its own position and reads on from there, so a
- * slow reader keeps no more in memory than the step that it is in.
+ * times; it holds a part of the room's history without a gap. Each reader keeps its own position and continues from there, so
+ * a slow reader holds only its current step in memory.
  */
 export interface Feed {
   readonly head: Head;
@@ -32,7 +32,7 @@ export interface Feed {
   watch(listener: () => void): () => void;
   /** Adds a change from the bus or from a write of this instance. */
   apply(change: RoomChanged): void;
-  /** Takes notice of a head in the database. Missing events below it are fetched. */
+  /** Reports a head that was read from the database. The feed fetches missing events up to it. */
   observeHead(head: Head): void;
   /** Evicts events above the maximum age. Has to be called regularly. */
   evictOld(): void;

@@ -11,7 +11,7 @@ import { createTick } from './tick.js';
 /** Maximum wait of a new feed for its bus subscription, in ms. After it, the feed relies on the tick. */
 const SUBSCRIBE_TIMEOUT_MS = 500;
 /** Time for which a feed outlives its last subscriber, in ms, so that a client that reconnects finds it open. */
-const FEED_LINGER_MS = 500;
+const FEED_IDLE_TIMEOUT_MS = 500;
 /** Interval at which all heads are compared with the database, in ms: the maximum delay of a lost event. */
 const TICK_INTERVAL_MS = 1000;
 /** Time without events of another epoch after which the log reports them again, in ms. */
@@ -31,7 +31,7 @@ interface Entry {
   subscribers: number;
   /** Removes one subscriber. */
   leave(): void;
-  linger: NodeJS.Timeout | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
 }
 
 /** A subscriber's hold on a feed, which keeps the feed open. */
@@ -93,7 +93,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     if (performance.now() - foreignAt > FOREIGN_LOG_INTERVAL_MS)
       log.warn(
         {},
-        'The bus carries events of another epoch: of a restored database, or of another deployment',
+        'Received events of another epoch: the database was restored, or another deployment uses the same REDIS_PREFIX',
       );
     foreignAt = performance.now();
     void tick.run();
@@ -110,9 +110,9 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
-        entry.linger = setTimeout(() => end(roomId), FEED_LINGER_MS);
+        entry.idleTimer = setTimeout(() => end(roomId), FEED_IDLE_TIMEOUT_MS);
       },
-      linger: undefined,
+      idleTimer: undefined,
     };
     entries.set(roomId, entry);
     return entry;
@@ -149,7 +149,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     const entry = entries.get(roomId);
     if (!entry) return;
     entries.delete(roomId);
-    clearTimeout(entry.linger);
+    clearTimeout(entry.idleTimer);
     entry.unsubscribe();
     entry.feed?.close();
   }
@@ -159,7 +159,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     async attach(roomId: string): Promise<Attachment | null> {
       const entry = entries.get(roomId) ?? open(roomId);
       entry.subscribers += 1;
-      clearTimeout(entry.linger);
+      clearTimeout(entry.idleTimer);
       try {
         const feed = await entry.opening;
         if (feed) return new Attachment(feed, entry);

@@ -17,8 +17,8 @@ export interface SubscriptionRequest<Event = unknown> {
 }
 
 /**
- * A reader who has received everything up to the head of a room's feed. It is all that is kept of a subscription while
- * nothing happens. A class, since an instance holds many thousands of them.
+ * A reader that has received everything up to the head of a room's feed. An idle subscription keeps little more
+ * than this object. A class, since an instance holds many thousands of them.
  */
 export class LiveReader implements Access {
   constructor(

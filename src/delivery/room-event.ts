@@ -4,7 +4,7 @@ import type { MessageEvent } from '../domain/events.js';
 import { type Message, type MessageEdge, messageEdge } from '../domain/message/message.js';
 import type { Position } from '../domain/position.js';
 
-/** What a subscription has to report: an event of the room, or a change of the stream itself. */
+/** A subscription's output: an event of the room, or a change of the stream itself. */
 export type Delivery =
   | MessageEvent
   | { readonly kind: 'caught-up'; readonly position: Position }
@@ -20,7 +20,7 @@ interface RoomEventFields {
   readonly occurredAt: Date;
 }
 
-/** An event for a client that keeps the whole room in step. */
+/** An event for a client that keeps a copy of the whole room up to date. */
 export type RoomEvent = RoomEventFields &
   (
     | { readonly kind: 'added'; readonly edge: MessageEdge }

@@ -35,8 +35,8 @@ export interface Session {
   readonly start: Position;
   /** Why the reader starts at the head instead of at its cursor; null if it does not. */
   readonly gap: HistoryGapReason | null;
-  /** Whether the reader was handed over, together with its attachment. */
-  isHandedOver: boolean;
+  /** Whether the reader was handed off, together with its attachment. */
+  isHandedOff: boolean;
 }
 
 /** Opens sessions, and follows a room within them. */
@@ -58,7 +58,7 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
       const { seq, rev } = gap ? head : (after ?? head);
       const start = { seq, rev: scope === 'added' ? null : rev };
       if (!signal.aborted && history.epoch === epoch)
-        return { epoch, reader, attachment, head, start, gap, isHandedOver: false };
+        return { epoch, reader, attachment, head, start, gap, isHandedOff: false };
       attachment.release();
       signal.throwIfAborted();
     }
@@ -68,7 +68,7 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
    * Delivers first what the reader has missed, then live events. While the feed holds the reader's position, the reader is
    * served from the feed. Otherwise a replay reads the missing events from the database, up to a fixed target, and then the
    * feed is tried again. The position alone decides what comes next, so nothing is skipped or repeated, whichever way an
-   * event came. Ends when the reader is handed over.
+   * event came. Ends when the reader is handed off.
    */
   async function* follow(
     session: Session,
@@ -110,7 +110,7 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
         deduplicator.isEmpty &&
         isAt(feed.head, position)
       ) {
-        session.isHandedOver = true;
+        session.isHandedOff = true;
         onLive(new LiveReader(request, epoch, attachment, reader.checkedSeq, position));
         return;
       } else if (step === 'at-head') await feed.changed(signal);
@@ -130,9 +130,9 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
   return { open, follow };
 }
 
-/** Releases the session's feed, unless it was handed over with the reader. */
-export function leave({ isHandedOver, attachment }: Session): void {
-  if (!isHandedOver) attachment.release();
+/** Releases the session's feed, unless it was handed off with the reader. */
+export function leave({ isHandedOff, attachment }: Session): void {
+  if (!isHandedOff) attachment.release();
 }
 
 /** Whether the reader is exactly at the head: neither before it, nor beyond what the feed has received. */

@@ -3,8 +3,8 @@ import { endsMembershipOf, type Message } from '../domain/message/message.js';
 import type { Head, Position } from '../domain/position.js';
 
 /**
- * What took a room from one head to the next: a single event, or a block of events that a repair read together. In a block, a
- * message that was changed several times appears once, with its latest change.
+ * The events from one head of a room to the next: a single event, or a block of events that a repair read together. In a
+ * block, a message that was changed several times appears once, with its latest change.
  */
 export interface Step {
   readonly from: Head;
@@ -12,7 +12,7 @@ export interface Step {
   readonly events: readonly MessageEvent[];
 }
 
-/** What a step contains for one reader. */
+/** The part of a step that one reader receives. */
 export interface Portion {
   /** The events to deliver, in this order. */
   readonly events: readonly MessageEvent[];
@@ -22,7 +22,7 @@ export interface Portion {
   readonly accessEnd: Message | null;
 }
 
-/** What decides whether a message ends a reader's access. */
+/** The facts that decide whether a message ends a reader's access. */
 export interface Access {
   readonly userId: string;
   /** The `seq` up to which the database has confirmed the membership. */
@@ -33,7 +33,7 @@ export interface Access {
  * Decides which events of a step a reader gets, up to where, and whether access ends in it. This one rule serves all readers
  * of a room, alone or in a group.
  *
- * @param access null for a group of readers, whose members' access is checked one by one; see `endsAccess`.
+ * @param access null for a group of readers, whose access is checked one by one; see `endsAccess`.
  */
 export function portionOf(step: Step, position: Position, access: Access | null): Portion {
   const end = advanced(position, step.to);

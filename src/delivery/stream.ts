@@ -5,10 +5,10 @@ export interface EventStream<Event> extends AsyncIterableIterator<Event, void, v
   return(): Promise<IteratorReturnResult<void>>;
   throw(error: unknown): Promise<never>;
   /**
-   * Requests the hand-over: once the reader has received everything, the stream ends instead of waiting for more, and
+   * Requests the handoff: once the reader has received everything, the stream ends instead of waiting for more, and
    * `onLive` takes over the reader with its hold on the feed. Must be called before the first `next()`.
    */
-  handOver(onLive: OnLive): void;
+  handOff(onLive: OnLive): void;
 }
 
 /** Takes over a reader that has received everything. It must release the reader's attachment later, or resume the reader. */
@@ -22,7 +22,7 @@ export type OnLive = (reader: LiveReader) => void;
  */
 export function createEventStream<Event>(
   source: AsyncGenerator<Event, void, void>,
-  handOver: EventStream<Event>['handOver'],
+  handOff: EventStream<Event>['handOff'],
   finish: () => void,
 ): EventStream<Event> {
   let isEnded = false;
@@ -31,14 +31,14 @@ export function createEventStream<Event>(
     finish();
   };
   const stream: EventStream<Event> = {
-    handOver,
+    handOff,
     async next() {
       try {
         const result = await source.next();
         if (result.done) end();
         return result;
       } catch (error) {
-        // After the end, nobody needs the error.
+        // After the end, the error has no recipient.
         if (isEnded) return { done: true, value: undefined };
         end();
         throw error;

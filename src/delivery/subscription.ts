@@ -106,7 +106,7 @@ export function createSubscriptions(services: SessionServices) {
     },
 
     /**
-     * Resumes the stream of a reader that was handed over, from its position, and takes its hold on the feed back. The
+     * Resumes the stream of a reader that was handed off, from its position, and takes its hold on the feed back. The
      * stream itself detects a reader that is behind, has lost access or has to be reset.
      */
     resume({ request, epoch, checkedSeq, attachment, position }: LiveReader): EventStream<unknown> {
@@ -120,7 +120,7 @@ export function createSubscriptions(services: SessionServices) {
         head: null,
         start: position,
         gap: null,
-        isHandedOver: false,
+        isHandedOff: false,
       };
       return streamOf({ request, signal }, controller, session, null);
     },

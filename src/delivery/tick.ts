@@ -55,7 +55,7 @@ export function createTick({ messages, epochs, history, log, openFeeds, reset }:
   /** The epoch is read even if there are no feeds, since the cursors of pages contain it too. */
   async function compare(): Promise<void> {
     const known = history.epoch;
-    // The heads as of before the query: its result does not include what arrives meanwhile.
+    // The heads as of before the query: its result does not include events that arrive during it.
     const compared = openFeeds().map(({ roomId, feed }) => ({ roomId, feed, head: feed.head }));
     const { epoch, isMoved, heads } = await messages.readHeads(
       compared.map(({ roomId, head }) => ({ roomId, head })),
@@ -74,9 +74,9 @@ export function createTick({ messages, epochs, history, log, openFeeds, reset }:
 
   function switchEpoch(known: string, epoch: string): void {
     if (history.epoch !== known) return;
-    log.warn({ epoch }, 'The database holds another history: subscribers are notified and start again');
+    log.warn({ epoch }, 'The epoch has changed: subscribers are notified and must load their pages again');
     history.epoch = epoch;
-    // Includes feeds that were opened meanwhile: they hold the history before.
+    // Includes feeds that were opened during the comparison: they hold the previous history.
     for (const { roomId } of openFeeds()) reset(roomId, new HistoryGapError('RESET'));
   }
 

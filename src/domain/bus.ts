@@ -32,9 +32,9 @@ export interface Bus {
 export interface BusCounters {
   /** Messages on our channels that are not valid envelopes, or that belong to another room than their channel. */
   droppedEnvelopes: number;
-  /** Subscriptions that Redis refused. A channel counts again with each retry. */
+  /** Subscriptions that Redis rejected. A channel counts again with each retry. */
   refusedSubscribes: number;
-  /** Changes that were not published, because Redis was unavailable, refused them or was too slow. */
+  /** Changes that were not published, because Redis was unavailable, rejected them or was too slow. */
   unpublished: number;
   /** Connections that were closed because nothing arrived on them any more. */
   timeouts: number;

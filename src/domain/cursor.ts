@@ -30,10 +30,10 @@ const NUMBER_BYTES = 6;
 const UUID_BYTES = 16;
 const EPOCH_BYTES = 8;
 const SEQ_OFFSET = 1 + UUID_BYTES + EPOCH_BYTES;
-/** `seq` is a 32-bit integer in GraphQL and in Postgres, which refuses larger values. */
+/** `seq` is a 32-bit integer in GraphQL and in Postgres, which rejects larger values. */
 const MAX_SEQ = 2 ** 31 - 1;
 /** The last instant of the year 9999: SQL and ISO 8601 have no later one with a year of four digits. */
-const MAX_ACTIVITY_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+const MAX_ACTIVITY_AT_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Encodes kind, room, epoch, `seq` and, for a position, `rev`. Opaque to clients and URL-safe. */
 export function encodeMessageCursor({ roomId, epoch, seq, rev }: MessageCursor): string {
@@ -114,7 +114,7 @@ export function decodeRoomCursor(text: string, argument: string): RoomCursor {
   const bytes = decode(text, argument);
   const hasLength = bytes.length === 1 + NUMBER_BYTES + UUID_BYTES;
   const lastActivityAt = hasLength ? bytes.readUIntBE(1, NUMBER_BYTES) : null;
-  if (bytes[0] !== ROOM_KIND || lastActivityAt === null || lastActivityAt > MAX_ACTIVITY_TIME)
+  if (bytes[0] !== ROOM_KIND || lastActivityAt === null || lastActivityAt > MAX_ACTIVITY_AT_MS)
     throw new BadUserInputError(
       argument,
       `\`${argument}\` is not a cursor of a list of rooms. Pass the \`cursor\` of a room's edge.`,

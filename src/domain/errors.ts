@@ -1,5 +1,5 @@
 /**
- * Errors by the rules of a chat. Their messages are shown to API clients. `graphql/errors.ts` alone decides how they appear
+ * Errors of the domain. Their messages are shown to API clients. `graphql/errors.ts` alone decides how they appear
  * in a response: an `ExpectedError` is a member of a mutation's result union, any other error an entry of `errors[]`.
  */
 
@@ -136,7 +136,7 @@ export class UndeliverableEventError extends ServiceUnavailableError {
   override name = 'UndeliverableEventError';
 }
 
-/** The database refused data that had passed our validation: a fault in the server, which affects only that data. */
+/** The database rejected data that had passed our validation: a fault in the server, which affects only that data. */
 export class InvalidDataError extends Error {
   override name = 'InvalidDataError';
 }

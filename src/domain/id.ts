@@ -14,7 +14,7 @@ function randomBytes(): Uint8Array {
   return pool.subarray(used - RANDOM_BYTES, used);
 }
 
-/** Creates the id of a new row: a UUIDv7, which is ordered by time, so that new rows are neighbours in their index. */
+/** Creates the id of a new row: a UUIDv7, which is ordered by time, so that new rows are neighbors in their index. */
 export function newId(): string {
   return v7({ rng: randomBytes });
 }

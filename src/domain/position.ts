@@ -4,7 +4,7 @@ export interface Head {
   readonly rev: number;
 }
 
-/** How far a reader is. `rev` is null for readers of added messages, who do not receive changes of older ones. */
+/** The point that a reader has reached. `rev` is null for readers of added messages, which receive no changes of older ones. */
 export interface Position {
   readonly seq: number;
   readonly rev: number | null;

@@ -1,6 +1,6 @@
 import { ValidationError, type ValidationIssue } from './errors.js';
 
-/** What an input text may contain. Lengths are in Unicode code points. */
+/** Rules for an input text. Lengths are in Unicode code points. */
 export interface TextRule {
   readonly min: number;
   readonly max: number;
@@ -16,7 +16,7 @@ export const TEXT_RULES = {
   avatarUrl: { min: 1, max: 2048, form: 'line' },
   roomName: { min: 1, max: 80, form: 'line' },
   roomTopic: { min: 0, max: 280, form: 'line' },
-  /** Stored as given: neither normalised nor trimmed. */
+  /** Stored as given: neither normalized nor trimmed. */
   messageText: { min: 1, max: 4000, form: 'text' },
   clientMessageId: { min: 1, max: 64, form: 'text' },
 } as const satisfies Record<string, TextRule>;

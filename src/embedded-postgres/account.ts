@@ -9,7 +9,7 @@ export interface Account {
   readonly gid: number;
 }
 
-/** Where the data is stored, and the account that owns it. */
+/** The location of the data, and the account that owns it. */
 export interface Placement {
   /** Absolute path of the DATA_DIR setting. */
   readonly requested: string;
@@ -29,7 +29,7 @@ const NOBODY: Account = { uid: 65534, gid: 65534 };
 
 /**
  * Creates the data folder and decides where the cluster belongs. Started by root, the cluster runs as `nobody`, and is
- * stored elsewhere if `nobody` cannot enter the data folder. An existing cluster is never ignored in favour of a new one,
+ * stored elsewhere if `nobody` cannot enter the data folder. An existing cluster is never ignored in favor of a new one,
  * which would look like lost data.
  *
  * @throws StartupError if this user cannot use the cluster that exists.

@@ -17,7 +17,7 @@ import {
   stopServer,
 } from './server.js';
 
-/** What is known before a server is acquired. */
+/** Context of acquiring a server. */
 export interface ServerContext {
   readonly placement: Placement;
   readonly binaries: Binaries;
@@ -38,7 +38,7 @@ export interface OwnedServer {
 /** Long enough for crash recovery. */
 const START_TIMEOUT_MS = 60_000;
 /** The remains of a killed server (backends, shared memory) disappear within moments. */
-const REMAINS_TIMEOUT_MS = 5_000;
+const CLEANUP_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 20;
 
 /**
@@ -82,7 +82,7 @@ async function tryToAcquire(
     }
     if (started.launch?.running) continue;
     if (started.launch !== undefined) {
-      await discardOrThrow(context, started.launch, Date.now() < startedAt + REMAINS_TIMEOUT_MS);
+      await discardOrThrow(context, started.launch, Date.now() < startedAt + CLEANUP_TIMEOUT_MS);
       started.launch = undefined;
     }
     if (postmaster !== undefined && (await isServing(postmaster.pid, cluster))) continue;
@@ -146,7 +146,10 @@ async function replaceStale(
   return launchServer({ binaries, cluster, account, logFile, settings });
 }
 
-/** Throws unless the server ended because another process was faster, or because remains of a dead server lingered. */
+/**
+ * Throws unless the server ended because another process was faster, or because a dead server's processes or shared memory
+ * still existed.
+ */
 async function discardOrThrow({ placement }: ServerContext, launch: Launch, isEarly: boolean): Promise<void> {
   await launch.discard();
   const reason = await launch.reason();

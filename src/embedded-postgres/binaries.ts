@@ -118,7 +118,7 @@ async function createMissingLinks(native: string): Promise<void> {
     try {
       await symlink(relative(dirname(target), source), link);
     } catch (error) {
-      // Another process may have created it meanwhile.
+      // Another process may have created it in the meantime.
       if (!(await exists(link))) throw error;
     }
   }

@@ -71,7 +71,7 @@ async function initdbWithPassword(cluster: string, file: string, binaries: Binar
   await rename(file, join(cluster, PASSWORD_FILE));
 }
 
-/** The builtin locale sorts alike on every machine; the order of a system locale may change with an upgrade. */
+/** The builtin locale sorts identically on every machine; the order of a system locale may change with an upgrade. */
 async function initdb(
   cluster: string,
   auth: string[],

@@ -12,7 +12,7 @@ import {
 } from '../domain/user.js';
 import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
 
-/** What resolvers use: the domain's services, and the stores that the loaders read by id. */
+/** Services that resolvers use: those of the domain, and the stores that the loaders read by id. */
 export interface Services {
   readonly users: Users;
   readonly rooms: Rooms;
@@ -71,7 +71,7 @@ export function signInto(context: Context, { user, accessToken }: SignedIn): voi
 }
 
 /**
- * The authenticated viewer. Root fields that are not public are refused before their resolvers run, see
+ * The authenticated viewer. Root fields that are not public are rejected before their resolvers run, see
  * `schema/builder.ts`.
  *
  * @throws UnauthenticatedError if the token is missing, invalid or expired.

@@ -12,9 +12,9 @@ import type { Log } from '../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from './errors.js';
 import { limitRules, parseLimited } from './limits.js';
 
-/** Bounds the cache of parsed and validated documents. An app has few of them. */
+/** Maximum number of cached documents. An app uses few. */
 const MAX_CACHED_DOCUMENTS = 1024;
-/** Bounds the total length of the cached texts. A parsed document takes up to 50 times the size of its text. */
+/** Maximum total length of the cached texts. A parsed document takes up to 50 times the size of its text. */
 const MAX_CACHED_DOCUMENT_CHARACTERS = 1024 * 1024;
 
 const BAD_USER_INPUT: ErrorCode = 'BAD_USER_INPUT';

@@ -5,7 +5,7 @@ import type { DocumentNode, GraphQLError, Source, ValidationContext, ValidationR
 import type { ErrorCode } from './errors.js';
 
 /** Limits of a request, the same over HTTP, WebSocket and server-sent events. The README lists them. */
-export const LIMITS = {
+export const REQUEST_LIMITS = {
   /** Size of an HTTP body or a WebSocket message, in bytes. */
   requestBytes: 64 * 1024,
   /** Tokens per document. */
@@ -31,7 +31,7 @@ function withCode(error: GraphQLError): void {
 /** @throws GraphQLError for a syntax error or too many tokens. */
 export function parseLimited(query: string | Source): DocumentNode {
   return new MaxTokensParserWLexer(query, {
-    n: LIMITS.tokens,
+    n: REQUEST_LIMITS.tokens,
     onReject: [(_context, error) => withCode(error)],
   }).parseDocument();
 }
@@ -48,5 +48,8 @@ export function limitRules(): ValidationRule[] {
       },
     ],
   };
-  return [maxDepthRule({ n: LIMITS.depth, ...options }), maxAliasesRule({ n: LIMITS.aliases, ...options })];
+  return [
+    maxDepthRule({ n: REQUEST_LIMITS.depth, ...options }),
+    maxAliasesRule({ n: REQUEST_LIMITS.aliases, ...options }),
+  ];
 }

@@ -68,7 +68,7 @@ export interface Pipeline extends Documents {
 
   /** Reports the start of a subscription; the caller reports the rest. Null if no hook is registered. */
   observe(args: OperationArgs): OperationObserver | null;
-  /** Like `subscribe`, but hands the reader over once it has caught up; see `EventStream.handOver`. Reports no lifecycle. */
+  /** Like `subscribe`, but hands the reader off once it has caught up; see `EventStream.handOff`. Reports no lifecycle. */
   open(args: OperationArgs, onLive: OnLive): Promise<Results | ExecutionResult>;
   /** Continues a subscription from its reader's position. The args must be those of the same subscription. */
   resume(args: OperationArgs, reader: LiveReader, onLive: OnLive): Results;
@@ -129,7 +129,7 @@ export function createPipeline({
     return toResult(async () => {
       const events = await createSourceEventStream({ schema, ...args });
       if (!isAsyncIterable(events)) return masked(events);
-      if (onLive && canHandOver(events)) events.handOver(onLive);
+      if (onLive && canHandOff(events)) events.handOff(onLive);
       return resultsOf(args, events);
     });
   }
@@ -168,7 +168,7 @@ export function createPipeline({
     open,
     resume(args, reader, onLive) {
       const events = services.subscriptions.resume(reader);
-      events.handOver(onLive);
+      events.handOff(onLive);
       return resultsOf(args, events);
     },
     executeShared(args, event) {
@@ -209,9 +209,9 @@ function observed(results: Results, observer: OperationObserver): Results {
   return wrapped;
 }
 
-/** Whether the source stream supports a hand-over; those of all subscription fields do. */
-function canHandOver(events: AsyncIterable<unknown>): events is EventStream<unknown> {
-  return 'handOver' in events;
+/** Whether the source stream supports a handoff; those of all subscription fields do. */
+function canHandOff(events: AsyncIterable<unknown>): events is EventStream<unknown> {
+  return 'handOff' in events;
 }
 
 export function isAsyncIterable<Item>(value: AsyncIterable<Item> | object): value is AsyncIterable<Item> {

@@ -10,10 +10,10 @@ import {
 } from 'graphql';
 
 /** The key in a field's `extensions`; see `dependsOnViewer`. */
-const MARK = 'dependsOnViewer';
+const EXTENSION_KEY = 'dependsOnViewer';
 
 /** `extensions` of a field whose value depends on the viewer: events that select it are executed once per viewer. */
-export const dependsOnViewer = { [MARK]: true } as const;
+export const dependsOnViewer = { [EXTENSION_KEY]: true } as const;
 
 /** Which inputs of a subscription its results depend on. */
 interface Sharing {
@@ -23,7 +23,7 @@ interface Sharing {
   readonly dependsOnViewer: boolean;
 }
 
-/** By document and operation name. Documents are cached, so each is analysed once. */
+/** By document and operation name. Documents are cached, so each is analyzed once. */
 const analyses = new WeakMap<DocumentNode, Map<string, Sharing>>();
 
 export interface Operation {
@@ -62,14 +62,14 @@ function analysisOf(schema: GraphQLSchema, document: DocumentNode, operationName
   }
   let sharing = operations.get(operationName);
   if (!sharing) {
-    sharing = analyse(schema, document, operationName);
+    sharing = analyze(schema, document, operationName);
     operations.set(operationName, sharing);
   }
   return sharing;
 }
 
-/** Analyses the whole document, including other operations and unused fragments: at worst, fewer groups are shared. */
-function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
+/** Analyzes the whole document, including other operations and unused fragments: at worst, fewer groups are shared. */
+function analyze(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing {
   const variables = new Set<string>();
   let isViewerDependent = false;
   const roots = rootFields(document, operationName);
@@ -79,7 +79,7 @@ function analyse(schema: GraphQLSchema, document: DocumentNode, operationName: s
     visitWithTypeInfo(types, {
       VariableDefinition: () => false,
       Field() {
-        if (types.getFieldDef()?.extensions[MARK] === true) isViewerDependent = true;
+        if (types.getFieldDef()?.extensions[EXTENSION_KEY] === true) isViewerDependent = true;
       },
       Argument(node, _key, _parent, _path, ancestors) {
         // The parent is the list of arguments; the last ancestor is the field.

@@ -1,6 +1,6 @@
 /**
  * Settles as the promise does, or rejects with the timeout's error if that takes longer. The work behind the promise is not
- * cancelled; after the timeout its outcome is ignored.
+ * canceled; after the timeout its outcome is ignored.
  *
  * @param onTimeout creates the error; called at most once.
  */

@@ -35,7 +35,7 @@ export function watchConnection(client: Redis, intervalMs: number, onTimeout: ()
       if (client.status === 'ready') client.ping().catch(() => {});
       schedule();
     };
-    // After this process was paused, timers run before the data that arrived meanwhile is read: setImmediate lets that
+    // After a pause of this process, timers run before the data that arrived during it is read: setImmediate lets that
     // be read first. An interval could fire again at once and leave Redis no time to reply.
     const schedule = (): void => {
       clearTimeout(timer);

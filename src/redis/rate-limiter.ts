@@ -21,7 +21,7 @@ interface Limit {
 }
 
 /** The rate limit of each action. The README's table of limits has the same rows. */
-export const LIMITS: Record<LimitedAction, Limit> = {
+export const ACTION_LIMITS: Record<LimitedAction, Limit> = {
   signUp: { points: 100, duration: 600, shared: true },
   loginByAddress: { points: 100, duration: 600, shared: true },
   loginByUsername: { points: 10, duration: 300, shared: true },
@@ -48,20 +48,22 @@ export function createRateLimiter(
   const client = redis && createRedisClient(redis.url, 'limits', { commandTimeout: COMMAND_TIMEOUT_MS }, log);
   // The cast restores the type of the keys, which Object.entries widens to string.
   const limiters = new Map(
-    (Object.entries(LIMITS) as [LimitedAction, Limit][]).map(([action, { points, duration, shared }]) => {
-      const local = new RateLimiterMemory({ points, duration });
-      const limiter: RateLimiterAbstract =
-        client && shared
-          ? new RateLimiterRedis({
-              storeClient: client,
-              keyPrefix: `${redis.prefix}:limit:${action}`,
-              points,
-              duration,
-              insuranceLimiter: local,
-            })
-          : local;
-      return [action, limiter];
-    }),
+    (Object.entries(ACTION_LIMITS) as [LimitedAction, Limit][]).map(
+      ([action, { points, duration, shared }]) => {
+        const local = new RateLimiterMemory({ points, duration });
+        const limiter: RateLimiterAbstract =
+          client && shared
+            ? new RateLimiterRedis({
+                storeClient: client,
+                keyPrefix: `${redis.prefix}:limit:${action}`,
+                points,
+                duration,
+                insuranceLimiter: local,
+              })
+            : local;
+        return [action, limiter];
+      },
+    ),
   );
 
   return {

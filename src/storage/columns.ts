@@ -1,7 +1,7 @@
 import { getTableColumns } from 'drizzle-orm';
 import { messages, rooms, users } from './tables.js';
 
-// What queries select of a message, a room and a user: every column of the table, except those that never leave
+// Columns of a message, a room and a user that queries select: all columns of the table, except those that never leave
 // storage.
 
 export const { textHash: _textHash, ...messageColumns } = getTableColumns(messages);

@@ -3,10 +3,16 @@ import postgres from 'postgres';
 import { InvalidDataError, ServiceUnavailableError, UnauthenticatedError } from '../domain/errors.js';
 
 /** Codes of Node and postgres.js for a connection that could not be opened: the statement was not sent. */
-const REFUSED_CODES = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEOUT']);
+const CONNECTION_REFUSED_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'CONNECT_TIMEOUT',
+]);
 
 /** Their codes for a lost connection: the statement may or may not have been executed. */
-const LOST_CODES = new Set([
+const CONNECTION_LOST_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
   'ECONNRESET',
@@ -36,14 +42,16 @@ export function isConnectionError(error: unknown): boolean {
   const code = databaseErrorCode(error);
   return (
     code !== null &&
-    (REFUSED_CODES.has(code) || LOST_CODES.has(code) || /^(08|53|57P|25006|55000)/.test(code))
+    (CONNECTION_REFUSED_CODES.has(code) ||
+      CONNECTION_LOST_CODES.has(code) ||
+      /^(08|53|57P|25006|55000)/.test(code))
   );
 }
 
 /** The connection was lost, so the driver's state is no longer reliable: see `createPool`. */
 export function isConnectionLost(error: unknown): boolean {
   const code = databaseErrorCode(error);
-  return code !== null && (LOST_CODES.has(code) || /^57P0[12]$/.test(code));
+  return code !== null && (CONNECTION_LOST_CODES.has(code) || /^57P0[12]$/.test(code));
 }
 
 /**
@@ -53,7 +61,9 @@ export function isConnectionLost(error: unknown): boolean {
  */
 export function wasNotExecuted(error: unknown): boolean {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
-  return cause instanceof postgres.PostgresError || REFUSED_CODES.has(databaseErrorCode(error) ?? '');
+  return (
+    cause instanceof postgres.PostgresError || CONNECTION_REFUSED_CODES.has(databaseErrorCode(error) ?? '')
+  );
 }
 
 /** A deadlock or a serialization failure: the transaction was rolled back and may be retried. */
@@ -62,7 +72,7 @@ export function isTransactionConflict(error: unknown): boolean {
   return code === '40P01' || code === '40001';
 }
 
-/** The statement was cancelled by `lock_timeout` or `statement_timeout`. */
+/** The statement was canceled by `lock_timeout` or `statement_timeout`. */
 function isTimeout(error: unknown): boolean {
   const code = databaseErrorCode(error);
   return code === '55P03' || code === '57014';

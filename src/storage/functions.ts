@@ -7,7 +7,7 @@ import { StartupError } from '../startup-error.js';
 import { databaseErrorCode } from './errors.js';
 import { functionReleases } from './tables.js';
 
-/** Beside this file both in `src` and in `dist`. The rules for these files are in its README.md. */
+/** Next to this file both in `src` and in `dist`. The rules for these files are in its README.md. */
 const FOLDER = fileURLToPath(new URL('./functions/', import.meta.url));
 
 /** The part of a database or transaction that is used here. */
@@ -97,7 +97,7 @@ async function createOrReplace(db: Executor, { name, definition }: SqlFunction):
   }
 }
 
-/** Postgres accepts other parameter types under the same name: it keeps the old function beside the new one. */
+/** Postgres accepts other parameter types under the same name: it creates an overload next to the old function. */
 async function refuseOverloads(db: Executor, names: readonly string[]): Promise<void> {
   const [overloaded] = await db.execute<{ name: string }>(sql`
     select proname as name from pg_proc

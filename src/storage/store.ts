@@ -44,7 +44,7 @@ const MAX_ATTEMPTS = 3;
 /** Delay before the second attempt; before the third, twice this. */
 const RETRY_DELAY_MS = 100;
 /** A call that has taken longer is not retried, for example because it ran into a timeout. */
-const MAX_RETRY_AGE_MS = 2_000;
+const RETRY_DEADLINE_MS = 2_000;
 
 async function withRetries<Result>(policy: RetryPolicy, call: () => Promise<Result>): Promise<Result> {
   const start = performance.now();
@@ -54,7 +54,7 @@ async function withRetries<Result>(policy: RetryPolicy, call: () => Promise<Resu
     } catch (error) {
       const isTransient = isConnectionError(error) || isTransactionConflict(error);
       const isSafe = policy === 'idempotent' || wasNotExecuted(error);
-      const isLate = attempt >= MAX_ATTEMPTS || performance.now() - start > MAX_RETRY_AGE_MS;
+      const isLate = attempt >= MAX_ATTEMPTS || performance.now() - start > RETRY_DEADLINE_MS;
       if (isLate || !isTransient || !isSafe) throw error;
       await sleep(RETRY_DELAY_MS * attempt);
     }

@@ -3,7 +3,7 @@ import type { Log } from '../domain/ports.js';
 /** Unsent bytes of all connections together; above it, the slowest are disconnected. */
 export const MAX_UNSENT_BYTES = 256 * 1024 * 1024;
 
-/** A connection whose unsent bytes count towards the budget. */
+/** A connection whose unsent bytes count toward the budget. */
 export interface BudgetedConnection {
   readonly unsentBytes: number;
   /** How long the client has read none of them, in ms. */

@@ -5,7 +5,7 @@ const BATCH_INTERVAL_MS = 50;
 
 /**
  * Closes all connections, evenly spread over a period, so that their clients do not reconnect in one burst. Connections
- * that close by themselves count towards the rate; the period ends early if none is left.
+ * that close by themselves count toward the rate; the period ends early if none is left.
  *
  * @param listOpen returns the connections that are open and not being closed.
  * @param overMs the period in ms; 0 closes all at once.

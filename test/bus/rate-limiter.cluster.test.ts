@@ -3,16 +3,16 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LimitedAction } from '../../src/domain/ports.js';
-import { createRateLimiter, LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS, createRateLimiter } from '../../src/redis/rate-limiter.js';
 import { request, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
-/** While Redis is away each instance counts alone: nobody is locked out, and nobody may try without end. */
+/* While Redis is unavailable, each instance counts on its own: users are neither locked out nor unlimited. */
 
 /** Object.keys widens the keys to string. */
-const actions = Object.keys(LIMITS) as LimitedAction[];
-const shared = actions.filter((action) => LIMITS[action].shared);
+const actions = Object.keys(ACTION_LIMITS) as LimitedAction[];
+const shared = actions.filter((action) => ACTION_LIMITS[action].shared);
 const log = pino({ level: 'silent' });
 
 let redis: PrivateRedis;
@@ -21,7 +21,7 @@ let admin: Redis;
 beforeAll(async () => {
   redis = await startRedis();
   admin = new Redis(redis.url);
-  // It connects anew by itself.
+  // The client reconnects by itself.
   admin.on('error', () => {});
 });
 
@@ -34,7 +34,7 @@ const newPrefix = () => `test-${randomBytes(6).toString('hex')}`;
 const newLimiter = (prefix = newPrefix()) => createRateLimiter({ url: redis.url, prefix }, log);
 type Limiter = ReturnType<typeof newLimiter>;
 
-/** One that counts in Redis: before its connection stands, it counts alone. */
+/** A limiter that counts in Redis: until it is connected, it counts locally. */
 async function connectedLimiter(prefix = newPrefix()): Promise<Limiter> {
   const limiter = newLimiter(prefix);
   await expect
@@ -46,7 +46,7 @@ async function connectedLimiter(prefix = newPrefix()): Promise<Limiter> {
   return limiter;
 }
 
-/** How many of so many calls at once pass. */
+/** Returns how many of `calls` concurrent calls are allowed. */
 async function passed(limiter: Limiter, action: LimitedAction, calls: number): Promise<number> {
   const results = await Promise.allSettled(
     Array.from({ length: calls }, () => limiter.consume(action, 'alice')),
@@ -55,7 +55,7 @@ async function passed(limiter: Limiter, action: LimitedAction, calls: number): P
 }
 
 async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<void> {
-  const { points } = LIMITS[action];
+  const { points } = ACTION_LIMITS[action];
   expect(await passed(limiter, action, points + 1)).toBe(points);
   await expect(limiter.consume(action, 'alice')).rejects.toMatchObject({ name: 'RateLimitedError' });
   await limiter.reset(action, 'alice');
@@ -63,7 +63,7 @@ async function expectToLimit(limiter: Limiter, action: LimitedAction): Promise<v
 }
 
 describe('with Redis', () => {
-  test.each(actions)('%s passes as often as its limit allows', async (action) => {
+  test.each(actions)('with Redis, %s is allowed up to its limit', async (action) => {
     const prefix = newPrefix();
     const limiter = await connectedLimiter(prefix);
 
@@ -74,11 +74,11 @@ describe('with Redis', () => {
   });
 });
 
-describe('while Redis is away', () => {
+describe('while Redis is unavailable', () => {
   beforeAll(() => redis.kill());
   afterAll(() => redis.restart());
 
-  test.each(actions)('%s still passes as often as its limit allows', async (action) => {
+  test.each(actions)('while Redis is unavailable, %s is still allowed up to its limit', async (action) => {
     const limiter = newLimiter();
 
     await expectToLimit(limiter, action);
@@ -87,7 +87,7 @@ describe('while Redis is away', () => {
   });
 });
 
-test('while Redis hangs, a limit still lets through what it allows', async () => {
+test('while Redis hangs, a limit still allows its number of actions', async () => {
   const limiter = await connectedLimiter();
   await redis.kill('SIGSTOP');
 
@@ -111,7 +111,7 @@ test('login works after Redis was killed, and is still limited', async () => {
   await redis.kill();
 
   expect(await login('correct horse battery')).toBe('AuthPayload');
-  const { points } = LIMITS.loginByUsername;
+  const { points } = ACTION_LIMITS.loginByUsername;
   const guesses = await Promise.all(Array.from({ length: points + 1 }, () => login('a wrong password')));
   expect(guesses.filter((type) => type === 'InvalidCredentialsError')).toHaveLength(points);
   expect(guesses.filter((type) => type === 'RateLimitedError')).toHaveLength(1);
@@ -125,14 +125,14 @@ test('instances count together again once Redis is back', async () => {
   const prefix = newPrefix();
   const [here, there] = await Promise.all([connectedLimiter(prefix), connectedLimiter(prefix)]);
   await redis.kill();
-  expect(await passed(here, 'joinRoom', LIMITS.joinRoom.points)).toBe(LIMITS.joinRoom.points);
+  expect(await passed(here, 'joinRoom', ACTION_LIMITS.joinRoom.points)).toBe(ACTION_LIMITS.joinRoom.points);
   expect(await passed(there, 'joinRoom', 1)).toBe(1);
   await redis.restart();
 
   for (const action of shared) {
     // An instance that is not connected yet counts alone, and lets it pass.
     const elsewhere = async () => {
-      await passed(here, action, LIMITS[action].points + 1);
+      await passed(here, action, ACTION_LIMITS[action].points + 1);
       return passed(there, action, 1);
     };
     await expect.poll(elsewhere, { timeout: 5000 }).toBe(0);

@@ -137,7 +137,7 @@ test('after a restart of Redis the bus reports its recovery and delivers again',
   expect(bus.counters).toMatchObject({ unpublished: 1, reconnects: 2, timeouts: 0 });
 });
 
-test('a subscription during an outage is confirmed when Redis is back, or at once if it is cancelled', async () => {
+test('a subscription during an outage is confirmed when Redis is back, or at once if it is canceled', async () => {
   const bus = await createBus();
   const [waiting, leaving] = [randomUUID(), randomUUID()];
   await listen(bus, waiting);
@@ -217,7 +217,7 @@ test('during an outage of Redis messages still reach the other instance, and rea
   await redis.restart();
   await expect.poll(ready, { timeout: 10_000 }).toBe(200);
   const state = await fetch(here.url.replace('graphql', 'ready'));
-  // Both connections were replaced; the message sent meanwhile was not published.
+  // Both connections were replaced; the message sent during the outage was not published.
   expect(await state.json()).toMatchObject({ bus: { reconnects: 2, unpublished: 1 } });
   await send(alice, roomId, 'by Redis again');
 

@@ -7,7 +7,7 @@ import type { Bus } from '../../src/domain/bus.js';
 import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
-/** A Redis that answers but refuses: the tests change its access control list while the bus runs. */
+/** A Redis that answers but rejects commands: the tests change its access control list while the bus runs. */
 const prefix = `test-${randomBytes(6).toString('hex')}`;
 const channelOf = (roomId: string) => `${prefix}:0:room:${roomId}`;
 const unhandled = unhandledRejections();
@@ -49,7 +49,7 @@ async function permit(...rules: string[]): Promise<void> {
 
 const lines = (text: string): number => logged.filter((line) => line.includes(text)).length;
 
-test('a refused subscription is retried until it is granted, while the others work', async () => {
+test('a rejected subscription is retried until it is granted, while the others work', async () => {
   const [granted, refused] = [randomUUID(), randomUUID()];
   await permit('resetchannels', `&${channelOf(granted)}`);
   const own = await listen(bus, granted);
@@ -57,7 +57,7 @@ test('a refused subscription is retried until it is granted, while the others wo
   const listening = listen(bus, refused).finally(() => {
     confirmed = true;
   });
-  // Refused at once, and a second later once more.
+  // Rejected at once, and again a second later.
   await expect.poll(() => bus.counters.refusedSubscribes, { timeout: 5000 }).toBe(2);
   expect(bus.isReady()).toBe(false);
   expect(confirmed).toBe(false);
@@ -73,7 +73,7 @@ test('a refused subscription is retried until it is granted, while the others wo
   await expect.poll(() => textsOf(heard)).toEqual(['heard']);
 });
 
-test('on a new connection a refused channel does not keep the others from being subscribed', async () => {
+test('on a new connection, a rejected channel does not keep the others from being subscribed', async () => {
   const [first, refused, last] = [randomUUID(), randomUUID(), randomUUID()];
   const heard = await listen(bus, first);
   const leaving = bus.subscribe(refused, () => {});
@@ -82,7 +82,7 @@ test('on a new connection a refused channel does not keep the others from being 
   const recovered = new Promise<void>((resolve) => bus.onRecovered(resolve));
 
   await permit('resetchannels', `&${channelOf(first)}`, `&${channelOf(last)}`);
-  // The command with all three is refused, then the one with the refused channel.
+  // The command with all three is rejected, then the one with the rejected channel.
   await expect.poll(() => bus.counters).toMatchObject({ reconnects: 1, refusedSubscribes: 1 });
   const again = [await listen(bus, first), await listen(bus, last)];
   far.publish(change(first));
@@ -109,7 +109,7 @@ test('more channels than fit into one command are subscribed again after a recon
   expect(bus.counters.refusedSubscribes).toBe(0);
 });
 
-test('a refused subscription that is cancelled is confirmed, and not made when it would be granted', async () => {
+test('a rejected subscription that is canceled is confirmed, and is not made once it would be granted', async () => {
   await permit('resetchannels');
   const roomId = randomUUID();
   const { confirmed, unsubscribe } = bus.subscribe(roomId, () => {});
@@ -123,14 +123,14 @@ test('a refused subscription that is cancelled is confirmed, and not made when i
   expect(await admin.pubsub('CHANNELS', channelOf(roomId))).toEqual([]);
 });
 
-test('refused publishes are logged once and counted each, and work again once permitted', async () => {
+test('rejected publishes are logged once and counted each, and work again once permitted', async () => {
   const roomId = randomUUID();
   const heard = await listen(far, roomId);
   await permit('-publish');
 
   for (let count = 0; count < 100; count += 1) bus.publish(change(roomId, 'refused'));
   await expect.poll(() => bus.counters.unpublished).toBe(100);
-  expect(lines('Redis refuses to publish')).toBe(1);
+  expect(lines('Redis rejects publishes')).toBe(1);
   await permit('+publish');
   for (const text of ['first', 'second']) bus.publish(change(roomId, text));
 

@@ -18,7 +18,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { firstInaccessibleFolder, ROOT_FOLDER } from '../../src/embedded-postgres/account.js';
 import { findBinaryPackage, prepareBinaries } from '../../src/embedded-postgres/binaries.js';
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from '../../src/embedded-postgres/index.js';
@@ -140,7 +140,7 @@ function signal() {
 }
 
 describe('a first start', () => {
-  it('creates a database with UTF8, the builtin locale and durable settings', async () => {
+  test('a first start creates a database with UTF8, the builtin locale and durable settings', async () => {
     const server = await start();
     const sql = connect(server.connection);
     const [database] = await sql`
@@ -165,14 +165,14 @@ describe('a first start', () => {
     expect(server.logged).toEqual([]);
   });
 
-  it('keeps other users away from its socket', async () => {
+  test('other users cannot access the socket', async () => {
     const { connection } = await start();
     const folder = await stat(connection.host);
     expect(folder.mode & 0o777).toBe(0o700);
     expect(folder.uid).toBe(asRoot ? NOBODY.uid : process.getuid?.());
   });
 
-  it('keeps other users away from its data and its log', async () => {
+  test('other users cannot access the data and the log', async () => {
     await start();
     const owner = asRoot ? NOBODY.uid : process.getuid?.();
     const modes: Record<string, number> = { postgres: 0o700, 'postgres.log': 0o600 };
@@ -183,7 +183,7 @@ describe('a first start', () => {
     }
   });
 
-  it('puts its socket in /tmp if the path of the temporary folder is too long', async () => {
+  test('the socket is in /tmp if the path of the temporary folder is too long', async () => {
     const long = join(await temporaryFolder(0o755), 'x'.repeat(80));
     await mkdir(long);
     vi.stubEnv('TMPDIR', long);
@@ -192,12 +192,12 @@ describe('a first start', () => {
     expect(dirname(connection.host)).toBe('/tmp');
   });
 
-  it('passes settings to the server', async () => {
+  test('a start passes settings to the server', async () => {
     const sql = connect((await start({ settings: { work_mem: '7MB' } })).connection);
     expect(await sql`show work_mem`).toEqual([{ work_mem: '7MB' }]);
   });
 
-  it('removes what a killed first start left, but not what a running one uses', async () => {
+  test('a start removes the files that a killed first start left, but not those that a running one uses', async () => {
     await mkdir(dataDir);
     const initdbBegan = signal();
     const watcher = watch(dataDir, () => initdbBegan.give());
@@ -216,7 +216,7 @@ describe('a first start', () => {
 });
 
 describe('a stop', () => {
-  it('leaves no process, socket folder or pid file, and is idempotent', async () => {
+  test('a stop leaves no process, socket folder or pid file, and is idempotent', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
     await server.stop();
@@ -225,7 +225,7 @@ describe('a stop', () => {
     expect(existsSync(join(dataDir, 'postgres/postmaster.pid'))).toBe(false);
   });
 
-  it('does not wait for clients, and loses no committed data', async () => {
+  test('a stop does not wait for clients, and loses no committed data', async () => {
     const first = await start();
     const sql = connect(first.connection);
     await sql`create table note (text text)`;
@@ -239,7 +239,7 @@ describe('a stop', () => {
     expect(second.logged).toEqual([]);
   });
 
-  it('does not hand the stopping server to a waiting start', async () => {
+  test('a waiting start does not adopt a server that is stopping', async () => {
     const first = await start();
     const sql = connect({ ...first.connection, database: 'postgres' });
     const starting = start();
@@ -254,7 +254,7 @@ describe('a stop', () => {
 });
 
 describe('a second process', () => {
-  it('is rejected with the name of the folder while the first one runs', async () => {
+  test('a second process is rejected with the name of the folder while the first one runs', async () => {
     await start();
     const { outcome } = otherProcess();
     expect(await outcome).toEqual({
@@ -263,7 +263,7 @@ describe('a second process', () => {
     });
   });
 
-  it('is rejected, or the only one that succeeds, if several start on an empty folder at once', async () => {
+  test('exactly one of several processes that start on an empty folder at once succeeds', async () => {
     const others = [otherProcess(), otherProcess(), otherProcess()];
     const outcomes = await Promise.all(others.map(({ outcome }) => outcome));
     const started = outcomes.flatMap((outcome) => ('started' in outcome ? [outcome.started] : []));
@@ -275,22 +275,25 @@ describe('a second process', () => {
     expect(await sql`select current_database() as name`).toEqual([{ name: 'parley' }]);
   });
 
-  it.each(['SIGINT', 'SIGKILL'] as const)('adopts the server of a process that %s ended', async (kind) => {
-    const { child, outcome } = otherProcess();
-    expect(await outcome).toHaveProperty('started');
-    const orphan = await pidOf(dataDir);
-    await signalGroup(child, kind);
+  test.each(['SIGINT', 'SIGKILL'] as const)(
+    'a second process adopts the server of a process that %s ended',
+    async (kind) => {
+      const { child, outcome } = otherProcess();
+      expect(await outcome).toHaveProperty('started');
+      const orphan = await pidOf(dataDir);
+      await signalGroup(child, kind);
 
-    const server = await start();
-    expect(server.pid).toBe(orphan.pid);
-    expect(server.logged).toEqual([expect.stringContaining(`${dataDir} that was left running`)]);
-    await server.stop();
-    expect(await isServing(orphan.pid, join(dataDir, 'postgres'))).toBe(false);
-  });
+      const server = await start();
+      expect(server.pid).toBe(orphan.pid);
+      expect(server.logged).toEqual([expect.stringContaining(`${dataDir} that was left running`)]);
+      await server.stop();
+      expect(await isServing(orphan.pid, join(dataDir, 'postgres'))).toBe(false);
+    },
+  );
 });
 
 describe('a server that dies', () => {
-  it('is reported to its owner once, and replaced by the next start', async () => {
+  test('a server that dies is reported to its owner once, and replaced by the next start', async () => {
     const gone = signal();
     const onLost = vi.fn(gone.give);
     const first = await start({ onLost });
@@ -310,7 +313,7 @@ describe('a server that dies', () => {
     expect(onLost).toHaveBeenCalledOnce();
   });
 
-  it('is replaced even if another program has got its process id', async () => {
+  test('a server that died is replaced even if another program has its process id', async () => {
     const first = await start();
     const pidFile = join(dataDir, 'postgres/postmaster.pid');
     const text = await readFile(pidFile, 'utf8');
@@ -322,7 +325,7 @@ describe('a server that dies', () => {
     expect(await connect(second.connection)`select 1 as one`).toEqual([{ one: 1 }]);
   });
 
-  it('is still owned if it only disconnected its clients', async () => {
+  test('a server that only disconnected its clients is still owned', async () => {
     const back = signal();
     const { connection } = await start({ log: (line) => line.includes('is back') && back.give() });
     const sql = connect({ ...connection, database: 'postgres' });
@@ -333,7 +336,7 @@ describe('a server that dies', () => {
 });
 
 describe('a server without its socket folder', () => {
-  it('is stopped and replaced, and keeps its data', async () => {
+  test('a server without its socket folder is stopped and replaced, and the data is kept', async () => {
     const { child, outcome } = otherProcess();
     const { started } = await outcome;
     const sql = connect(started as postgres.Options<Record<string, never>>); // printed by our own script
@@ -351,7 +354,7 @@ describe('a server without its socket folder', () => {
 });
 
 describe('a start that fails', () => {
-  it('reports the last error of the log in one line, and leaves no socket folder', async () => {
+  test('a start that fails reports the last error of the log in one line, and leaves no socket folder', async () => {
     const temporary = await temporaryFolder(0o755);
     vi.stubEnv('TMPDIR', temporary);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -362,19 +365,19 @@ describe('a start that fails', () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
-  it('reports a folder that is not a cluster', async () => {
+  test('a start reports a folder that is not a cluster', async () => {
     await mkdir(join(dataDir, 'postgres/photos'), { recursive: true });
     if (asRoot) await chown(join(dataDir, 'postgres'), NOBODY.uid, NOBODY.gid);
     await expect(start()).rejects.toThrow(/postgres is not a Postgres data folder/);
     expect(await readdir(dataDir)).toEqual(['postgres']);
   });
 
-  it('reports a data folder that is a file', async () => {
+  test('a start reports a data folder that is a file', async () => {
     await writeFile(dataDir, '');
     await expect(start()).rejects.toThrow(StartupError);
   });
 
-  it('names the missing package and DATABASE_URL if there are no binaries', async () => {
+  test('a start without binaries names the missing package and DATABASE_URL', async () => {
     const missing = findBinaryPackage('win32', 'riscv64');
     await expect(missing).rejects.toThrow(StartupError);
     await expect(missing).rejects.toThrow(/@embedded-postgres\/windows-riscv64 .*DATABASE_URL/);
@@ -382,7 +385,7 @@ describe('a start that fails', () => {
 });
 
 describe('the log', () => {
-  it('is appended to, and emptied by a start if it is larger than 10 MB', async () => {
+  test('a start appends to the log, and empties it if it is larger than 10 MB', async () => {
     await (await start()).stop();
     const path = join(dataDir, 'postgres.log');
     const { size } = await stat(path);
@@ -403,7 +406,7 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     cleanups.unshift(() => rmdir(ROOT_FOLDER).catch(() => undefined));
   });
 
-  it('puts the data where `nobody` can reach it, logs that, and finds it again', async () => {
+  test('as root, a start puts the data where `nobody` can reach it, logs that, and finds it again', async () => {
     const closed = await temporaryFolder(0o700);
     dataDir = join(closed, 'data');
     const first = await start();
@@ -421,13 +424,13 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     await second.stop();
   });
 
-  it('does not create a new cluster if the old one has become inaccessible', async () => {
+  test('as root, a start does not create a new cluster if the old one has become inaccessible', async () => {
     await (await start()).stop();
     await chmod(dirname(dataDir), 0o700);
     await expect(start()).rejects.toThrow(`cannot enter ${dirname(dataDir)}`);
   });
 
-  it('runs Postgres as the user who owns the data', async () => {
+  test('as root, Postgres runs as the user who owns the data', async () => {
     const other = { uid: 12345, gid: 12345 };
     await (await start()).stop();
     expect(spawnSync('chown', ['-R', `${other.uid}:${other.gid}`, dataDir]).status).toBe(0);
@@ -435,7 +438,7 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
     expect((await stat(join(dataDir, 'postgres/postmaster.pid'))).uid).toBe(other.uid);
   });
 
-  it('copies binaries that `nobody` cannot reach, and repairs links and executable bits', async () => {
+  test('as root, a start copies binaries that `nobody` cannot reach, and repairs links and executable bits', async () => {
     const closed = await temporaryFolder(0o700);
     const { native, platform } = await findBinaryPackage();
     const damaged = join(closed, 'native');

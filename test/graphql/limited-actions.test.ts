@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, expect, inject, test } from 'vitest';
 import type { LimitedAction } from '../../src/domain/ports.js';
-import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, type Person, type Result, signUp } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
@@ -13,7 +13,7 @@ let open: TestParley;
 let limited: TestParley;
 let sibling: TestParley;
 
-/** What the limits count by. Each person has their own address. */
+/** The keys that the limits count by. Each person has their own address. */
 interface Subject {
   readonly person: Person;
   readonly roomId: string;
@@ -94,14 +94,14 @@ async function outcome(
 }
 
 beforeAll(async () => {
-  for (const limit of Object.values(LIMITS)) Object.assign(limit, { points: POINTS });
+  for (const limit of Object.values(ACTION_LIMITS)) Object.assign(limit, { points: POINTS });
   const env = { RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' };
   open = await startParley();
   [limited, sibling] = await Promise.all([startSibling(open, { env }), startSibling(open, { env })]);
 });
 
 test('the table has a call for every limit', () => {
-  expect([...actions].sort()).toEqual(Object.keys(LIMITS).sort());
+  expect([...actions].sort()).toEqual(Object.keys(ACTION_LIMITS).sort());
 });
 
 test.each(actions)('%s allows calls up to its limit and rejects the next one', async (action) => {

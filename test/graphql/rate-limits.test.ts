@@ -1,5 +1,5 @@
 import { beforeAll, expect, inject, test } from 'vitest';
-import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { at, type Person, request, signUp } from '../helpers/client.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
@@ -25,7 +25,7 @@ const login = async (url: string, username: string, password = 'a wrong password
 
 test('login attempts are limited per username, ignoring letter case, and other usernames are unaffected', async () => {
   const bob = await signUp(parley.url);
-  const { points, duration } = LIMITS.loginByUsername;
+  const { points, duration } = ACTION_LIMITS.loginByUsername;
   for (let attempt = 0; attempt < points; attempt += 1)
     expect(await login(parley.url, bob.username)).toEqual({ __typename: 'InvalidCredentialsError' });
 
@@ -40,7 +40,7 @@ test('login attempts are limited per username, ignoring letter case, and other u
 test('a successful login resets the count of its username', async () => {
   const carol = await signUp(parley.url);
   for (let round = 0; round < 2; round += 1) {
-    for (let attempt = 1; attempt < LIMITS.loginByUsername.points; attempt += 1)
+    for (let attempt = 1; attempt < ACTION_LIMITS.loginByUsername.points; attempt += 1)
       await login(parley.url, carol.username);
     expect(await login(parley.url, carol.username, 'correct horse battery')).toEqual({
       __typename: 'AuthPayload',
@@ -51,7 +51,7 @@ test('a successful login resets the count of its username', async () => {
 test('a field without a result union fails with RATE_LIMITED, and instances with Redis share the count', async () => {
   const sibling = await startSibling(parley, { env });
   const find = (person: Person) => person.request('query { user(username: "nobody-at-all") { id } }');
-  for (let attempt = 0; attempt < LIMITS.findUser.points; attempt += 1)
+  for (let attempt = 0; attempt < ACTION_LIMITS.findUser.points; attempt += 1)
     expect((await find(alice)).errors).toBeUndefined();
 
   expect((await find(alice)).errors).toMatchObject([

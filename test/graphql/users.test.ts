@@ -238,7 +238,7 @@ function swapPayload(token: string): string {
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Sends the header lines exactly as given: fetch would normalise them. */
+/** Sends the header lines exactly as given: fetch would normalize them. */
 function requestWithHeaders(headers: readonly string[]): Promise<unknown> {
   const body = JSON.stringify({ query: VIEWER });
   const own = ['Host', new URL(parley.url).host, 'Content-Type', 'application/json', 'Content-Length'];

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const INSTALLED = '/usr/bin/chromium';
-const HOW_TO =
+const DEFAULT_CHROMIUM_PATH = '/usr/bin/chromium';
+const INSTALL_HINT =
   'This test drives Chromium: set CHROMIUM_PATH to a Chromium or Chrome binary, or install one (Debian: apt-get install chromium).';
 
 /**
@@ -28,11 +28,11 @@ function findChromium(): string {
   const chosen = process.env.CHROMIUM_PATH;
   if (chosen !== undefined) {
     if (isExecutable(chosen)) return chosen;
-    throw new Error(`CHROMIUM_PATH (${chosen}) is not executable. ${HOW_TO}`);
+    throw new Error(`CHROMIUM_PATH (${chosen}) is not executable. ${INSTALL_HINT}`);
   }
-  if (!isExecutable(INSTALLED)) installFromDebian();
-  if (isExecutable(INSTALLED)) return INSTALLED;
-  throw new Error(HOW_TO);
+  if (!isExecutable(DEFAULT_CHROMIUM_PATH)) installFromDebian();
+  if (isExecutable(DEFAULT_CHROMIUM_PATH)) return DEFAULT_CHROMIUM_PATH;
+  throw new Error(INSTALL_HINT);
 }
 
 function isExecutable(path: string): boolean {

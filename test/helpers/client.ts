@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createClient, type Client as WebSocketClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 export interface GraphQLError {
   readonly message: string;
@@ -182,7 +182,7 @@ export function connect(
     ...(connectionParams === undefined ? {} : { connectionParams }),
   });
   // A client whose server has stopped may be retrying; the failure of that retry is not an error of the test.
-  stopInTheEnd(async () => {
+  stopAtEnd(async () => {
     await Promise.resolve(client.dispose()).catch(() => {});
   });
   return client;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject } from 'vitest';
 import type { DatabaseAddress } from '../../src/storage/database.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 import { openStoresAt, type Stores } from './stores.js';
 
 /** Connection options of postgres.js; `host` is a folder for a Unix socket. */
@@ -47,7 +47,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     dropped();
     await administer(`drop database if exists ${name} with (force)`);
   };
-  const dropped = stopInTheEnd(drop);
+  const dropped = stopAtEnd(drop);
   return {
     name,
     connection: connectionTo(name),

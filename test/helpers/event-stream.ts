@@ -1,5 +1,5 @@
 import { type Edge, MESSAGE_ADDED, type Person, type Result } from './client.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** A server-sent event as received; comments (`:`) are left out. */
 export interface StreamEvent {
@@ -68,7 +68,7 @@ export async function openEventStream(
   }
 
   const ended = read();
-  const stop = stopInTheEnd(async () => controller.abort());
+  const stop = stopAtEnd(async () => controller.abort());
   void ended.then(stop);
   return {
     response,

@@ -4,7 +4,7 @@ import { inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, readConfig } from '../../src/config.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** Parley inside the test's process, with the pair of database and bus under test. */
 export interface TestParley {
@@ -66,7 +66,7 @@ export async function startParley(options: TestParleyOptions = {}): Promise<Test
     stopped();
     await app.close();
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   await app.ready;
   const url = app.url.replace('localhost', '127.0.0.1');
   return { app, config, url, webSocketUrl: url.replace('http', 'ws'), database, log, stop };

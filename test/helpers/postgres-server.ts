@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/index.js';
 import { readPostmaster } from '../../src/embedded-postgres/server.js';
 import { freePort } from './free-port.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** A private Postgres that tests may break. Its data is removed in the end. */
@@ -73,7 +73,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     await current.stop();
     await folder.clear();
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   const { username, database: ownDatabase } = current.connection;
   const url = (database: string) =>
     `postgres://${encodeURIComponent(username)}@127.0.0.1:${port}/${database}`;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Built by global-setup.ts, once per run. */
@@ -130,7 +130,7 @@ export async function runParley(
     await folder.clear();
     return exit;
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   return {
     pid,
     ready,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 import { type Edge, type GraphQLError, MESSAGE_ADDED, type Person, type Result } from './client.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** A message of the `graphql-transport-ws` protocol as received. */
 export type Frame =
@@ -29,7 +29,7 @@ export interface RawSocket {
     count?: number,
   ): Promise<readonly FrameOf<Type>[]>;
   readonly closed: Promise<{ code: number; reason: string }>;
-  /** Stops reading, so that the network's buffers fill up. A close is not noticed meanwhile. */
+  /** Stops reading, so that the network's buffers fill up. A close is not noticed until reading resumes. */
   pause(): void;
   resume(): void;
   /** Sends a WebSocket ping frame, not a ping message of the protocol. */
@@ -45,7 +45,7 @@ export interface RawSocketOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Resolves when the socket is open; rejects if the server refuses it. It is closed at the end of the test file. */
+/** Resolves when the socket is open; rejects if the server does not accept it. It is closed at the end of the test file. */
 export async function openRawSocket(url: string, options: RawSocketOptions = {}): Promise<RawSocket> {
   const { protocols = ['graphql-transport-ws'], headers = {} } = options;
   const socket = new WebSocket(url, protocols, { headers });
@@ -69,7 +69,7 @@ export async function openRawSocket(url: string, options: RawSocketOptions = {})
       resolve({ code, reason: String(reason) });
     });
   });
-  const stop = stopInTheEnd(async () => socket.terminate());
+  const stop = stopAtEnd(async () => socket.terminate());
   void closed.then(stop);
   await once(socket, 'open');
   // `closed` follows.

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const USUAL_PLACES = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
+const FALLBACK_PATHS = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
 /**
  * On Debian, `redis-server` is a link to `redis-check-rdb`: one program that behaves according to its name in argv[0]
@@ -16,11 +16,11 @@ const NAMES = ['redis-server', 'redis-check-rdb'];
 /** No questions, and no restarts of other services (Ubuntu's needrestart). */
 const APT_ENVIRONMENT = ['DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_SUSPEND=1', 'LC_ALL=C'];
 
-const HOW_TO_INSTALL =
+const INSTALL_HINT =
   'install Redis so that redis-server is on the PATH (Debian: apt-get install redis-server)';
 
 function find(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...USUAL_PLACES];
+  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...FALLBACK_PATHS];
   return folders
     .map((folder) => join(folder, name))
     .find((path) => {
@@ -75,16 +75,14 @@ function firstErrorLine(error: unknown): string {
 export async function ensureRedisServer(): Promise<string> {
   const present = findRedisServer();
   if (present) return present;
-  if (!find('apt-get')) throw new Error(`The tests need Redis: ${HOW_TO_INSTALL}.`);
+  if (!find('apt-get')) throw new Error(`The tests need Redis: ${INSTALL_HINT}.`);
   await installWithApt().catch((error: unknown) => {
-    throw new Error(
-      `The tests need Redis, and apt-get failed (${firstErrorLine(error)}): ${HOW_TO_INSTALL}.`,
-    );
+    throw new Error(`The tests need Redis, and apt-get failed (${firstErrorLine(error)}): ${INSTALL_HINT}.`);
   });
   const installed = findRedisServer();
   if (!installed)
     throw new Error(
-      `The tests need Redis, and the package redis-tools does not contain it: ${HOW_TO_INSTALL}.`,
+      `The tests need Redis, and the package redis-tools does not contain it: ${INSTALL_HINT}.`,
     );
   return installed;
 }

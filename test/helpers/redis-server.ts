@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { freePort } from './free-port.js';
 import { ensureRedisServer } from './redis-binary.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
 const START_TIMEOUT_MS = 10_000;
@@ -107,7 +107,7 @@ export async function startRedis({ args = [], port: wanted }: RedisOptions = {})
     await kill();
     await folder.clear();
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   return {
     url: `redis://127.0.0.1:${port}`,
     port,

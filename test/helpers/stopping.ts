@@ -5,7 +5,7 @@
 const stops = new Set<() => Promise<unknown>>();
 
 /** Registers `stop` to be called by `stopAll`. The function that is returned removes it again. */
-export function stopInTheEnd(stop: () => Promise<unknown>): () => void {
+export function stopAtEnd(stop: () => Promise<unknown>): () => void {
   stops.add(stop);
   return () => stops.delete(stop);
 }

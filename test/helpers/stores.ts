@@ -2,7 +2,7 @@ import { type DatabaseAddress, openDatabase } from '../../src/storage/database.j
 import { createEpochStore } from '../../src/storage/epoch.js';
 import { createMessageStore } from '../../src/storage/message.js';
 import { createRoomStore } from '../../src/storage/room.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /**
  * Opens the storage alone: writes through it publish no event on the bus. It is closed at the end of the test file at the
@@ -14,7 +14,7 @@ export function openStoresAt(address: DatabaseAddress) {
     closed();
     await pool.close();
   };
-  const closed = stopInTheEnd(close);
+  const closed = stopAtEnd(close);
   return {
     rooms: createRoomStore(pool),
     messages: createMessageStore(pool),

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** A network in front of a local server, which can fail like a real one. */
 export interface TcpProxy {
@@ -64,7 +64,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     cut();
     await closed;
   };
-  const stopped = stopInTheEnd(stop);
+  const stopped = stopAtEnd(stop);
   return {
     // The address of a server that listens on TCP is an AddressInfo.
     port: (server.address() as AddressInfo).port,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 const REAPER = fileURLToPath(new URL('./reaper.mjs', import.meta.url));
 const EXIT_TIMEOUT_MS = 10_000;
@@ -105,7 +105,7 @@ export function temporaryFolder(purpose: string): TemporaryFolder {
     await answer(path);
     held.delete(path);
   };
-  const cleared = stopInTheEnd(clear);
+  const cleared = stopAtEnd(clear);
   return {
     path,
     owns(name, pid) {

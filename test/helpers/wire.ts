@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createFrameReader, encodeFrame, OPCODE } from '../../bench/load/frames.js';
 import type { Person } from './client.js';
-import { stopInTheEnd } from './stopping.js';
+import { stopAtEnd } from './stopping.js';
 
 /** A server frame as received: clients hide frames after a close. */
 export interface WireFrame {
@@ -23,7 +23,7 @@ export interface Wire {
 export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: string): Promise<Wire> {
   const { hostname, port, pathname } = new URL(webSocketUrl);
   const socket = connect(Number(port), hostname);
-  const stop = stopInTheEnd(async () => void socket.destroy());
+  const stop = stopAtEnd(async () => void socket.destroy());
   const frames: WireFrame[] = [];
   const read = createFrameReader((opcode, bytes, from, to) => {
     frames.push({ opcode, text: bytes.toString(opcode === OPCODE.close ? 'latin1' : 'utf8', from, to) });

@@ -5,7 +5,7 @@ import { runWorkload } from '../../bench/measure/fan-out.js';
 import { createResults } from '../../bench/measure/results.js';
 import { measureSends, SENDERS } from '../../bench/measure/sends.js';
 import { QUICK } from '../../bench/scale.js';
-import { FLOOR, PARLEY, YOGA } from '../../bench/servers/contestants.js';
+import { FLOOR, PARLEY, YOGA } from '../../bench/servers/targets.js';
 import { openTestbed } from '../../bench/testbed.js';
 import type { LoadKind } from '../../bench/workloads.js';
 import { stopAll } from '../helpers/stopping.js';
@@ -44,10 +44,10 @@ function expectFaultless(window: Window | undefined): void {
 
 test.runIf(onLinux).each([FLOOR, PARLEY, YOGA])(
   'the bench finds the deliveries of $name complete and in order',
-  async (contestant) => {
+  async (target) => {
     const results = createResults();
-    await runWorkload(context, workload, contestant, 1, results);
-    for (const kind of kinds) expectFaultless(results.of(workload, kind, contestant)[0]);
+    await runWorkload(context, workload, target, 1, results);
+    for (const kind of kinds) expectFaultless(results.of(workload, kind, target)[0]);
   },
   60_000,
 );

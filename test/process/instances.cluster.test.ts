@@ -61,7 +61,7 @@ test('sockets are closed over DRAIN_SECONDS, and a second signal ends the proces
   expect(codes.sort()).toEqual([1006, 1006, 1012]);
 }, 60_000);
 
-test('a process waits for a Postgres that starts later; meanwhile it is alive but not ready', async () => {
+test('a process waits for a Postgres that starts later, and is alive but not ready until then', async () => {
   const database = await createTestDatabase();
   const port = await freePort();
   const url = new URL(database.url);

@@ -37,7 +37,7 @@ test('no log line contains a secret of a client or an operator', async () => {
   const secrets = await useEverySecret(url, JWT_SECRET);
   await failUnexpectedly(url, sql);
 
-  // Redis refuses the password for a while.
+  // Redis rejects the password for a while.
   const admin = new Redis(redisUrl);
   await admin.config('SET', 'requirepass', 'another');
   for (const type of ['normal', 'pubsub'] as const) await admin.client('KILL', 'TYPE', type);
@@ -50,7 +50,7 @@ test('no log line contains a secret of a client or an operator', async () => {
     where datname = current_database() and pid <> pg_backend_pid()`;
   await parley.stop();
 
-  for (const part of ['Parley is ready', 'Unexpected error', 'Parley stops'])
+  for (const part of ['Parley is ready', 'Unexpected error', 'Parley is stopping'])
     expect(parley.output()).toContain(part);
   expect(linesWithSecrets(parley.output(), [...OPERATORS, ...secrets, ...(await hashesIn(sql))])).toEqual([]);
   await sql.end();

@@ -28,7 +28,7 @@ test('no log line contains a secret of a client or of the data folder, and only 
   expect(readable).toEqual([]);
 
   await parley.stop();
-  for (const part of ['Parley is ready', 'Unexpected error', 'Parley stops'])
+  for (const part of ['Parley is ready', 'Unexpected error', 'Parley is stopping'])
     expect(parley.output()).toContain(part);
   expect(linesWithSecrets(parley.output(), secrets)).toEqual([]);
   await folder.clear();

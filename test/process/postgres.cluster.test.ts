@@ -15,7 +15,7 @@ import {
 import { type PrivatePostgres, startPostgres } from '../helpers/postgres-server.js';
 import { type ParleyProcess, runParley } from '../helpers/process.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
-import { stopInTheEnd } from '../helpers/stopping.js';
+import { stopAtEnd } from '../helpers/stopping.js';
 
 /** The real process, with a Postgres that the tests stop and start. */
 
@@ -59,7 +59,7 @@ async function setUp(name: string) {
 /** Another client of the database; its connections end with the server or the test file. */
 function databaseClient(): postgres.Sql {
   const sql = postgres(server.url, { max: 2, fetch_types: false, onnotice: () => {} });
-  stopInTheEnd(() => sql.end({ timeout: 0 }));
+  stopAtEnd(() => sql.end({ timeout: 0 }));
   return sql;
 }
 

@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { settingNames } from '../../src/config.js';
-import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
@@ -24,7 +24,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
   // As low as possible: each login hashes a password.
-  Object.assign(LIMITS.loginByAddress, { points: 2 });
+  Object.assign(ACTION_LIMITS.loginByAddress, { points: 2 });
 });
 
 const start = (env: Record<string, string>): Promise<TestParley> => startParley({ env, database });

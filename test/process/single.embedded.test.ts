@@ -152,7 +152,7 @@ test('a second SIGTERM ends a drain at once', async () => {
   const sockets = await Promise.all([1, 2].map(() => openSocketOf(alice, url.replace('http', 'ws'))));
 
   parley.kill('SIGTERM');
-  await expect.poll(() => parley.output()).toContain('Parley stops');
+  await expect.poll(() => parley.output()).toContain('Parley is stopping');
   // A signal within half a second counts as an echo of the first one.
   const again = setInterval(() => parley.kill('SIGTERM'), 100);
 

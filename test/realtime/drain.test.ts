@@ -17,7 +17,7 @@ const UPGRADE = {
   'sec-websocket-protocol': 'graphql-transport-ws',
 };
 
-test('a stop closes sockets and event streams evenly over the drain time, without complete, and serves the rest meanwhile', async () => {
+test('a stop closes sockets and event streams evenly over the drain time, without complete, and serves the rest while draining', async () => {
   const parley = await startParley({ env: { DRAIN_SECONDS: String(DRAIN_MS / 1000) } });
   const alice = await signUp(parley.url);
   const roomId = await createRoom(alice);

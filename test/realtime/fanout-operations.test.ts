@@ -26,7 +26,7 @@ test('live subscriptions of one document with different operations each receive 
   const { liveCursor: after } = await page(alice, roomId);
   const socket = await openSocketOf(alice, parley.webSocketUrl);
   const names = Object.keys(SELECTIONS);
-  // Two of each, so that every group has two members.
+  // Two of each, so that every group has two subscribers.
   const ids = names.flatMap((name) => [`${name} 1`, `${name} 2`]);
   for (const id of ids) {
     const [operationName] = id.split(' ');

@@ -7,7 +7,7 @@ import { rowId } from '../../src/graphql/schema/global-id.js';
 import { schema } from '../../src/graphql/schema/index.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
-import { Member } from '../../src/transport/websocket/group.js';
+import { GroupSubscriber } from '../../src/transport/websocket/group.js';
 import {
   createRoom,
   joinRoom,
@@ -288,7 +288,7 @@ test('a subscriber who joins while an event is executed gets no duplicate of it 
   await sendOnly(alice, 'slow');
   await expect.poll(() => ends.length).toBe(1);
   const after = (await page(alice, roomId, { last: 1 })).liveCursor;
-  const joined = vi.spyOn(Member.prototype, 'join');
+  const joined = vi.spyOn(GroupSubscriber.prototype, 'join');
   onTestFinished(() => void joined.mockRestore());
   const late = await subscribe(bob, MESSAGE_ADDED, 'late', { roomId, after });
   // It is now in the group, which has yet to deliver an event that the subscriber already has.

@@ -188,7 +188,7 @@ test.each([
   ['subscriptions', MESSAGE_ADDED],
   ['queries', READ_ROOM],
 ])(
-  'at most 200 %s may be about to end: operations beyond are refused until some have ended',
+  'at most 200 %s may be about to end: further ones are rejected until some have ended',
   async (_, query) => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     let questions = 0;

@@ -28,7 +28,7 @@ const oneTo = (last: number): number[] => Array.from({ length: last }, (_, index
 const sendMany = (roomId: string, count: number) =>
   Promise.all(Array.from({ length: count }, (_, index) => send(alice, roomId, `${index}`)));
 
-test('a replay of several pages and the messages sent meanwhile arrive once and in order', async () => {
+test('a replay of several pages and the messages sent during it arrive once and in order', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor } = await page(alice, roomId);
   await sendMany(roomId, 250);
@@ -40,7 +40,7 @@ test('a replay of several pages and the messages sent meanwhile arrive once and 
   expect(seqs(await subscription.received(300))).toEqual(oneTo(300));
 });
 
-test('a subscription resumes from any cursor: of an edge, of a page, of a delivery', async () => {
+test('a subscription resumes from the cursor of an edge, a page or a delivery', async () => {
   const roomId = await createRoom(alice);
   const first = await send(alice, roomId, 'one');
   const { liveCursor, edges } = await page(alice, roomId);

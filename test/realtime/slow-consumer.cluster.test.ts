@@ -188,7 +188,7 @@ test('over the budget of unsent bytes, only as many clients as necessary are dis
   for (const socket of [reader, ...blocked]) socket.destroy();
 }, 60_000);
 
-test('event streams count towards the budget, and are disconnected without complete', async () => {
+test('event streams count toward the budget, and are disconnected without complete', async () => {
   // A stream is not written to while 16 KiB or more are unsent.
   const server = await startParley({ overrides: { maxUnsentBytes: 16 * 1024 - 1 } });
   const bob = await signUp(server.url);

@@ -11,7 +11,7 @@ const recorded: Releases = JSON.parse(readFileSync(new URL('functions/releases.j
 /** Built-in functions of Postgres that queries select from. */
 const BUILT_IN = ['unnest', 'pg_control_system'];
 
-test('should have a file for every SQL function that a query calls', async () => {
+test('every SQL function that a query calls has a file', async () => {
   const sources = readdirSync(storage, { encoding: 'utf8', recursive: true })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(new URL(file, storage), 'utf8'));
@@ -24,13 +24,13 @@ test('should have a file for every SQL function that a query calls', async () =>
   expect(names).toEqual(expect.arrayContaining([...ours]));
 });
 
-test('should have every release recorded, and no body or signature changed since', async () => {
+test('every release is recorded, and no body or signature has changed since', async () => {
   const functions = await readFunctions();
   expect(findForgottenReleases(recorded, functions)).toEqual([]);
   expect(recordOf(recorded, functions)).toEqual(recorded);
 });
 
-test('should find a body that changed under the same release, but ignore comments and white space', () => {
+test('a body that changed under the same release is found, and comments and white space are ignored', () => {
   const before = sqlFunction(2, 'BEGIN RETURN 1; END');
   const record = recordOf({}, [before]);
   expect(findForgottenReleases(record, [before])).toEqual([]);
@@ -41,7 +41,7 @@ test('should find a body that changed under the same release, but ignore comment
   expect(findForgottenReleases(record, [sqlFunction(3, 'BEGIN RETURN 2; END')])).toEqual([]);
 });
 
-test('should find a lower release, even if the file was missing in between', () => {
+test('a lower release is found, even if the file was missing in between', () => {
   const record = recordOf({}, [sqlFunction(2, 'BEGIN RETURN 1; END')]);
   const again = recordOf(record, []);
   expect(again).toEqual(record);
@@ -50,7 +50,7 @@ test('should find a lower release, even if the file was missing in between', () 
   ]);
 });
 
-test('should find a changed signature, whatever its release', () => {
+test('a changed signature is found, whatever its release', () => {
   const record = recordOf({}, [sqlFunction(1, 'BEGIN RETURN 1; END')]);
   for (const signature of ['(a bigint) RETURNS integer', '(a integer) RETURNS bigint'])
     expect(findForgottenReleases(record, [sqlFunction(2, 'BEGIN RETURN 1; END', signature)])).toEqual([
@@ -58,7 +58,7 @@ test('should find a changed signature, whatever its release', () => {
     ]);
 });
 
-test('should refuse a file without a release in its first line', async () => {
+test('a file without a release in its first line is rejected', async () => {
   const { definition } = sqlFunction(1, 'BEGIN RETURN 1; END');
   for (const header of ['', '-- release: 0\n', '-- release: one\n', '\n-- release: 1\n', '-- Release: 1\n'])
     await expect(readFile('one', header + definition.replace('-- release: 1\n', ''))).rejects.toThrow(
@@ -67,7 +67,7 @@ test('should refuse a file without a release in its first line', async () => {
   expect(await readFile('one', definition)).toEqual([{ name: 'one', release: 1, definition }]);
 });
 
-test('should refuse a file that does not define exactly one function with the name of the file', async () => {
+test('a file that does not define exactly one function with the name of the file is rejected', async () => {
   const { definition } = sqlFunction(1, 'BEGIN RETURN 1; END');
   const other = definition.replace('-- release: 1\n', '');
   for (const text of [definition.replace(' OR REPLACE', ''), definition + other, '-- release: 1\n'])

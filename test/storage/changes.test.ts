@@ -82,7 +82,7 @@ async function edited(message: Message | undefined, text: string): Promise<RoomC
 
 const headOf = async (roomId: string) => (await messages.readHead(roomId)).head;
 
-test("should give an edited message the room's next `rev` and keep its `seq`", async () => {
+test("an edited message gets the room's next `rev` and keeps its `seq`", async () => {
   const { roomId, sent } = await roomWith(3);
   const change = await edited(sent[0], 'changed');
   expect(change).toMatchObject({ roomId, head: { seq: 3, rev: 4 }, epoch: await opened.run(readEpoch) });
@@ -102,7 +102,7 @@ test("should give an edited message the room's next `rev` and keep its `seq`", a
   expect(page?.messages.map(({ text }) => text)).toEqual(['and again', '2', '3']);
 });
 
-test('should let only the author edit, and only while they are a member', async () => {
+test('only the author can edit a message, and only while they are a member', async () => {
   const { roomId, sent } = await roomWith(2);
   expect(await edit(sent[0], 'no', bob)).toEqual({ kind: 'not-author' });
   expect(await edit(sent[0], 'no', newId())).toEqual({ kind: 'not-found' });
@@ -119,7 +119,7 @@ test('should let only the author edit, and only while they are a member', async 
   expect(await headOf(roomId)).toEqual({ seq: 3, rev: 3 });
 });
 
-test('should answer a retry of a send with the edited message, but compare it with the text first sent', async () => {
+test('a retry of a send returns the edited message, but is compared with the text first sent', async () => {
   const { roomId, sent } = await roomWith(1);
   await edited(sent[0], 'changed');
   const retry = { id: newId(), authorId: alice, text: '1', clientMessageId: 'first' };
@@ -137,7 +137,7 @@ test('should answer a retry of a send with the edited message, but compare it wi
   expect(change).toBeNull();
 });
 
-test('should give concurrent sends, edits and removals a `rev` each, without gaps', async () => {
+test('concurrent sends, edits and removals get a `rev` each, without gaps', async () => {
   const { roomId, sent } = await roomWith(10);
   await Promise.all([
     ...numbers(1, 30).map((n) =>
@@ -155,7 +155,7 @@ test('should give concurrent sends, edits and removals a `rev` each, without gap
   expect(rows.reduce((sum, { revision }) => sum + revision, 0)).toBe(71);
 });
 
-test('should record in the sequence who left or was removed, and end their membership', async () => {
+test('a leave or removal is recorded in the sequence, and ends the membership', async () => {
   const { roomId } = await roomWith(0);
   const removal = { roomId, userId: bob, actorId: alice, messageId: newId() };
   const change = await rooms.removeMember(removal);
@@ -172,7 +172,7 @@ test('should record in the sequence who left or was removed, and end their membe
   expect(left?.messages).toMatchObject([{ type: 'MEMBER_LEFT', authorId: bob, subjectId: bob }]);
 });
 
-test('should read changes by `rev`, each message once in its current state, within the range', async () => {
+test('changes are read by `rev`, each message once in its current state, within the range', async () => {
   const { roomId, sent } = await roomWith(6);
   for (const index of [4, 1, 0, 1, 5]) await edited(sent[index], `changed ${index}`);
   const read = async (range: { seq: number; after: number; upTo: number; size: number }) =>
@@ -196,7 +196,7 @@ test('should read changes by `rev`, each message once in its current state, with
   expect(await messages.readSince(newId(), 0, 3)).toBeNull();
 });
 
-test('should compare the heads of more rooms than a statement has parameters, and return those that differ', async () => {
+test('the heads of more rooms than a statement has parameters are compared, and those that differ are returned', async () => {
   const rooms = await Promise.all([roomWith(2), roomWith(2), roomWith(2)]);
   const [same, behind, ahead] = rooms.map(({ roomId }) => roomId);
   const missing = numbers(1, 70_000).map(() => newId());
@@ -218,7 +218,7 @@ test('should compare the heads of more rooms than a statement has parameters, an
   expect(await messages.readHead(newId())).toEqual({ epoch, head: null });
 });
 
-test('should create one new epoch when ten instances find the history lost, and write with it', async () => {
+test('ten instances that find the history lost create one new epoch, and write with it', async () => {
   const { roomId } = await roomWith(1);
   const known = await opened.run(readEpoch);
   await Promise.all(numbers(1, 10).map(() => epochs.renew(known)));
@@ -231,7 +231,7 @@ test('should create one new epoch when ten instances find the history lost, and 
   expect((await messages.send(roomId, [draft])).change?.epoch).toBe(renewed);
 });
 
-test('should create one new epoch when ten instances find another server, and none on the same server', async () => {
+test('ten instances that find another server create one new epoch, and none on the same server', async () => {
   const before = await opened.run(readEpoch);
   await epochs.check();
   expect(await opened.run(readEpoch)).toBe(before);

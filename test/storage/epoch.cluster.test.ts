@@ -7,7 +7,7 @@ import { startPostgres } from '../helpers/postgres-server.js';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-test('should detect a promoted standby at once, long before its first checkpoint', async () => {
+test('a promoted standby is detected at once, long before its first checkpoint', async () => {
   const server = await startPostgres();
   const pool = openDatabase({ url: server.url });
   const messages = createMessageStore(pool);

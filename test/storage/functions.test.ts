@@ -42,7 +42,7 @@ async function bodies(): Promise<Map<string, string>> {
   return new Map(rows.map(({ proname, prosrc }) => [proname, prosrc]));
 }
 
-/** What the files say, in the form of `bodies`. */
+/** The content of the files, in the form of `bodies`. */
 async function definedBodies(): Promise<Map<string, string>> {
   const functions = await readFunctions();
   return new Map(functions.map(({ name, definition }) => [name, definition.split('$$')[1] ?? '']));
@@ -60,7 +60,7 @@ async function replaceJoinRoom(release: number): Promise<string> {
   return body;
 }
 
-test('should apply every function to an empty database, and nothing at the next start', async () => {
+test('a start applies every function to an empty database, and the next start applies none', async () => {
   const functions = await readFunctions();
   expect(await start()).toEqual([functions.map(({ name }) => name)]);
   expect(await bodies()).toEqual(await definedBodies());
@@ -69,7 +69,7 @@ test('should apply every function to an empty database, and nothing at the next 
   expect(await start()).toEqual([]);
 });
 
-test('should apply a newer release once when ten instances start together', async () => {
+test('ten instances that start together apply a newer release once', async () => {
   await start();
   await replaceJoinRoom(0);
   const applied = await Promise.all(Array.from({ length: 10 }, start));
@@ -80,7 +80,7 @@ test('should apply a newer release once when ten instances start together', asyn
   );
 });
 
-test('should never put an older release back, also when ten old instances start together', async () => {
+test('an older release never replaces a newer one, also if ten old instances start together', async () => {
   await start();
   const newer = await replaceJoinRoom(1_000);
   const applied = await Promise.all(Array.from({ length: 10 }, start));
@@ -89,7 +89,7 @@ test('should never put an older release back, also when ten old instances start 
   expect(await releaseOf('join_room')).toBe(1_000);
 });
 
-test('should apply each release once even without the migration lock', async () => {
+test('each release is applied once even without the migration lock', async () => {
   await start();
   const functions = (await readFunctions()).map((each) => ({ ...each, release: each.release + 1 }));
   const clients = Array.from({ length: 5 }, () => postgres({ ...database.connection, max: 1 }));
@@ -98,7 +98,7 @@ test('should apply each release once even without the migration lock', async () 
   await Promise.all(clients.map((client) => client.end()));
 });
 
-test('should take over the functions of a database that only migrations have made', async () => {
+test('a start takes over the functions of a database that only migrations have created', async () => {
   const folder = temporaryFolder('migrations');
   await migrateUpTo(4, folder.path);
   const before = await bodies();
@@ -130,7 +130,7 @@ async function migrateUpTo(last: number, folder: string): Promise<void> {
   await migrate(drizzle(sql), { migrationsFolder: folder });
 }
 
-test('should refuse a changed signature under the same name, and apply nothing then', async () => {
+test('a changed signature under the same name is rejected, and nothing is applied', async () => {
   await start();
   const before = await releaseOf('send_messages');
   const changes = [

@@ -112,7 +112,7 @@ function writers(roomId: string, each: number): Promise<unknown> {
   );
 }
 
-test('should give concurrent senders on several instances one sequence without gaps, in the order of each', async () => {
+test('concurrent senders on several instances share one sequence without gaps, in the order of each sender', async () => {
   const roomId = await createRoom();
   await writers(roomId, 5);
   const { head, messages } = await read(roomId, 'start', 100);
@@ -127,7 +127,7 @@ test('should give concurrent senders on several instances one sequence without g
     expect(createdAt.getTime()).toBeGreaterThanOrEqual(messages[index - 1]?.createdAt.getTime() ?? 0);
 });
 
-test('should number a write that waits for another one after it, so that no reader sees it first', async () => {
+test('a write that waits for another one is numbered after it, so that no reader sees it first', async () => {
   const roomId = await createRoom();
   const send = (text: string) => store.send(roomId, [draft(text)]);
   await send('before');
@@ -164,7 +164,7 @@ test('should number a write that waits for another one after it, so that no read
   expect(head).toEqual({ seq: 3, rev: 3 });
 });
 
-test('should read page and head in one snapshot beside writers, and skip nothing from page to page', async () => {
+test('page and head are read in one snapshot during writes, and nothing is skipped from page to page', async () => {
   const roomId = await createRoom();
   let writing = true;
   const written = writers(roomId, 10).finally(() => {
@@ -199,7 +199,7 @@ test('should read page and head in one snapshot beside writers, and skip nothing
   expect(fed).toEqual(numbers(1, 200));
 });
 
-test('should answer a retry with the same clientMessageId with the first message, and store nothing', async () => {
+test('a retry with the same clientMessageId returns the first message and stores nothing', async () => {
   const roomId = await createRoom();
   const [first] = (await store.send(roomId, [draft('text', 'key')])).outcomes;
   const { outcomes, change } = await store.send(roomId, [draft('text', 'key')]);
@@ -209,7 +209,7 @@ test('should answer a retry with the same clientMessageId with the first message
   expect((await read(roomId, 'start', 10)).head).toEqual({ seq: 1, rev: 1 });
 });
 
-test('should report a conflict if the clientMessageId comes again with another text', async () => {
+test('reusing a clientMessageId with another text is a conflict', async () => {
   const roomId = await createRoom();
   const first = draft('text', 'key');
   await store.send(roomId, [first]);
@@ -218,7 +218,7 @@ test('should report a conflict if the clientMessageId comes again with another t
   expect(change).toBeNull();
 });
 
-test('should scope a clientMessageId to its sender and room, also within one batch', async () => {
+test('a clientMessageId is scoped to its sender and room, also within one batch', async () => {
   const [roomId, otherRoomId] = [await createRoom(), await createRoom()];
   const batch = [draft('a', 'key'), draft('a', 'key', 1), draft('a', 'key'), draft('b', 'key'), draft('c')];
   expect(kinds((await store.send(roomId, batch)).outcomes)).toEqual([
@@ -232,7 +232,7 @@ test('should scope a clientMessageId to its sender and room, also within one bat
   expect(seqs((await read(roomId, 'start', 10)).messages)).toEqual([1, 2, 3]);
 });
 
-test('should store one of several concurrent retries with the same clientMessageId', async () => {
+test('one of several concurrent retries with the same clientMessageId is stored', async () => {
   const roomId = await createRoom();
   const results = await Promise.all(
     numbers(0, 11).map((index) => storeOf(index).send(roomId, [draft('text', 'key'), draft(`${index}`)])),
@@ -243,7 +243,7 @@ test('should store one of several concurrent retries with the same clientMessage
   expect(seqs((await read(roomId, 'start', 100)).messages)).toEqual(numbers(1, 13));
 });
 
-test('should store a draft once and report it as sent again, as after a lost connection', async () => {
+test('a draft that is sent again, as after a lost connection, is stored once and reported as sent', async () => {
   const roomId = await createRoom();
   const drafts = [draft('a'), draft('b', 'key')];
   const first = await store.send(roomId, drafts);
@@ -254,7 +254,7 @@ test('should store a draft once and report it as sent again, as after a lost con
   expect((await read(roomId, 'start', 10)).messages.map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('should refuse the drafts of non-members without failing the others of the batch', async () => {
+test('drafts of non-members are rejected without failing the others of the batch', async () => {
   const members = [people[0] ?? '', people[2] ?? ''];
   const batch = () => [draft('a'), draft('b', 'key', 1), draft('c', null, 2)];
   const publicRoom = await createRoom(members);
@@ -273,7 +273,7 @@ test('should refuse the drafts of non-members without failing the others of the 
   });
 });
 
-test('should return the same message from a send as to every reader', async () => {
+test('a send returns the same message that every reader receives', async () => {
   const roomId = await createRoom();
   const { outcomes, change } = await store.send(roomId, [draft('zu\u0308rich 🎉 "\\ \'', 'kéy')]);
   const sent = outcomes.flatMap((outcome) => ('message' in outcome ? [outcome.message] : []));
@@ -286,7 +286,7 @@ test('should return the same message from a send as to every reader', async () =
   expect(await store.findByIds([sent[0]?.id ?? ''], people[0] ?? '')).toEqual(rows);
 });
 
-test('should return a sent message with its author in their current state', async () => {
+test('a send returns the message with its author in their current state', async () => {
   const roomId = await createRoom();
   const [author = ''] = people;
   const authorOf = async () => {
@@ -309,7 +309,7 @@ test('should return a sent message with its author in their current state', asyn
   await sql`update users set display_name = 'person-0' where id = ${author}`;
 });
 
-test('should never let createdAt go back, even if the clock does', async () => {
+test('createdAt never goes back, even if the clock does', async () => {
   const roomId = await createRoom();
   const ahead = new Date('2100-01-01T00:00:00.000Z');
   await sql`update rooms set last_activity_at = ${ahead} where id = ${roomId}`;
@@ -320,7 +320,7 @@ test('should never let createdAt go back, even if the clock does', async () => {
   expect(messages.map(({ createdAt }) => createdAt)).toEqual(messages.map(() => ahead));
 });
 
-test('should store nothing of a call with data that the database refuses, and everything else of a queue', async () => {
+test('nothing of a call with data that the database rejects is stored, but everything else of a queue is', async () => {
   const roomId = await createRoom();
   await expect(store.send(roomId, [draft('a'), draft('b\0')])).rejects.toThrow(InvalidDataError);
   expect((await read(roomId, 'start', 10)).head.seq).toBe(0);
@@ -356,7 +356,7 @@ async function waitingBackends(): Promise<number[]> {
   return rows.map(({ pid }) => pid);
 }
 
-test('should refuse the message of a member who is removed while it waits for the head lock', async () => {
+test('the message of a member who is removed while it waits for the head lock is rejected', async () => {
   const roomId = await createRoom();
   const { outcomes } = await whileItWaits(
     roomId,
@@ -367,7 +367,7 @@ test('should refuse the message of a member who is removed while it waits for th
   expect(outcomes).toEqual([{ kind: 'not-a-member' }]);
 });
 
-test('should find the first attempt from a retry that waited for the head lock behind it', async () => {
+test('a retry that waited for the head lock behind its first attempt finds that attempt', async () => {
   const roomId = await createRoom();
   const first = draft('text', 'key');
   const { outcomes } = await whileItWaits(
@@ -384,7 +384,7 @@ test('should find the first attempt from a retry that waited for the head lock b
   ]);
 });
 
-test('should send once after the connection is lost during a send', async () => {
+test('a message is sent once if the connection is lost during its send', async () => {
   const roomId = await createRoom();
   const { outcomes } = await whileItWaits(
     roomId,
@@ -441,7 +441,7 @@ async function cuttingProxy(packets: number): Promise<{ port: number; close(): v
 }
 
 test.each([1, 2, 3, 4])(
-  'should retry a read whose connection is lost with its packet %d, without an unhandled rejection',
+  'a read whose connection is lost with its packet %d is retried, without an unhandled rejection',
   async (packets) => {
     const unhandled: unknown[] = [];
     const record = (reason: unknown) => void unhandled.push(reason);
@@ -465,7 +465,7 @@ test.each([1, 2, 3, 4])(
   },
 );
 
-test('should let a user join once, also with concurrent joins', async () => {
+test('a user joins once, also with concurrent joins', async () => {
   const roomId = await createRoom([people[0] ?? '']);
   const userId = people[1] ?? '';
   const joined = await Promise.all(
@@ -478,7 +478,7 @@ test('should let a user join once, also with concurrent joins', async () => {
   expect((await rooms.findVisible([roomId], userId))[0]?.room.memberCount).toBe(2);
 });
 
-test('should create one set of tables and one epoch when ten instances start on an empty database', async () => {
+test('ten instances that start on an empty database create one set of tables and one epoch', async () => {
   const empty = await createTestDatabase();
   const signal = new AbortController().signal;
   const opened = openDatabase(addressOf(empty));
@@ -503,7 +503,7 @@ test('should create one set of tables and one epoch when ten instances start on 
   }
 });
 
-test('should create a new epoch if the data stand on another server than before', async () => {
+test('a new epoch is created if the data is on another server than before', async () => {
   const moved = await createTestDatabase();
   const prepare = () => prepareDatabase(addressOf(moved), log, new AbortController().signal);
   const opened = openDatabase(addressOf(moved));

@@ -68,7 +68,7 @@ function notes() {
   }));
 }
 
-test('should refuse a call that waits five seconds for a free connection, and recover when one is free', async () => {
+test('a call that waits five seconds for a free connection is rejected, and later calls succeed once one is free', async () => {
   await hold();
   const longer = sql`select set_config('lock_timeout', '0', true), pg_advisory_xact_lock(${LOCK})`;
   const taken = Array.from({ length: POOL_SIZE }, () => pool.run((db) => db.execute(longer)));
@@ -80,7 +80,7 @@ test('should refuse a call that waits five seconds for a free connection, and re
   await pool.ping();
 });
 
-test('should retry an idempotent call whose connection is lost, and reject an at-most-once call as unavailable', async () => {
+test('an idempotent call whose connection is lost is retried, and an at-most-once call is rejected as unavailable', async () => {
   const { atMostOnce, idempotent } = notes();
   await hold();
   const calls = Promise.allSettled([atMostOnce('at most once'), idempotent('idempotent')]);
@@ -93,7 +93,7 @@ test('should retry an idempotent call whose connection is lost, and reject an at
   expect(await direct`select text from notes`).toEqual([{ text: 'idempotent' }]);
 });
 
-test('should run at-most-once calls right after connections were lost during calls', async () => {
+test('at-most-once calls run right after connections were lost during calls', async () => {
   const { atMostOnce } = notes();
   await hold();
   const lost = Array.from({ length: POOL_SIZE }, () => pool.run(wait).catch(() => {}));
@@ -106,7 +106,7 @@ test('should run at-most-once calls right after connections were lost during cal
   expect(await direct`select text from notes`).toHaveLength(30);
 });
 
-test('should retry idempotent calls on idle connections that the server has just closed', async () => {
+test('idempotent calls on idle connections that the server has just closed are retried', async () => {
   const { idempotent } = notes();
   const texts = Array.from({ length: POOL_SIZE }, (_, index) => `${index}`);
   await Promise.all(texts.map(idempotent));
@@ -116,7 +116,7 @@ test('should retry idempotent calls on idle connections that the server has just
   expect(await direct`select text from notes`).toHaveLength(2 * POOL_SIZE);
 });
 
-test('should give up on a database that stops answering, and open new connections', async () => {
+test('the pool gives up on a database that stops answering, and opens new connections', async () => {
   const quick = createPool(
     () => postgres(throughProxy(), { max: POOL_SIZE, fetch_types: false, connect_timeout: 1 }),
     500,
@@ -129,7 +129,7 @@ test('should give up on a database that stops answering, and open new connection
   expect(await millisecondsOf(() => quick.close())).toBeLessThan(2500);
 });
 
-test('should close within its deadline while a call hangs, the database is away, or connections were lost', async () => {
+test('the pool closes within its deadline while a call hangs, while the database is unavailable, and after lost connections', async () => {
   await hold();
   const hanging = expect(pool.run(wait)).rejects.toMatchObject({ cause: { code: 'CONNECTION_DESTROYED' } });
   await expect.poll(waiting, { timeout: 5000 }).toBe(1);

@@ -1,18 +1,18 @@
 import { beforeAll, expect, test } from 'vitest';
-import { LIMITS } from '../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import type { Result } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket } from '../helpers/raw-socket.js';
 
-/** Whose counter it is matters here, not how far it goes: each login costs the hash of a password. */
+/** A low limit: these tests check which counter is used, and each login hashes a password. */
 const points = 4;
 const [REFUSED, COUNTED] = ['RateLimitedError', 'InvalidCredentialsError'];
 
-/** As many logins in one operation; no account has such a name, so only the limit by address counts them. */
+/** `count` logins in one operation. No account has this name, so only the limit by address counts them. */
 const logins = (count: number) =>
   `mutation { ${Array.from({ length: count }, (_, i) => `a${i}: login(input: { username: "", password: "" }) { __typename }`).join(' ')} }`;
 
-/** The results of one operation with so many logins, from a client with this `X-Forwarded-For`. */
+/** The results of one operation with `count` logins, from a client with this `X-Forwarded-For`. */
 type LogIn = (parley: TestParley, forwarded: string, count?: number) => Promise<string[]>;
 
 const typesOf = ({ data }: Result<object>): string[] =>
@@ -25,7 +25,7 @@ const transports: Record<string, LogIn> = {
       headers: { 'content-type': 'application/json', 'x-forwarded-for': forwarded },
       body: JSON.stringify({ query: logins(count) }),
     });
-    // What the server answers is checked by the tests.
+    // The tests check the server's answers.
     return typesOf((await response.json()) as Result<object>);
   },
 
@@ -42,13 +42,13 @@ const transports: Record<string, LogIn> = {
 const all = Object.values(transports);
 
 beforeAll(() => {
-  Object.assign(LIMITS.loginByAddress, { points });
+  Object.assign(ACTION_LIMITS.loginByAddress, { points });
 });
 
 test('behind a proxy each forwarded address has one counter of its own, over HTTP and WebSocket', async () => {
   const parley = await startParley({ env: { RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' } });
 
-  // Half over either transport, and each time beside another address that the client claims.
+  // Half over each transport, each time next to another address that the client claims.
   const counted = await Promise.all(
     all.map((logIn, index) => logIn(parley, `198.51.100.${index}, 203.0.113.1`, points / all.length)),
   );

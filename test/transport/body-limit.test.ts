@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { beforeAll, expect, test } from 'vitest';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { stopInTheEnd } from '../helpers/stopping.js';
+import { stopAtEnd } from '../helpers/stopping.js';
 
 const LIMIT = 64 * 1024;
 const MIB = 1024 * 1024;
@@ -19,10 +19,10 @@ beforeAll(async () => {
 
 /** A connection by hand: HTTP clients end every body that they begin. */
 interface Upload {
-  /** What the server has sent so far. */
+  /** Everything that the server has sent so far. */
   text(): string;
   write(text: string): void;
-  /** Sends chunks until the condition holds, or until so many bytes are sent; resolves with their number. */
+  /** Sends chunks until the condition holds, or `bytes` bytes are sent; resolves with their number. */
   sendChunks(until: () => boolean, bytes: number): Promise<number>;
   isClosed(): boolean;
   destroy(): void;
@@ -32,7 +32,7 @@ interface Upload {
 async function upload(...headers: string[]): Promise<Upload> {
   const { hostname, port, pathname } = new URL(parley.url);
   const socket = connect(Number(port), hostname);
-  const stop = stopInTheEnd(async () => void socket.destroy());
+  const stop = stopAtEnd(async () => void socket.destroy());
   let text = '';
   socket.setEncoding('latin1').on('data', (part) => {
     text += part;
@@ -61,9 +61,9 @@ async function upload(...headers: string[]): Promise<Upload> {
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 const LAST_CHUNK = '0\r\n\r\n';
 const JSON_TYPE = 'Content-Type: application/json';
-const IN_CHUNKS = 'Transfer-Encoding: chunked';
+const CHUNKED = 'Transfer-Encoding: chunked';
 
-/** A valid request of exactly so many bytes. */
+/** A valid request of exactly `bytes` bytes. */
 function requestOf(bytes: number): string {
   const request = (padding: string) => JSON.stringify({ query: '{ __typename }', variables: { padding } });
   return request('x'.repeat(bytes - request('').length));
@@ -76,10 +76,10 @@ const variants: Record<string, readonly string[]> = {
 };
 
 test.each(Object.keys(variants))(
-  'a body without an end, sent %s, is refused soon after its first 64 KiB and its connection closed',
+  'a body without an end, sent %s, is rejected soon after its first 64 KiB, and its connection is closed',
   async (name) => {
     const headers = variants[name] ?? [];
-    const sender = await upload(...headers, IN_CHUNKS);
+    const sender = await upload(...headers, CHUNKED);
     const sent = await sender.sendChunks(() => sender.text() !== '', 8 * MIB);
 
     expect(sent).toBeGreaterThan(LIMIT);
@@ -93,7 +93,7 @@ test.each(Object.keys(variants))(
 );
 
 test('the connection is closed after a body in chunks that is one byte too long', async () => {
-  const sender = await upload(JSON_TYPE, IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, CHUNKED);
   sender.write(chunk(requestOf(LIMIT + 1)) + LAST_CHUNK);
 
   await expect.poll(sender.isClosed).toBe(true);
@@ -102,7 +102,7 @@ test('the connection is closed after a body in chunks that is one byte too long'
 });
 
 test('the connection is kept after a body in chunks of 64 KiB', async () => {
-  const sender = await upload(JSON_TYPE, IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, CHUNKED);
   sender.write(chunk(requestOf(LIMIT)) + LAST_CHUNK);
   await expect.poll(sender.text).toContain('{"data":{"__typename":"Query"}}');
 
@@ -113,7 +113,7 @@ test('the connection is kept after a body in chunks of 64 KiB', async () => {
   sender.destroy();
 });
 
-test('a body that is too long by its Content-Length is refused before any of it has come', async () => {
+test('a body that is too long by its Content-Length is rejected before any of it arrives', async () => {
   const sender = await upload(JSON_TYPE, `Content-Length: ${LIMIT + 1}`);
 
   await expect.poll(sender.text).toMatch(/^HTTP\/1\.1 413 /);
@@ -121,10 +121,10 @@ test('a body that is too long by its Content-Length is refused before any of it 
   sender.destroy();
 });
 
-test('nothing is kept of what still comes after the refusal', async () => {
+test('nothing that arrives after the rejection is kept', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage: () => void = runInNewContext('gc');
-  const sender = await upload(JSON_TYPE, 'Accept: text/event-stream', IN_CHUNKS);
+  const sender = await upload(JSON_TYPE, 'Accept: text/event-stream', CHUNKED);
   await sender.sendChunks(() => sender.text() !== '', 8 * MIB);
   expect(sender.text()).toMatch(/^HTTP\/1\.1 413 /);
   collectGarbage();

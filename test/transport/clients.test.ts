@@ -50,7 +50,7 @@ interface Delivered {
   readonly messageAdded: Edge;
 }
 
-/** What the test needs of a client. */
+/** The part of a client that the test needs. */
 interface Frontend {
   query(variables: object): Promise<History['roomMessages']>;
   send(input: object): Promise<Sent['sendMessage']>;

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
@@ -102,7 +102,7 @@ async function textOf(page: Page, selector: string): Promise<string> {
 
 const authorization = { authorization: expect.stringMatching(/^Bearer [\w-]+\.[\w-]+\.[\w-]+$/) };
 
-it('signs up, sends, pages and subscribes in its default tabs, with nothing pasted', async () => {
+test('the default tabs of GraphiQL sign up, send, page and subscribe, with nothing pasted', async () => {
   const ada = await openGraphiQL();
   expect(await ada.tabs()).toEqual(['SignUp', 'SendMessage', 'History', 'Listen']);
 
@@ -127,7 +127,7 @@ it('signs up, sends, pages and subscribes in its default tabs, with nothing past
   }, WAIT);
 });
 
-it('opens every subscription with the current content of the Headers pane', async () => {
+test('GraphiQL opens every subscription with the current content of the Headers pane', async () => {
   const ada = await openGraphiQL();
   await ada.run('Listen');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"UNAUTHENTICATED"'), WAIT);
@@ -145,7 +145,7 @@ it('opens every subscription with the current content of the Headers pane', asyn
   expect(ada.inits().at(-1)).toEqual({ authorization: 'Bearer not-one-of-ours' });
 });
 
-it('reloads from the cache, stays signed in and keeps its tabs', async () => {
+test('after a reload, GraphiQL comes from the cache, is still signed in and has its tabs', async () => {
   const ada = await openGraphiQL();
   await ada.run('SignUp');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
@@ -161,13 +161,13 @@ it('reloads from the cache, stays signed in and keeps its tabs', async () => {
   expect(fetched).toEqual([]);
 });
 
-it('opens a share link before the default tabs', async () => {
+test('GraphiQL opens a share link before the default tabs', async () => {
   const { tabs, page } = await openGraphiQL(`?query=${encodeURIComponent('query Shared { __typename }')}`);
   expect(await tabs()).toEqual(['Shared', 'SignUp', 'SendMessage', 'History', 'Listen']);
   expect(await textOf(page, '.graphiql-query-editor')).toBe('query Shared { __typename }');
 });
 
-it('does not copy the edited query into the address', async () => {
+test('GraphiQL does not copy the edited query into the address', async () => {
   const { page } = await openGraphiQL();
   await page.locator('.graphiql-query-editor .view-line').first().click();
   await page.keyboard.insertText('# secret ');

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createGraphiQL } from '../../src/transport/graphiql/index.js';
 
 const BROWSER =
@@ -69,7 +69,7 @@ async function assetPaths(): Promise<string[]> {
 }
 
 describe('the GraphiQL page', () => {
-  it('is served to a browser at GET /graphql', async () => {
+  test('the page is served to a browser at GET /graphql', async () => {
     const { status, headers, body } = await receivePage();
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
@@ -78,11 +78,11 @@ describe('the GraphiQL page', () => {
     expect(body.length).toBeLessThan(10_000);
   });
 
-  it('is served to a browser that opens a share link', async () => {
+  test('the page is served to a browser that opens a share link', async () => {
     expect((await receivePage('/graphql?query=%7Bviewer%7Bid%7D%7D')).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ['nothing', undefined],
     ['anything', '*/*'],
     ['JSON', 'application/json'],
@@ -91,7 +91,7 @@ describe('the GraphiQL page', () => {
     ['JSON more than HTML', 'text/html;q=0.5, application/json'],
     ['events', 'text/event-stream'],
     ['anything but HTML', 'text/html;q=0, */*'],
-  ])('is not served to a client that accepts %s', async (_, accept) => {
+  ])('the page is not served to a client that accepts %s', async (_, accept) => {
     const { status } = await receive(
       '/graphql?query=%7B__typename%7D',
       accept === undefined ? {} : { accept },
@@ -99,32 +99,32 @@ describe('the GraphiQL page', () => {
     expect(status).toBe(NOT_HANDLED);
   });
 
-  it.each(['POST', 'OPTIONS'])('is not served for %s', async (method) => {
+  test.each(['POST', 'OPTIONS'])('the page is not served for %s', async (method) => {
     expect((await receive('/graphql', { accept: BROWSER }, method)).status).toBe(NOT_HANDLED);
   });
 
-  it.each(['/', '/health', '/graphqlx', '/graphql/stream', '/graphiql'])(
-    'is not served at %s',
+  test.each(['/', '/health', '/graphqlx', '/graphql/stream', '/graphiql'])(
+    'the page is not served at %s',
     async (path) => {
       expect((await receivePage(path)).status).toBe(NOT_HANDLED);
     },
   );
 
-  it('has the same headers and no body for HEAD', async () => {
+  test('the page has the same headers and no body for HEAD', async () => {
     const { status, headers, body } = await receive('/graphql', { accept: BROWSER }, 'HEAD');
     expect(status).toBe(200);
     expect(Number(headers['content-length'])).toBeGreaterThan(1000);
     expect(body).toHaveLength(0);
   });
 
-  it('refers to no other host and has no inline script', async () => {
+  test('the page refers to no other host and has no inline script', async () => {
     const html = (await receivePage()).body.toString();
     expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/(?:https?|wss?):|[=(]["']?\/\//);
     expect(html).not.toMatch(/\son\w+=/);
     for (const [tag] of html.matchAll(/<script[^>]*>/g)) expect(tag).toMatch(/src="\/|application\/json/);
   });
 
-  it('has a policy that allows only its own host and forbids framing', async () => {
+  test('the policy of the page allows only its own host and forbids framing', async () => {
     const { headers } = await receivePage();
     const policy = headers['content-security-policy'];
     expect(policy).toContain("default-src 'none'");
@@ -134,7 +134,7 @@ describe('the GraphiQL page', () => {
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
 
-  it('has a different user name and password for every visit', async () => {
+  test('the page has a different username and password for every visit', async () => {
     const read = async () => {
       const html = (await receivePage()).body.toString();
       return [/username: \\"(\w+)\\"/, /password: \\"([\w-]+)\\"/].map((pattern) => pattern.exec(html)?.[1]);
@@ -149,7 +149,7 @@ describe('the GraphiQL page', () => {
 });
 
 describe('the assets of the page', () => {
-  it('are served with their type, plain and compressed', async () => {
+  test('assets are served with their type, plain and compressed', async () => {
     const paths = await assetPaths();
     expect(paths.length).toBeGreaterThanOrEqual(8);
     for (const path of paths) {
@@ -171,7 +171,7 @@ describe('the assets of the page', () => {
     }
   });
 
-  it('are less than 2.5 MB in total with Brotli', async () => {
+  test('all assets are less than 2.5 MB in total with Brotli', async () => {
     const paths = await assetPaths();
     const bytes = await Promise.all(
       paths.map(async (path) => (await receive(path, { 'accept-encoding': 'br' })).body.length),
@@ -179,7 +179,7 @@ describe('the assets of the page', () => {
     expect(bytes.reduce((sum, each) => sum + each)).toBeLessThan(2_500_000);
   });
 
-  it('can be cached forever, under a versioned path', async () => {
+  test('assets can be cached forever, under a versioned path', async () => {
     for (const path of await assetPaths()) {
       const { headers } = await receive(path);
       expect(headers['cache-control']).toBe('public, max-age=31536000, immutable');
@@ -187,7 +187,7 @@ describe('the assets of the page', () => {
     }
   });
 
-  it('are not sent again to a client that has cached them', async () => {
+  test('assets are not sent again to a client that has cached them', async () => {
     const [path = ''] = await assetPaths();
     const { headers } = await receive(path, { 'accept-encoding': 'br' });
     const etag = headers.etag ?? '';
@@ -198,7 +198,7 @@ describe('the assets of the page', () => {
     expect(otherEncoding.status).toBe(200);
   });
 
-  it('are served to a page of another version, but not cached', async () => {
+  test('assets are served to a page of another version, but must not be cached', async () => {
     const [path = ''] = await assetPaths();
     const { status, headers } = await receive(
       path.replace(/^\/graphiql\/[^/]+/, '/graphiql/another-version'),
@@ -207,13 +207,13 @@ describe('the assets of the page', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  it.each([
+  test.each([
     '/graphiql/',
     '/graphiql/x',
     '/graphiql/x/none.js',
     '/graphiql/x/../../package.json',
     '/graphiql/x/%2e%2e/y',
-  ])('do not include %s', async (path) => {
+  ])('%s is not an asset', async (path) => {
     expect((await receive(path)).status).toBe(404);
   });
 });

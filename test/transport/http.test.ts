@@ -49,7 +49,7 @@ test('all 61 audits of GraphQL over HTTP pass', async () => {
 describe('a query', () => {
   const query = 'query Who($id: ID!) { viewer { user { username } } node(id: $id) { __typename } }';
 
-  test.each([RESPONSE_JSON, 'application/json'])('returns %s, by POST and by GET', async (accept) => {
+  test.each([RESPONSE_JSON, 'application/json'])('a query returns %s, by POST and by GET', async (accept) => {
     const variables = { id: alice.userId };
     const expected = {
       status: 200,
@@ -64,7 +64,7 @@ describe('a query', () => {
     expect(await readResult(got)).toEqual(expected);
   });
 
-  test('that is invalid has an error code, and status 400 only with the newer media type', async () => {
+  test('an invalid query returns an error code, and status 400 only with the newer media type', async () => {
     const body = JSON.stringify({ query: '{ nowhere }' });
     const errors = [expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT' } })];
 
@@ -106,7 +106,7 @@ describe('the direct path returns the same response as Yoga', () => {
     'application/graphql+json',
     'application/json; charset=latin1',
     'image/png',
-  ])('for a request that accepts %s', async (accept) => {
+  ])('the direct path responds like Yoga to a request that accepts %s', async (accept) => {
     for (const query of [
       '{ viewer { user { username } } }',
       '{ rooms(first: -1) { nodes { id } } viewer { id } }',
@@ -143,7 +143,7 @@ describe('the direct path returns the same response as Yoga', () => {
     'with an operation name that is not a string': { body: { query: '{ __typename }', operationName: 1 } },
   };
 
-  test.each(Object.keys(requests))('for a request %s', async (name) => {
+  test.each(Object.keys(requests))('the direct path responds like Yoga to a request %s', async (name) => {
     const { body, headers } = requests[name] ?? { body: {} };
     const byYoga = await contentOf(await post(JSON.stringify(body), headersWith(ACCEPT_OF_YOGA, headers)));
     const direct = await post(JSON.stringify(body), headersWith('application/json', headers));
@@ -181,7 +181,7 @@ describe('a mutation', () => {
     'no type': (query) => ({ type: '', body: JSON.stringify({ query }) }),
   };
 
-  test.each(Object.keys(simpleRequests))('as %s is rejected and not executed', async (name) => {
+  test.each(Object.keys(simpleRequests))('a mutation as %s is rejected and not executed', async (name) => {
     const roomId = await createRoom(alice);
     const { type, body } = simpleRequests[name]?.(mutation(roomId)) ?? {};
     const response = await fetch(parley.url, {
@@ -198,7 +198,7 @@ describe('a mutation', () => {
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 
-  test('by GET is rejected and not executed', async () => {
+  test('a mutation by GET is rejected and not executed', async () => {
     const roomId = await createRoom(alice);
     const response = await get({ query: mutation(roomId) }, { authorization: `Bearer ${alice.token}` });
 
@@ -207,7 +207,7 @@ describe('a mutation', () => {
     expect((await page(alice, roomId)).edges).toEqual([]);
   });
 
-  test('as JSON is executed, with or without a charset', async () => {
+  test('a mutation as JSON is executed, with or without a charset', async () => {
     const roomId = await createRoom(alice);
     const response = await post(JSON.stringify({ query: mutation(roomId) }), {
       'content-type': 'application/json; charset=utf-8',
@@ -221,7 +221,7 @@ describe('a mutation', () => {
     expect((await page(alice, roomId)).edges).toHaveLength(1);
   });
 
-  test('in a batch of operations is rejected and not executed', async () => {
+  test('a mutation in a batch of operations is rejected and not executed', async () => {
     const roomId = await createRoom(alice);
     const batch = [{ query: mutation(roomId) }, { query: mutation(roomId) }];
     const response = await post(JSON.stringify(batch), { authorization: `Bearer ${alice.token}` });
@@ -250,7 +250,7 @@ describe('a body', () => {
   };
   const LIMIT = 64 * 1024;
 
-  test('of 64 KiB is accepted, with Content-Length and chunked', async () => {
+  test('a body of 64 KiB is accepted, with Content-Length and chunked', async () => {
     const body = bodyOf(LIMIT);
 
     expect(await readResult(await post(body))).toMatchObject({ status: 200, data: { __typename: 'Query' } });
@@ -258,7 +258,7 @@ describe('a body', () => {
     expect(await readResult(response)).toMatchObject({ status: 200, data: { __typename: 'Query' } });
   });
 
-  test('of one byte more is rejected with 413, with Content-Length and chunked', async () => {
+  test('a body of more than 64 KiB is rejected with 413, with Content-Length and chunked', async () => {
     const body = bodyOf(LIMIT + 1);
     const rejected = { status: 413, errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] };
 
@@ -268,7 +268,7 @@ describe('a body', () => {
   });
 
   test.each(['', '{', 'null', '"text"', '{}', '{"query":1}', '{"query":"{ __typename }","variables":[]}'])(
-    'that is not a GraphQL request (%s) is rejected with 400 and a code',
+    'a body that is not a GraphQL request (%s) is rejected with 400 and a code',
     async (body) => {
       const response = await post(body, { accept: RESPONSE_JSON });
 
@@ -292,7 +292,7 @@ describe('an origin', () => {
     });
 
   test.each([FOREIGN, 'null', `${ALLOWED}.evil.example`, 'http://app.example.com'])(
-    'that is not allowed (%s) gets no CORS headers, in the preflight and in the response',
+    'an origin that is not allowed (%s) gets no CORS headers, in the preflight and in the response',
     async (from) => {
       expect(corsHeaders(await preflight(from))).toEqual({});
       expect(corsHeaders(await post('{"query":"{ __typename }"}', { origin: from }))).toEqual({});
@@ -300,7 +300,7 @@ describe('an origin', () => {
     },
   );
 
-  test('of the allow-list may use the API, but not with cookies', async () => {
+  test('an origin of the allow-list may use the API, but not with cookies', async () => {
     const allowed = corsHeaders(await preflight(ALLOWED));
     expect(allowed['access-control-allow-origin']).toBe(ALLOWED);
     expect(allowed['access-control-allow-methods']).toMatch(/\bPOST\b/);
@@ -325,7 +325,7 @@ describe('credentials', () => {
     ['Bearer garbage', 'INVALID'],
     ['Basic YWxpY2U6YQ==', 'INVALID'],
   ])(
-    'that are invalid (%s) cause a coded error, and public fields still run',
+    'invalid credentials (%s) cause a coded error, and public fields still run',
     async (authorization, reason) => {
       expect(await readResult(await post(JSON.stringify({ query }), { authorization }))).toMatchObject({
         data: { viewer: null, __typename: 'Query' },
@@ -334,7 +334,7 @@ describe('credentials', () => {
     },
   );
 
-  test('are accepted with "bearer" in any letter case', async () => {
+  test('credentials are accepted with "bearer" in any letter case', async () => {
     const response = await post(JSON.stringify({ query }), { authorization: `bEARER ${alice.token}` });
 
     expect((await readResult(response)).errors).toBeUndefined();

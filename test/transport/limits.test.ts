@@ -116,7 +116,7 @@ test('INTROSPECTION=off rejects introspection, and only that, on every transport
 });
 
 describe('a socket', () => {
-  test('may have 100 operations in progress; further ones are rejected until one of them ends', async () => {
+  test('a socket may have 100 operations in progress; further ones are rejected until one of them ends', async () => {
     const room = await createRoom(alice);
     const { liveCursor: after } = await page(alice, room);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
@@ -138,14 +138,14 @@ describe('a socket', () => {
     socket.destroy();
   });
 
-  test('that never sends connection_init is closed with 4408, like 199 others', async () => {
+  test('each of 200 sockets that never send connection_init is closed with 4408', async () => {
     const sockets = await Promise.all(Array.from({ length: 200 }, () => openRawSocket(parley.webSocketUrl)));
     const closed = await Promise.all(sockets.map((socket) => socket.closed));
 
     expect(new Set(closed.map(({ code }) => code))).toEqual(new Set([4408]));
   });
 
-  test('may send a frame of 64 KiB, and is closed with 1009 after one more byte', async () => {
+  test('a socket may send a frame of 64 KiB, and is closed with 1009 after one more byte', async () => {
     const frameOf = (bytes: number): string => {
       const frame = (padding: string) =>
         JSON.stringify({

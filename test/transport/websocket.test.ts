@@ -74,7 +74,7 @@ function closeCodeOf(protocol: string | undefined): Promise<number> {
 }
 
 describe('an operation over WebSocket', () => {
-  test('may be a query or a mutation', async () => {
+  test('queries and mutations are executed over WebSocket', async () => {
     const roomId = await createRoom(alice);
     const authorization = `Bearer ${alice.token}`;
 
@@ -94,7 +94,7 @@ describe('an operation over WebSocket', () => {
     ['B', 'The document contains no operation named "B": set operationName to one that it contains.'],
     [undefined, 'The document contains several operations: set operationName to select one.'],
   ])(
-    'is rejected with a code if operationName is %s in a document with several operations',
+    'an operation is rejected with a code if operationName is %s in a document with several operations',
     async (operationName, message) => {
       const socket = await openSocketOf(alice, parley.webSocketUrl);
       const query = 'query A { __typename } query C { __typename }';
@@ -104,7 +104,7 @@ describe('an operation over WebSocket', () => {
     },
   );
 
-  test('is executed in the order of its socket', async () => {
+  test('operations are executed in the order of their socket', async () => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     const roomId = await createRoom(alice);
     const mutation =
@@ -128,7 +128,7 @@ describe('connectionParams', () => {
     ['AUTHORIZATION with bearer', (token) => ({ AUTHORIZATION: `bearer ${token}` })],
     ['authToken', (token) => ({ authToken: token })],
     ['token', (token) => ({ token })],
-  ])('authenticate with %s', async (_name, params) => {
+  ])('connectionParams authenticate with %s', async (_name, params) => {
     expect(await run(VIEWER, params(alice.token))).toEqual({
       data: { viewer: { user: { username: alice.username } } },
     });
@@ -139,12 +139,15 @@ describe('connectionParams', () => {
     ['empty', {}],
     ['without a token', { authToken: null }],
     ['with an empty token', { authorization: '' }],
-  ])('(%s) leave the client anonymous: protected fields fail as UNAUTHENTICATED', async (_name, params) => {
-    expect(await run('{ rooms { nodes { id } } __typename }', params)).toMatchObject({
-      data: { rooms: null, __typename: 'Query' },
-      errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } }],
-    });
-  });
+  ])(
+    'connectionParams (%s) leave the client anonymous: protected fields fail as UNAUTHENTICATED',
+    async (_name, params) => {
+      expect(await run('{ rooms { nodes { id } } __typename }', params)).toMatchObject({
+        data: { rooms: null, __typename: 'Query' },
+        errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } }],
+      });
+    },
+  );
 
   test.each<[string, Record<string, unknown>]>([
     ['garbage', { authorization: 'Bearer garbage' }],
@@ -152,11 +155,14 @@ describe('connectionParams', () => {
     ['«Bearer» alone', { authorization: 'Bearer' }],
     ['a token that is not a string', { authToken: { nested: true } }],
     ['an invalid bare token', { token: 'garbage' }],
-  ])('with %s are closed with 4401, and the standard client gives up', async (_name, params) => {
-    expect(await failure(params)).toMatchObject({ code: 4401 });
-  });
+  ])(
+    'a socket with %s in connectionParams is closed with 4401, and the standard client gives up',
+    async (_name, params) => {
+      expect(await failure(params)).toMatchObject({ code: 4401 });
+    },
+  );
 
-  test('with an expired token are closed with 4403, and the standard client reads them again', async () => {
+  test('a socket with an expired token is closed with 4403, and the standard client reads its connectionParams again', async () => {
     const tokens = createTokens(parley.config.jwtSecret ?? '', 0);
     const authentication = await tokens.authenticate(alice.token);
     if (authentication.kind !== 'viewer') throw new Error('A token that was just issued must be valid.');
@@ -171,7 +177,7 @@ describe('connectionParams', () => {
     expect(remaining).toEqual([]);
   });
 
-  test('that are not an object are closed with 4400', async () => {
+  test('a socket whose connectionParams are not an object is closed with 4400', async () => {
     const socket = await openRawSocket(parley.webSocketUrl);
     socket.send({ type: 'connection_init', payload: 'token' });
 
@@ -190,21 +196,21 @@ describe('a protocol violation', () => {
       'a subscribe whose variables are a list',
       { type: 'subscribe', id: '1', payload: { query: VIEWER, variables: [] } },
     ],
-  ])('by %s is closed with 4400', async (_name, message) => {
+  ])('a socket that sends %s is closed with 4400', async (_name, message) => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.send(message);
 
     expect(await socket.closed).toMatchObject({ code: 4400 });
   });
 
-  test('by an operation before the connection is acknowledged is closed with 4401', async () => {
+  test('a socket that sends an operation before the connection is acknowledged is closed with 4401', async () => {
     const socket = await openRawSocket(parley.webSocketUrl);
     socket.subscribe('1', {}, VIEWER);
 
     expect(await socket.closed).toMatchObject({ code: 4401 });
   });
 
-  test('by an operation id in use is closed with 4409', async () => {
+  test('a socket that reuses the id of an operation in progress is closed with 4409', async () => {
     const roomId = await createRoom(alice);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.subscribe('1', { roomId });
@@ -213,7 +219,7 @@ describe('a protocol violation', () => {
     expect(await socket.closed).toMatchObject({ code: 4409 });
   });
 
-  test('prevents the execution of messages that follow it immediately', async () => {
+  test('messages that immediately follow a protocol violation are not executed', async () => {
     const roomId = await createRoom(alice);
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     const input = { roomId, text: 'too late' };
@@ -226,7 +232,7 @@ describe('a protocol violation', () => {
     expect((await page(alice, roomId)).edges.map(({ node }) => node.text)).toEqual(['in time']);
   });
 
-  test('by a second init is closed with 4429', async () => {
+  test('a socket that sends a second init is closed with 4429', async () => {
     const socket = await openSocketOf(alice, parley.webSocketUrl);
     socket.send({ type: 'connection_init' });
 
@@ -234,7 +240,7 @@ describe('a protocol violation', () => {
   });
 
   test.each(['graphql-ws', 'chat, soap', undefined])(
-    'by the subprotocol %s is closed with 4406',
+    'a socket with the subprotocol %s is closed with 4406',
     async (protocol) => {
       expect(await closeCodeOf(protocol)).toBe(4406);
     },
@@ -258,20 +264,23 @@ describe('a GraphQL error', () => {
       {},
     ],
     ['no operation', 'fragment F on Query { __typename }', {}],
-  ])('(%s) ends one operation and leaves the socket open', async (_name, query, variables) => {
-    const socket = await openSocketOf(alice, parley.webSocketUrl);
-    socket.subscribe('wrong', variables, query);
-    socket.subscribe('right', {}, VIEWER);
-    await socket.received('complete', 'right');
+  ])(
+    'a GraphQL error (%s) ends one operation and leaves the socket open',
+    async (_name, query, variables) => {
+      const socket = await openSocketOf(alice, parley.webSocketUrl);
+      socket.subscribe('wrong', variables, query);
+      socket.subscribe('right', {}, VIEWER);
+      await socket.received('complete', 'right');
 
-    const responses = socket.frames.filter((frame) => 'id' in frame && frame.id === 'wrong');
-    const errors = responses.flatMap((frame) =>
-      frame.type === 'error' ? frame.payload : frame.type === 'next' ? (frame.payload.errors ?? []) : [],
-    );
-    expect(errors).not.toEqual([]);
-    for (const { extensions } of errors) expect(extensions).toEqual({ code: 'BAD_USER_INPUT' });
-    expect(socket.frames).toContainEqual(expect.objectContaining({ id: 'right', type: 'next' }));
-  });
+      const responses = socket.frames.filter((frame) => 'id' in frame && frame.id === 'wrong');
+      const errors = responses.flatMap((frame) =>
+        frame.type === 'error' ? frame.payload : frame.type === 'next' ? (frame.payload.errors ?? []) : [],
+      );
+      expect(errors).not.toEqual([]);
+      for (const { extensions } of errors) expect(extensions).toEqual({ code: 'BAD_USER_INPUT' });
+      expect(socket.frames).toContainEqual(expect.objectContaining({ id: 'right', type: 'next' }));
+    },
+  );
 });
 
 describe('an upgrade', () => {
@@ -287,52 +296,55 @@ describe('an upgrade', () => {
     });
 
   test.each(['https://evil.example.com', 'null', 'not an origin', `${ALLOWED}.evil.example`])(
-    'from the origin %s is rejected with 403',
+    'an upgrade from the origin %s is rejected with 403',
     async (origin) => {
       expect(await statusOf(origin)).toBe(403);
     },
   );
 
-  test('is accepted from the same origin, from an allowed origin and without an origin', async () => {
+  test('an upgrade is accepted from the same origin, from an allowed origin and without an origin', async () => {
     expect(await statusOf(new URL(parley.url).origin)).toBe(101);
     expect(await statusOf(ALLOWED)).toBe(101);
     expect(await statusOf()).toBe(101);
   });
 
-  test('at another path than the API is rejected with 404', async () => {
+  test('an upgrade at another path than the API is rejected with 404', async () => {
     expect(await statusOf(undefined, 'x')).toBe(404);
   });
 
   test.each<[string, string, string]>([
     ['at another path than the API', '/x', 'HTTP/1.1 404'],
     ['from a foreign origin', '/graphql', 'HTTP/1.1 403'],
-  ])('%s is disconnected, even if the client never closes its half', async (_name, path, statusLine) => {
-    const { port, host } = new URL(parley.url);
-    const client = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
-    // Writing to the closed connection fails.
-    client.on('error', () => {});
-    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
-    let text = '';
-    client.setEncoding('utf8').on('data', (chunk) => {
-      text += chunk;
-    });
-    client.write(
-      [
-        `GET ${path} HTTP/1.1`,
-        `Host: ${host}`,
-        'Origin: https://evil.example.com',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-        '\r\n',
-      ].join('\r\n'),
-    );
-    await once(client, 'end');
-    expect(text).toContain(statusLine);
-    const writing = setInterval(() => client.write('x'), 10);
+  ])(
+    'an upgrade %s is disconnected, even if the client never closes its half',
+    async (_name, path, statusLine) => {
+      const { port, host } = new URL(parley.url);
+      const client = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+      // Writing to the closed connection fails.
+      client.on('error', () => {});
+      const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      let text = '';
+      client.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      client.write(
+        [
+          `GET ${path} HTTP/1.1`,
+          `Host: ${host}`,
+          'Origin: https://evil.example.com',
+          'Connection: Upgrade',
+          'Upgrade: websocket',
+          'Sec-WebSocket-Version: 13',
+          'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+          '\r\n',
+        ].join('\r\n'),
+      );
+      await once(client, 'end');
+      expect(text).toContain(statusLine);
+      const writing = setInterval(() => client.write('x'), 10);
 
-    await closed;
-    clearInterval(writing);
-  });
+      await closed;
+      clearInterval(writing);
+    },
+  );
 });

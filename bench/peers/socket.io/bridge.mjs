@@ -1,4 +1,4 @@
-/** Reads Parley's stream and emits it as another socket.io server would. It runs beside the load and is not measured. */
+/** Reads Parley's stream and emits it as another socket.io server would. It runs next to the load and is not measured. */
 import { Emitter } from '@socket.io/redis-emitter';
 import { Redis } from 'ioredis';
 import { edgesOf, settings } from '../../servers/stream.mjs';

@@ -8,13 +8,13 @@ import type { MessageStore, SendOutcome } from './store.js';
 const MAX_BATCH_SIZE = 100;
 
 /** Maximum numbers of pending drafts, including those of the calls in progress. */
-export interface SendBounds {
+export interface SendQueueLimits {
   readonly perRoom: number;
   readonly overall: number;
 }
 
-/** At 1000 messages per second, a full room is a wait of 1 s. More drafts would only wait longer and use up memory. */
-const DEFAULT_BOUNDS: SendBounds = { perRoom: 1000, overall: 10_000 };
+/** At 1000 messages per second, a full queue means a wait of 1 s. More drafts would only wait longer and use up memory. */
+const DEFAULT_LIMITS: SendQueueLimits = { perRoom: 1000, overall: 10_000 };
 
 interface PendingDraft {
   readonly draft: MessageDraft;
@@ -25,7 +25,7 @@ interface PendingDraft {
 /** The queue of a room with a call in progress. */
 interface RoomQueue {
   readonly id: string;
-  /** Halves of batches that the database refused. They are sent first. */
+  /** Halves of batches that the database rejected. They are sent first. */
   readonly parts: PendingDraft[][];
   /** Drafts that arrived during the call, in order of arrival. */
   readonly waiting: PendingDraft[];
@@ -44,7 +44,7 @@ export function createSendQueue(
   messages: MessageStore,
   publish: PublishChange,
   log: Log,
-  bounds = DEFAULT_BOUNDS,
+  limits = DEFAULT_LIMITS,
 ) {
   const publishSafely = withErrorLogging(publish, log);
   /** The queues of the rooms with a call in progress, by room id. */
@@ -83,7 +83,7 @@ export function createSendQueue(
 
   function handleFailure(room: RoomQueue, batch: PendingDraft[], error: unknown): void {
     if (!(error instanceof ServiceUnavailableError) && batch.length > 1) {
-      // A single refused draft (invalid data, a deleted account) must not fail the others. Halving the batch isolates it in
+      // A single rejected draft (invalid data, a deleted account) must not fail the others. Halving the batch isolates it in
       // few calls.
       const middle = Math.ceil(batch.length / 2);
       room.parts.unshift(batch.slice(0, middle), batch.slice(middle));
@@ -109,7 +109,7 @@ export function createSendQueue(
     send: (roomId: string, draft: MessageDraft) =>
       new Promise<SendOutcome>((resolve, reject) => {
         const current = rooms.get(roomId);
-        if (pending >= bounds.overall || (current && current.pending >= bounds.perRoom)) {
+        if (pending >= limits.overall || (current && current.pending >= limits.perRoom)) {
           reject(new ServiceUnavailableError());
           return;
         }

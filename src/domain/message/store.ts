@@ -38,7 +38,7 @@ export interface MessageStore {
    * counts as sent, so the whole call can be retried after a lost connection.
    *
    * @returns one outcome per draft, in the same order, and the change to publish; null if nothing was stored.
-   * @throws InvalidDataError if the database refuses the data of a draft. Nothing is stored then.
+   * @throws InvalidDataError if the database rejects the data of a draft. Nothing is stored then.
    */
   send(
     roomId: string,

@@ -10,7 +10,7 @@ export interface DefaultTabsOptions {
   password: string;
 }
 
-/** Stands for a room's id where there is no lobby. */
+/** Placeholder for a room's id if there is no lobby. */
 export const ROOM_PLACEHOLDER = 'ROOM_ID';
 
 /**

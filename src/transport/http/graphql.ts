@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { type ExecutionResult, getOperationAST } from 'graphql';
 import { processRegularResult } from 'graphql-yoga';
 import { isAccepted } from '../../graphql/documents.js';
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
 import { resultType } from './negotiation.js';
@@ -52,7 +52,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     body: Buffer,
   ): Promise<boolean> {
     const type = resultType(request.headers.accept);
-    const params = body.length > LIMITS.requestBytes ? null : parseParams(body);
+    const params = body.length > REQUEST_LIMITS.requestBytes ? null : parseParams(body);
     if (!type || !params) return false;
     const { query, variables: variableValues, operationName } = params;
     const document = pipeline.prepare(query);
@@ -84,7 +84,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
       if (request.method === 'POST' && isJson(request) && !isTooLarge(request)) {
         const body = await readBody(request);
         // The rest of the body is discarded, so the connection must close after the response.
-        if (body.length > LIMITS.requestBytes) response.setHeader('connection', 'close');
+        if (body.length > REQUEST_LIMITS.requestBytes) response.setHeader('connection', 'close');
         if (await handleDirectly(request, response, headers, body)) return;
         // Yoga reads `body` if it is set, since the request itself has been consumed.
         Object.assign(request, { body: Readable.from([body]) });
@@ -108,7 +108,7 @@ function isJson({ headers }: IncomingMessage): boolean {
 
 /** Judged by Content-Length; chunked bodies have none. */
 function isTooLarge({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length'] ?? 0) > LIMITS.requestBytes;
+  return Number(headers['content-length'] ?? 0) > REQUEST_LIMITS.requestBytes;
 }
 
 /** Reads a body; one over the limit only until it exceeds the limit. Rejects if the client disconnects. */
@@ -117,10 +117,10 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on('data', (chunk: Buffer) => {
-      if (bytes > LIMITS.requestBytes) return;
+      if (bytes > REQUEST_LIMITS.requestBytes) return;
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > LIMITS.requestBytes) resolve(Buffer.concat(chunks));
+      if (bytes > REQUEST_LIMITS.requestBytes) resolve(Buffer.concat(chunks));
     });
     request.once('end', () => resolve(Buffer.concat(chunks)));
     request.once('error', reject);

@@ -8,7 +8,7 @@ export type Encoding = 'br' | 'gzip' | 'identity';
 const JSON_TYPE = 'application/json';
 const RESPONSE_JSON_TYPE = 'application/graphql-response+json';
 
-/** What GET /graphql can return. HTML is last, so that a wildcard does not select it. */
+/** Types that GET /graphql can return. HTML is last, so that a wildcard does not select it. */
 const PAGE_OR_DATA = [
   RESPONSE_JSON_TYPE,
   JSON_TYPE,

@@ -14,7 +14,7 @@ import { corsHeaders } from './origins.js';
 import { refuseUpgrade } from './refuse-upgrade.js';
 import { GRAPHQL_PATH } from './yoga.js';
 
-/** What the server routes requests to. `graphql` and `webSockets` return null until the server is ready. */
+/** Handlers of the server's routes. `graphql` and `webSockets` return null until the server is ready. */
 export interface HttpServices {
   readonly config: Config;
   readonly log: Log;
@@ -61,7 +61,7 @@ const RESPONSE_TIMEOUT_MS = 5000;
 /** How often pending responses are checked for stalled clients, in ms. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** Creates the HTTP server, which also hands over WebSocket upgrades. */
+/** Creates the HTTP server, which also passes on WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
   const { config, log, graphiql, readiness, graphql, webSockets, stallTimeoutMs, budget } = parts;
 

@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Log } from '../../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from '../../graphql/errors.js';
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
 
@@ -36,7 +36,7 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     landingPage: false,
     logging: false,
     multipart: false,
-    maxRequestBodySize: LIMITS.requestBytes,
+    maxRequestBodySize: REQUEST_LIMITS.requestBytes,
     // For errors outside of the pipeline, such as a malformed request.
     maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
     // The HTTP server sets the CORS headers of every response.
@@ -117,7 +117,7 @@ const endWithConnection: Plugin<YogaContext, YogaContext> = {
     if (!context.res || !isAsyncIterable(result)) return;
     const { res } = context;
     const iterator = result[Symbol.asyncIterator]();
-    // Nobody is left to receive an error.
+    // After the end, an error has no recipient.
     const end = () => void Promise.resolve(iterator.return?.()).catch(() => {});
     if (res.destroyed) end();
     else res.once('close', end);

@@ -1,4 +1,4 @@
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 
 /**
  * The codes and reasons with which the server closes a WebSocket, and how the standard graphql-ws client reacts.
@@ -14,7 +14,10 @@ export const CLOSE = {
   /** The client reads too slowly. It retries and resumes; if it does not even read the close frame, it sees a 1006. */
   tooSlow: { code: 1013, reason: 'Client reads too slowly: reconnect and resume' },
   /** An operation id exceeds the limit, a bug in the client. It gives up. */
-  idTooLong: { code: 4400, reason: `Operation id has more than ${LIMITS.operationIdLength} characters` },
+  idTooLong: {
+    code: 4400,
+    reason: `Operation id has more than ${REQUEST_LIMITS.operationIdLength} characters`,
+  },
   /** The token is invalid. The client gives up; the user must sign in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
   /** The token has expired. The client calls `connectionParams` again and retries with a new token. */

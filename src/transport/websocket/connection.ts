@@ -41,7 +41,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   readonly openedAt = performance.now();
   private currentAuthentication: Authentication = ANONYMOUS;
   /** Whether `connection_init` has arrived. */
-  isInitialised = false;
+  isInitialized = false;
   /** Whether the client has answered the last ping. */
   isAlive = true;
   /** Whether the server is stopping and is about to close the connection. */
@@ -110,7 +110,7 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   /** Like `close`; resolves when the socket is closed, by the client's close frame or, after 1 s, without it. */
   end({ code, reason }: CloseReason): Promise<void> {
     const { socket } = this;
-    // It may have closed while its operations were awaited: no event would follow, and a stop would wait for ever.
+    // It may have closed while its operations were awaited: no event would follow, and a stop would wait forever.
     if (socket.readyState === socket.CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);

@@ -6,7 +6,7 @@ import { type Context, createContext, createSharedContext } from '../../graphql/
 import { payloadOf } from '../../graphql/errors.js';
 import type { MaybePromise, OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import { toBytes } from './frames.js';
-import { createGroup, type Group, isPromise, Member, type Subscriber } from './group.js';
+import { createGroup, type Group, GroupSubscriber, isPromise, type Subscription } from './group.js';
 
 /** An operation whose results are shared by a group of subscribers. */
 export interface SharedOperation {
@@ -18,12 +18,16 @@ export interface SharedOperation {
 }
 
 export interface Fanout {
-  /** Creates a membership in the operation's group, for a reader that has caught up. */
-  createMember(reader: LiveReader, subscriber: Subscriber, operation: SharedOperation): Member;
+  /** Creates a subscriber of the operation's group, for a reader that has caught up. It still has to join. */
+  createGroupSubscriber(
+    reader: LiveReader,
+    subscription: Subscription,
+    operation: SharedOperation,
+  ): GroupSubscriber;
 }
 
 /**
- * Shares the work for an event among all subscribers with equal results: it is executed once and serialised once, and each
+ * Shares the work for an event among all subscribers with equal results: it is executed once and serialized once, and each
  * subscriber's frame adds only its operation id. A subscriber that is slow or loses access is released to a stream of its
  * own, which reads at its pace.
  */
@@ -52,14 +56,14 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
   /** The payload of an event as bytes of JSON; null if the event cannot be delivered. */
   function payload(
     event: MessageEvent,
-    { reader }: Member,
+    { reader }: GroupSubscriber,
     operation: SharedOperation,
   ): MaybePromise<string | null> {
     const toJson = (result: ExecutionResult | null) => result && toBytes(JSON.stringify(payloadOf(result)));
     try {
       const args = { ...operation.args, contextValue: contextOf(operation) };
       const result = pipeline.executeShared(args, reader.toEvent(event));
-      // After an error, each member is released, and its own stream reports the error to the client.
+      // After an error, each subscriber is released, and its own stream reports the error to the client.
       return isPromise(result) ? result.then(toJson).catch(() => null) : toJson(result);
     } catch {
       return null;
@@ -82,7 +86,7 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
       const { document, operationName } = operation.args;
       const reported = hooks && { name: operationName ?? null, document };
       group = createGroup(feed, position, {
-        payload: (event, member) => payload(event, member, operation),
+        payload: (event, subscriber) => payload(event, subscriber, operation),
         onDelivered:
           reported && ((subscribers, bytes) => hooks.delivered({ operation: reported, subscribers, bytes })),
         onEmpty: () => siblings.delete(key),
@@ -93,7 +97,7 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
   }
 
   return {
-    createMember: (reader, subscriber, operation) =>
-      new Member(reader, subscriber, groupOf(reader, operation)),
+    createGroupSubscriber: (reader, subscription, operation) =>
+      new GroupSubscriber(reader, subscription, groupOf(reader, operation)),
   };
 }

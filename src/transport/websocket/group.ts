@@ -11,13 +11,13 @@ import type { Outbox } from './outbox.js';
 /** Limits the events of one group whose execution has started but which are not delivered yet. */
 const MAX_STARTED_EVENTS = 256;
 
-/** A subscription that a group serves. */
-export interface Subscriber {
+/** A subscription on a socket, which a group can serve. */
+export interface Subscription {
   /** The client's id of the operation. */
   readonly id: string;
   readonly outbox: Outbox;
   /**
-   * Called when the group stops serving the subscriber: it is slow, has lost access, an event cannot be delivered, or the
+   * Called when the group stops serving the subscription: it is slow, has lost access, an event cannot be delivered, or the
    * feed has ended.
    */
   onRelease(reader: LiveReader): void;
@@ -25,51 +25,51 @@ export interface Subscriber {
 
 export interface GroupParts {
   /**
-   * Returns an event's payload as bytes of JSON, the same for all members; null if it cannot be delivered. Synchronous if
+   * Returns an event's payload as bytes of JSON, the same for all subscribers; null if it cannot be delivered. Synchronous if
    * no resolver is asynchronous.
    */
-  readonly payload: (event: MessageEvent, member: Member) => MaybePromise<string | null>;
+  readonly payload: (event: MessageEvent, subscriber: GroupSubscriber) => MaybePromise<string | null>;
   /** Called once per event, with the size of its payload in bytes; null if no hook is registered. */
   readonly onDelivered: ((subscribers: number, bytes: number) => void) | null;
   readonly onEmpty: () => void;
 }
 
-/** The subscribers of one feed who get equal results. */
+/** The subscribers of one feed that get equal results. */
 export interface Group {
-  /** Serves the member from now on. May release it immediately. */
-  join(member: Member): void;
-  /** @returns false if the member has already left. */
-  leave(member: Member): boolean;
+  /** Serves the subscriber from now on. May release it immediately. */
+  join(subscriber: GroupSubscriber): void;
+  /** @returns false if the subscriber has already left. */
+  leave(subscriber: GroupSubscriber): boolean;
 }
 
-/** A subscriber's membership in a group, with its position. A class, since each idle subscription has one. */
-export class Member {
+/** A subscription in a group, with its position. A class, since each idle subscription has one. */
+export class GroupSubscriber {
   /** The start of each frame's payload, `{"id":…,"type":"next","payload":`, as bytes. */
   readonly prefix: string;
-  /** A copy of the subscriber's, for the loop that writes to thousands of members. */
+  /** A copy of the subscription's, for the loop that writes to thousands of subscribers. */
   readonly outbox: Outbox;
   position: Position;
 
   constructor(
     readonly reader: LiveReader,
-    private readonly subscriber: Subscriber,
+    private readonly subscription: Subscription,
     private readonly group: Group,
   ) {
     this.position = reader.position;
-    this.outbox = subscriber.outbox;
-    this.prefix = toBytes(`{"id":${JSON.stringify(subscriber.id)},"type":"next","payload":`);
+    this.outbox = subscription.outbox;
+    this.prefix = toBytes(`{"id":${JSON.stringify(subscription.id)},"type":"next","payload":`);
   }
 
   join(): void {
     this.group.join(this);
   }
 
-  /** Ends the membership, and lets the subscriber continue on a stream of its own. */
+  /** Leaves the group, and lets the subscription continue on a stream of its own. */
   release(): void {
-    if (this.leave()) this.subscriber.onRelease(this.reader);
+    if (this.leave()) this.subscription.onRelease(this.reader);
   }
 
-  /** Ends the membership. @returns false if it has already ended. */
+  /** Leaves the group. @returns false if it has already left. */
   leave(): boolean {
     if (!this.group.leave(this)) return false;
     this.reader.position = this.position;
@@ -90,10 +90,10 @@ export function createGroup(
   start: Position,
   { payload, onDelivered, onEmpty }: GroupParts,
 ): Group {
-  /** Members at `position`. */
-  const members = new Set<Member>();
-  /** Members who joined beyond `position`, while events that they already have were still being executed. */
-  const ahead = new Set<Member>();
+  /** Subscribers at `position`. */
+  const subscribers = new Set<GroupSubscriber>();
+  /** Subscribers that joined beyond `position`, while events that they already have were still being executed. */
+  const ahead = new Set<GroupSubscriber>();
   /** The end of the last delivered step. */
   let position = start;
   /** Steps after `position` whose execution has started, in order. */
@@ -102,13 +102,13 @@ export function createGroup(
   /** The end of the last started step. */
   let startedTo = start;
   let isDelivering = false;
-  /** Whether the step after `position` is being delivered: a member who joined now would miss a part of it. */
+  /** Whether the step after `position` is being delivered: a subscriber that joined now would miss a part of it. */
   let isInStep = false;
   const unwatch = feed.watch(deliver);
 
-  function leave(member: Member): boolean {
-    if (!members.delete(member) && !ahead.delete(member)) return false;
-    if (members.size + ahead.size === 0) {
+  function leave(subscriber: GroupSubscriber): boolean {
+    if (!subscribers.delete(subscriber) && !ahead.delete(subscriber)) return false;
+    if (subscribers.size + ahead.size === 0) {
       unwatch();
       onEmpty();
     }
@@ -116,16 +116,16 @@ export function createGroup(
   }
 
   function releaseAll(): void {
-    for (const member of [...members, ...ahead]) member.release();
+    for (const subscriber of [...subscribers, ...ahead]) subscriber.release();
   }
 
-  /** Admits members whose position the group has reached, and releases those whose position it has passed. */
+  /** Admits subscribers whose position the group has reached, and releases those whose position it has passed. */
   function admit(): void {
-    for (const member of ahead) {
-      if (isSame(member.position, position)) {
-        ahead.delete(member);
-        members.add(member);
-      } else if (isBefore(member.position, position)) member.release();
+    for (const subscriber of ahead) {
+      if (isSame(subscriber.position, position)) {
+        ahead.delete(subscriber);
+        subscribers.add(subscriber);
+      } else if (isBefore(subscriber.position, position)) subscriber.release();
     }
   }
 
@@ -136,11 +136,11 @@ export function createGroup(
       typeof step !== 'string' && startedEvents < MAX_STARTED_EVENTS;
       step = feed.next(startedTo)
     ) {
-      // The payload is the same for all members, including those ahead.
-      const member = first(members) ?? first(ahead);
-      if (!member) return;
+      // The payload is the same for all subscribers, including those ahead.
+      const subscriber = first(subscribers) ?? first(ahead);
+      if (!subscriber) return;
       const { events, end } = portionOf(step, startedTo, null);
-      started.push({ end, events: events.map((event) => ({ event, json: payload(event, member) })) });
+      started.push({ end, events: events.map((event) => ({ event, json: payload(event, subscriber) })) });
       startedEvents += events.length;
       startedTo = end;
     }
@@ -151,7 +151,7 @@ export function createGroup(
     if (!feed.failure) startSteps();
     if (isDelivering) return;
     isDelivering = true;
-    while (members.size + ahead.size > 0) {
+    while (subscribers.size + ahead.size > 0) {
       const step = started.shift();
       if (feed.failure || (!step && feed.next(position) === 'not-held')) releaseAll();
       if (feed.failure || !step) break;
@@ -160,7 +160,7 @@ export function createGroup(
       await deliverStep(step);
       isInStep = false;
       position = step.end;
-      for (const member of members) member.position = position;
+      for (const subscriber of subscribers) subscriber.position = position;
       if (ahead.size > 0) admit();
       startSteps();
     }
@@ -172,7 +172,7 @@ export function createGroup(
     for (const { event, json } of events) {
       const settled = isPromise(json) ? await json : json;
       if (feed.failure || settled === null) {
-        for (const member of [...members]) member.release();
+        for (const subscriber of [...subscribers]) subscriber.release();
         return;
       }
       write(event, settled);
@@ -185,30 +185,30 @@ export function createGroup(
     let header = '';
     const next = advanced(position, event.position);
     let written = 0;
-    for (const member of members) {
-      const { prefix, outbox } = member;
+    for (const subscriber of subscribers) {
+      const { prefix, outbox } = subscriber;
       if (prefix.length !== length) {
         length = prefix.length;
         header = frameHeader(length + suffix.length);
       }
       if (outbox.write(header + prefix + suffix)) {
-        member.position = next;
+        subscriber.position = next;
         written += 1;
-      } else member.release();
+      } else subscriber.release();
     }
     if (written > 0) onDelivered?.(written, json.length);
   }
 
-  /** Releases members whose access ends in this step: their own streams deliver its events up to that point. */
+  /** Releases subscribers whose access ends in this step: their own streams deliver its events up to that point. */
   function releaseRemoved({ message }: MessageEvent): void {
     if (!endsMembership(message)) return;
-    for (const member of members) if (endsAccess(member.reader, message)) member.release();
+    for (const subscriber of subscribers) if (endsAccess(subscriber.reader, message)) subscriber.release();
   }
 
   return {
-    join(member) {
-      ahead.add(member);
-      // During a step, a member at `position` stays in `ahead`: after the step it is behind the group, and is released.
+    join(subscriber) {
+      ahead.add(subscriber);
+      // During a step, a subscriber at `position` stays in `ahead`: after the step it is behind the group, and is released.
       if (!isInStep) admit();
       void deliver();
     },

@@ -1,4 +1,4 @@
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 
 /** Handles the messages of one socket, in order. */
 export interface OperationHandler {
@@ -10,7 +10,7 @@ export interface OperationHandler {
   handle(message: unknown): Promise<void>;
   /** Called for a `subscribe` whose id is in use by an operation that has not started yet. */
   onDuplicateId(): void;
-  /** Called for an id longer than `LIMITS.operationIdLength`. */
+  /** Called for an id longer than `REQUEST_LIMITS.operationIdLength`. */
   onIdTooLong(): void;
 }
 
@@ -41,7 +41,7 @@ export class OperationOrder {
   accept(text: string): void {
     const message = parse(text);
     const { type, id } = typeAndIdOf(message);
-    if (id !== undefined && id.length > LIMITS.operationIdLength) {
+    if (id !== undefined && id.length > REQUEST_LIMITS.operationIdLength) {
       this.handler.onIdTooLong();
       return;
     }

@@ -3,7 +3,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
 import { isAccepted } from '../../graphql/documents.js';
 import { type ErrorCode, formatError } from '../../graphql/errors.js';
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { OperationArgs } from '../../graphql/pipeline.js';
 import type { Connection } from './connection.js';
 import { SocketSubscription, type SubscriptionServices } from './subscription.js';
@@ -37,8 +37,8 @@ export function createOperations(services: SubscriptionServices): Operations {
   ): ExecutionArgs | readonly GraphQLError[] {
     // Operations that the client has completed do not count, but may take a while to end: the same number may be ending.
     if (
-      Object.keys(subscriptions).length > LIMITS.operationsPerSocket ||
-      connection.order.inProgress > 2 * LIMITS.operationsPerSocket
+      Object.keys(subscriptions).length > REQUEST_LIMITS.operationsPerSocket ||
+      connection.order.inProgress > 2 * REQUEST_LIMITS.operationsPerSocket
     )
       return [tooManyOperations()];
     const { query, operationName, variables: variableValues } = params;
@@ -56,7 +56,7 @@ export function createOperations(services: SubscriptionServices): Operations {
     return { schema: pipeline.schema, document, operationName, contextValue: null, rootValue };
   }
 
-  /** Executes a query or mutation, which is pending on its connection meanwhile. */
+  /** Executes a query or mutation, which is pending on its connection until it ends. */
   async function execute({ connection, args }: SingleResultOperation): Promise<ExecutionResult> {
     const result = pipeline.execute(args);
     connection.pendingResults ??= new Set();
@@ -118,6 +118,6 @@ function operationNotFound(name: string | null | undefined): GraphQLError {
 }
 
 function tooManyOperations(): GraphQLError {
-  const message = `Too many operations: at most ${LIMITS.operationsPerSocket} may be in progress on one socket. Complete one first, or open another socket.`;
+  const message = `Too many operations: at most ${REQUEST_LIMITS.operationsPerSocket} may be in progress on one socket. Complete one first, or open another socket.`;
   return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode } });
 }

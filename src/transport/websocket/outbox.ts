@@ -60,7 +60,7 @@ export class Outbox {
   send(text: string): Promise<void> {
     const { socket } = this;
     if (socket.readyState === socket.CLOSED) return Promise.resolve();
-    // The text is dropped, but its operation waits: otherwise it would read the database for nobody until the socket closes.
+    // The text is dropped, but its operation waits: otherwise it would keep reading the database until the socket closes.
     if (socket.readyState === socket.CLOSING) return this.enqueue('');
     const frame = frameOf(text);
     if (this.write(frame, flushThisTurn)) return Promise.resolve();

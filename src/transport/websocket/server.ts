@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { Tokens } from '../../auth/tokens.js';
 import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
-import { LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import { authenticateConnection } from '../auth.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
@@ -67,7 +67,7 @@ export function createWebSockets({
     // `connections` below tracks them.
     clientTracking: false,
     handleProtocols,
-    maxPayload: LIMITS.requestBytes,
+    maxPayload: REQUEST_LIMITS.requestBytes,
     // Frames are small: compression would cost memory per socket and time per frame.
     perMessageDeflate: false,
   });
@@ -77,7 +77,7 @@ export function createWebSockets({
     const { extra: connection, connectionParams } = context;
     // Frees the token, which is not needed any more.
     Object.assign(context, { connectionParams: undefined });
-    connection.isInitialised = true;
+    connection.isInitialized = true;
     const authentication = await authenticateConnection(tokens, connectionParams);
     connection.authentication = authentication;
     if (authentication.kind === 'invalid') return reject(connection, CLOSE.invalidToken);
@@ -109,7 +109,7 @@ export function createWebSockets({
         if (!connection.isOpen) continue;
         log.debug({ stallTimeoutMs }, 'Closing a WebSocket whose client reads nothing');
         void connection.end(CLOSE.tooSlow);
-      } else if (connection.isInitialised) {
+      } else if (connection.isInitialized) {
         connection.closeIfExpired();
         if (checks % CHECKS_PER_PING === 0) connection.ping();
       } else if (performance.now() - connection.openedAt >= INIT_TIMEOUT_MS)

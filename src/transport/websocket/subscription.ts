@@ -8,10 +8,10 @@ import { sharingOf } from '../../graphql/sharing.js';
 import type { Results } from '../../graphql/subscribe.js';
 import type { Connection } from './connection.js';
 import type { Fanout } from './fanout.js';
-import type { Member, Subscriber } from './group.js';
+import type { GroupSubscriber, Subscription } from './group.js';
 import type { Outbox } from './outbox.js';
 
-/** What all WebSocket subscriptions share. */
+/** Services shared by all WebSocket subscriptions. */
 export interface SubscriptionServices {
   readonly pipeline: Pipeline;
   readonly fanout: Fanout;
@@ -28,12 +28,12 @@ const DONE: Result = { done: true, value: undefined };
  *
  * A class without closures of its own, because an instance holds many thousands, most of them idle.
  */
-export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscriber {
+export class SocketSubscription implements AsyncIterableIterator<ExecutionResult, void>, Subscription {
   /** Set while the pipeline serves the subscription. */
   private source: Results | null = null;
   /** Set while a group serves the subscription. */
-  private member: Member | null = null;
-  /** Set during the hand-over from one to the other. */
+  private subscriber: GroupSubscriber | null = null;
+  /** Set during the handoff from one to the other. */
   private reader: LiveReader | null = null;
   private observer: OperationObserver | null;
   private isEnded = false;
@@ -70,21 +70,21 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   /** Ends the subscription. A pending `next()` resolves as done; if the pipeline serves it, once that has ended. */
   async return(): Promise<Result> {
     this.isEnded = true;
-    const { member, source } = this;
-    if (member?.leave()) {
-      member.reader.attachment.release();
+    const { subscriber, source } = this;
+    if (subscriber?.leave()) {
+      subscriber.reader.attachment.release();
       this.settle(DONE);
     } else await source?.return?.();
     return DONE;
   }
 
   onRelease(reader: LiveReader): void {
-    this.member = null;
+    this.subscriber = null;
     this.reader = reader;
     void this.advance();
   }
 
-  /** Waits until the pipeline either yields a result for `next()` or hands over the reader, which then joins its group. */
+  /** Waits until the pipeline either yields a result for `next()` or hands off the reader, which then joins its group. */
   private async advance(): Promise<void> {
     try {
       this.source ??= await this.open();
@@ -98,7 +98,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     } catch (error) {
       // The pipeline failed before it could resume the reader.
       this.takeReader()?.attachment.release();
-      // After the end, nobody is left to receive an error.
+      // After the end, the error has no recipient.
       if (this.isEnded) this.settle(DONE);
       else this.fail(error);
     }
@@ -141,8 +141,8 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     const { document } = args;
     const { schema } = services.pipeline;
     const sharing = sharingOf({ ...params, schema, document, viewerId: reader.userId });
-    this.member = services.fanout.createMember(reader, this, { ...sharing, args });
-    this.member.join();
+    this.subscriber = services.fanout.createGroupSubscriber(reader, this, { ...sharing, args });
+    this.subscriber.join();
   }
 
   private settle(result: Result): void {

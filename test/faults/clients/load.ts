@@ -17,9 +17,9 @@ export interface LoadOptions {
   readonly roomId: string;
   /** The URL for the sender at this index (from 0), given how many of its attempts have failed. */
   readonly url: (sender: number, failures: number) => string;
-  /** The total number of messages. By default, sending goes on until `finish`. */
+  /** The total number of messages. By default, sending continues until `finish`. */
   readonly count?: number;
-  /** The number of messages of each person that are in flight at once. */
+  /** The number of messages of each person that are in flight concurrently. */
   readonly inFlight?: number;
   /** The pause of each sender between two messages, in ms. */
   readonly pauseMs?: number;
@@ -89,7 +89,7 @@ export function startLoad(options: LoadOptions): Load {
     if (answer === null || answer.errors?.[0]?.extensions?.code === 'SERVICE_UNAVAILABLE') return null;
     const stored = answer.data?.sendMessage.edge?.node;
     if (stored?.clientMessageId !== clientMessageId)
-      throw new Error(`A message was refused: ${JSON.stringify(answer)}`);
+      throw new Error(`A message was rejected: ${JSON.stringify(answer)}`);
     return stored;
   }
 

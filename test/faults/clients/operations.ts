@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 import type { GraphQLError, Result } from '../../helpers/client.js';
-import { stopInTheEnd } from '../../helpers/stopping.js';
+import { stopAtEnd } from '../../helpers/stopping.js';
 
 /** Receives the results of one operation. */
 export interface Sink<Data> {
@@ -69,7 +69,7 @@ export async function openOperations(url: string, token: string): Promise<Operat
   }
 
   await once(socket, 'open');
-  const stop = stopInTheEnd(async () => socket.terminate());
+  const stop = stopAtEnd(async () => socket.terminate());
   socket.on('error', () => {}); // The close event follows.
   socket.once('close', (code, reason) => {
     stop();

@@ -27,12 +27,12 @@ export interface ScheduleResult {
   readonly cuts: number;
 }
 
-const ACTS = 30;
+const ACTIONS_PER_SCHEDULE = 30;
 const MAX_PAUSE_MS = 20;
 const READERS = 3;
 /** A reader is disconnected after a random number of events or a random time, whichever is first. */
 const MAX_EVENTS = 15;
-const MAX_STAY_MS = 400;
+const MAX_CONNECTION_AGE_MS = 400;
 const ARRIVAL_TIMEOUT_MS = 15_000;
 
 /**
@@ -93,7 +93,7 @@ async function write(
   acked: MessageRef[],
 ): Promise<void> {
   const own: string[] = [];
-  for (let act = 1; act <= ACTS; act += 1) {
+  for (let act = 1; act <= ACTIONS_PER_SCHEDULE; act += 1) {
     const target = own[Math.floor(next() * own.length)];
     if (next() < 0.5 || target === undefined) {
       const { node } = await send(writer, roomId, `${act}`, `${writer.username}-${act}`);
@@ -106,7 +106,7 @@ async function write(
         editorId: rowId('User', writer.userId) ?? '',
         text: `edited by act ${act}`,
       });
-      if (edited.kind !== 'edited') throw new Error(`An edit was refused: ${edited.kind}.`);
+      if (edited.kind !== 'edited') throw new Error(`An edit was rejected: ${edited.kind}.`);
     }
     await sleep(next() * MAX_PAUSE_MS);
   }
@@ -118,7 +118,7 @@ async function joinAndRemove(
   roomId: string,
   next: () => number,
 ): Promise<void> {
-  for (let visit = 1; visit <= ACTS / 10; visit += 1) {
+  for (let visit = 1; visit <= ACTIONS_PER_SCHEDULE / 10; visit += 1) {
     await joinRoom(asAt(at(instances, Math.floor(next() * instances.length)).url, guest), roomId);
     await sleep(next() * MAX_PAUSE_MS * 10);
     const removed = await stores.rooms.removeMember({
@@ -146,7 +146,7 @@ async function read(
   for (; !over.aborted; cuts += 1) {
     const limit = Math.floor(next() * MAX_EVENTS);
     let count = 0;
-    await follow(operations, roomId, copy, () => ++count > limit, next() * MAX_STAY_MS);
+    await follow(operations, roomId, copy, () => ++count > limit, next() * MAX_CONNECTION_AGE_MS);
     operations.destroy();
     operations = await open();
   }

@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { stopInTheEnd } from '../../helpers/stopping.js';
+import { stopAtEnd } from '../../helpers/stopping.js';
 import type { DeliveryLog, MessageRef } from '../verdict/check.js';
 
 export interface Seen extends MessageRef {
@@ -112,7 +112,7 @@ export function openSubscriber({ url, token, roomId, cursor, after }: Subscriber
     // It rejects if the client is just retrying, which is not a failure.
     void Promise.resolve(client.dispose()).catch(() => {});
   };
-  const forget = stopInTheEnd(async () => stop());
+  const forget = stopAtEnd(async () => stop());
   subscribe();
   return {
     after,

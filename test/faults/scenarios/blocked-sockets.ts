@@ -12,10 +12,10 @@ const MAX_GROWTH_MB = 512;
 const STALL_TIMEOUT_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** The number of sockets that stop reading, of subscribers that go on, and of long messages. */
+/** The number of sockets that stop reading, of subscribers that keep reading, and of long messages. */
 type Size = readonly [blocked: number, subscribers: number, count: number];
 
-/** The fault is that sockets stop reading. The other subscribers go on, and the memory of the instance stays bounded. */
+/** The fault is that sockets stop reading. The other subscribers keep reading, and the memory of the instance stays bounded. */
 function blockedSockets(name: string, title: string, full: Size, short: Size): Scenario {
   return {
     name,
@@ -64,7 +64,7 @@ export const oneBlocked = blockedSockets(
 
 export const manyBlocked = blockedSockets(
   'many-blocked',
-  '1,000 blocked sockets beside 20 that read',
+  '1,000 blocked sockets next to 20 that read',
   [1000, 20, 600],
   [20, 3, 200],
 );

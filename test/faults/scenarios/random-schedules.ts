@@ -10,7 +10,7 @@ import { check } from '../verdict/check.js';
 const REDIS_UP_MS = 3000;
 const REDIS_DOWN_MS = 500;
 
-/** Several schedules run concurrently, each with its own room and seed. In full, Redis is killed repeatedly meanwhile. */
+/** Several schedules run concurrently, each with its own room and seed. In full, Redis is killed repeatedly during them. */
 export const randomSchedules: Scenario = {
   name: 'random-schedules',
   title: '300 random schedules: a page plus its events equals a fresh page',

@@ -52,7 +52,7 @@ test('a client frame is marked as masked, and its zero mask leaves the payload u
   }
 });
 
-test('a fragmented or masked server frame is refused', () => {
+test('a fragmented or masked server frame is rejected', () => {
   const fragmented = serverFrame(OPCODE.text, 'half');
   fragmented[0] = OPCODE.text;
   expect(() => readIn([fragmented])).toThrow('fragmented or masked');

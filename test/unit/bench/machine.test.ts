@@ -50,7 +50,7 @@ test('the median is the middle value, or the mean of the two middle values', () 
   expect(() => median([])).toThrow(RangeError);
 });
 
-test('a quantile is the upper end of the step that contains it', () => {
+test('a quantile is the upper end of the bucket that contains it', () => {
   const histogram = createHistogram();
   expect(histogram.quantile(0.5)).toBeNull();
   for (let ms = 1; ms <= 100; ms++) histogram.add(ms);

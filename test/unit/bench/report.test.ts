@@ -4,7 +4,7 @@ import { barChart } from '../../../bench/report/chart.js';
 import type { RoundWindow } from '../../../bench/report/figures.js';
 import { type Measured, rowsOf } from '../../../bench/report/rows.js';
 import { type Row, tableRow, verdictOf } from '../../../bench/report/table.js';
-import { FLOOR, PARLEY, YOGA } from '../../../bench/servers/contestants.js';
+import { FLOOR, PARLEY, YOGA } from '../../../bench/servers/targets.js';
 import { type LoadKind, PARTS, room, workloadsOf } from '../../../bench/workloads.js';
 
 const all = new Set(PARTS);
@@ -55,9 +55,9 @@ function measured(
 ) {
   const results = createResults();
   for (const workload of workloadsOf(all, []))
-    for (const [contestant, kinds] of workload.loads)
+    for (const [target, kinds] of workload.loads)
       for (const kind of kinds) {
-        const each = cpuMicros(kind, contestant.name);
+        const each = cpuMicros(kind, target.name);
         const window: RoundWindow = {
           round: 1,
           seconds: 10,
@@ -72,7 +72,7 @@ function measured(
           faults,
           isSettled: true,
         };
-        results.add(workload, kind, contestant, window);
+        results.add(workload, kind, target, window);
       }
   return {
     results,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createResults } from '../../../bench/measure/results.js';
 import { rowsOf } from '../../../bench/report/rows.js';
 import { estimateSeconds, FULL, orderIn, QUICK } from '../../../bench/scale.js';
-import { FLOOR, PARLEY, PEERS, YOGA } from '../../../bench/servers/contestants.js';
+import { FLOOR, PARLEY, PEERS, YOGA } from '../../../bench/servers/targets.js';
 import { PARTS, parseParts, workloadsOf } from '../../../bench/workloads.js';
 
 const nothing = {

@@ -79,7 +79,7 @@ test.each([
   ['another version', { v: 2 }],
   ['a malformed room id', { roomId: 'lobby' }],
   ['a negative head', { seq: -1 }],
-])('an envelope with %s is refused', (_, wrong) => {
+])('an envelope with %s is rejected', (_, wrong) => {
   const whole = JSON.parse(encodeEnvelope(changeOf([messageOf(1, userOf('ada'))])));
   expect(() => decodeEnvelope(JSON.stringify({ ...whole, ...wrong }))).toThrow();
 });

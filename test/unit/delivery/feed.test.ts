@@ -213,7 +213,7 @@ test('retries a failed repair at the next observed head', async () => {
   expect(seqs(feed, 0)).toEqual([1, 2]);
 });
 
-test('reads once, not for ever, if the database does not know an announced head', async () => {
+test('reads once, not forever, if the database does not know an announced head', async () => {
   const { room, feed } = setUp(2);
   feed.apply({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, head: head(1000), messages: [] });
   await vi.advanceTimersByTimeAsync(100 * REPAIR_MS);

@@ -128,7 +128,7 @@ test('resets a feed that opens while a tick detects a new epoch', async () => {
   const { readHeads } = room.store;
   room.store.readHeads = async (known) => {
     room.store.readHeads = readHeads;
-    // This tick reads the new epoch; a feed that opens meanwhile reads another snapshot without it.
+    // This tick reads the new epoch; a feed that opens during it reads another snapshot without the epoch.
     const found = { ...(await readHeads(known)), epoch: NEW_EPOCH };
     await released;
     return found;
@@ -193,7 +193,7 @@ test('a flood of events from another deployment causes at most one extra query p
     feeds.publish(foreign);
     await vi.advanceTimersByTimeAsync(4);
   }
-  // Two seconds: two ticks, and as many extra ones.
+  // Two seconds: two ticks, and up to two extra ones.
   expect(queries).toBeLessThanOrEqual(5);
   attachment?.release();
 });

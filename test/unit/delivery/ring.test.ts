@@ -11,7 +11,7 @@ test('frees the memory of evicted steps', () => {
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
   let seq = 0;
-  // What the ticks add in 5 minutes without Redis: each second a block of 500 messages of 1000 characters.
+  // The events that ticks add in 5 minutes without Redis: each second a block of 500 messages of 1000 characters.
   for (let block = 0; block < 300; block += 1) {
     const room = createModelRoom();
     for (let count = 0; count < 500; count += 1)

@@ -110,7 +110,7 @@ test('a replay waits while the database is unavailable', async () => {
   expect(await takeSeqs(edges, 50)).toEqual(numbers(101, 150));
 });
 
-test('a subscription waits for an unavailable database, and can be ended meanwhile', async () => {
+test('a subscription waits for an unavailable database, and can be ended during the wait', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(3);
   const unavailable = async () => {
     throw new ServiceUnavailableError();
@@ -197,7 +197,7 @@ test('a reader of added messages who resumes inside a block gets the rest of its
   await Promise.all([edges.return(), watching.return()]);
 });
 
-test('a feed learns a newer head from its readers, before the next tick', async () => {
+test('a reader reports a newer head to its feed before the next tick', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, subscriptions, send } = subscribeToModel(3);
@@ -473,7 +473,7 @@ function transport() {
   const live = {
     taken: null as LiveReader | null,
     serve<Event>(stream: EventStream<Event>): EventStream<Event> {
-      stream.handOver((reader) => {
+      stream.handOff((reader) => {
         live.taken = reader;
       });
       return stream;
@@ -481,16 +481,16 @@ function transport() {
     /** Resumes the reader in a stream of its own. */
     resume<Event>(subscriptions: Subscriptions): EventStream<Event> {
       const { taken } = live;
-      if (!taken) throw new Error('No reader was handed over.');
+      if (!taken) throw new Error('No reader was handed off.');
       live.taken = null;
-      // The cast is safe: the stream has the events of the one that handed over the reader.
+      // The cast is safe: the stream has the events of the one that handed off the reader.
       return live.serve(subscriptions.resume(taken) as EventStream<Event>);
     },
   };
   return live;
 }
 
-test('hands over a reader at the head with its feed, and resumes it from its position', async () => {
+test('hands off a reader at the head with its feed, and resumes it from its position', async () => {
   const { feeds, subscriptions, send } = subscribeToModel(3);
   const live = transport();
   const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(1, 1)));

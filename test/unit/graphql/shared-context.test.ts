@@ -133,16 +133,19 @@ test('every field whose name starts with "viewer" is marked', () => {
 describe('without a viewer', () => {
   const unmarked = fields.filter(({ field }) => !isMarked(field));
 
-  test.each(unmarked.map((each) => [each.path, each] as const))('%s resolves', async (_, { type, field }) => {
-    const sources = SOURCES[type.name] ?? [];
-    expect(sources.length).toBeGreaterThan(0);
-    for (const source of sources)
-      expect(await executeField(type, field, source)).toEqual({
-        data: { [field.name]: expect.anything() },
-      });
-  });
+  test.each(unmarked.map((each) => [each.path, each] as const))(
+    '%s resolves without a viewer',
+    async (_, { type, field }) => {
+      const sources = SOURCES[type.name] ?? [];
+      expect(sources.length).toBeGreaterThan(0);
+      for (const source of sources)
+        expect(await executeField(type, field, source)).toEqual({
+          data: { [field.name]: expect.anything() },
+        });
+    },
+  );
 
-  test("a field that checks the viewer's access fails", async () => {
+  test("without a viewer, a field that checks the viewer's access fails", async () => {
     const found = fields.find(({ path }) => path === 'Room.messages');
     if (!found) throw new Error('Field not found.');
     const { data, errors } = await executeField(found.type, found.field, room);
@@ -150,7 +153,7 @@ describe('without a viewer', () => {
     expect(errors?.map((error) => error.message)).toEqual([expect.stringContaining('several viewers')]);
   });
 
-  test('reading the viewer, the address or the message loader throws', () => {
+  test('reading the viewer, the address or the message loader of a shared context throws', () => {
     const context = createSharedContext(services);
     expect(() => viewerOf(context)).toThrow('several viewers');
     expect(() => context.address).toThrow('several viewers');

@@ -41,7 +41,7 @@ function setUp(semaphore: Semaphore) {
   };
 }
 
-test('as many tasks as there are permits run at once, the others follow in order of arrival', async () => {
+test('tasks run concurrently up to the number of permits, and the others follow in order of arrival', async () => {
   const { begun, outcomes, queue, end } = setUp(createSemaphore(2, null));
   await queue('a', 'b', 'c', 'd');
   expect(begun).toEqual(['a', 'b']);

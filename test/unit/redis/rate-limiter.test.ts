@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LimitedAction } from '../../../src/domain/ports.js';
-import { createRateLimiter, LIMITS } from '../../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS, createRateLimiter } from '../../../src/redis/rate-limiter.js';
 
-/** As documented: so many times in so many seconds. */
+/** As documented: points per number of seconds. */
 const documented: Record<LimitedAction, [points: number, seconds: number]> = {
   signUp: [100, 600],
   loginByAddress: [100, 600],
@@ -21,7 +21,7 @@ const table = (Object.keys(documented) as LimitedAction[]).map(
 
 const limiter = () => createRateLimiter(null, pino({ level: 'silent' }));
 
-/** How many of so many calls in a row pass. */
+/** Returns how many of `calls` consecutive calls are allowed. */
 async function passed(calls: number, call: () => Promise<void>): Promise<number> {
   const results = await Promise.allSettled(Array.from({ length: calls }, call));
   return results.filter(({ status }) => status === 'fulfilled').length;
@@ -35,10 +35,10 @@ afterEach(() => {
 });
 
 test('the table has a row for every limit', () => {
-  expect(Object.keys(LIMITS).sort()).toEqual(Object.keys(documented).sort());
+  expect(Object.keys(ACTION_LIMITS).sort()).toEqual(Object.keys(documented).sort());
 });
 
-test.each(table)('%s passes %i times in %i s, and no more', async (action, points, seconds) => {
+test.each(table)('%s allows %i actions in %i s, and no more', async (action, points, seconds) => {
   const { consume } = limiter();
   expect(await passed(points, () => consume(action, 'alice'))).toBe(points);
 
@@ -48,16 +48,19 @@ test.each(table)('%s passes %i times in %i s, and no more', async (action, point
   expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
 });
 
-test.each(table)('%s counts each key apart, and apart from other actions', async (action, points) => {
-  const { consume } = limiter();
-  expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
+test.each(table)(
+  '%s counts each key separately, and separately from other actions',
+  async (action, points) => {
+    const { consume } = limiter();
+    expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
 
-  expect(await passed(points + 1, () => consume(action, 'bob'))).toBe(points);
-  for (const [other] of table)
-    if (other !== action) await expect(consume(other, 'alice')).resolves.toBeUndefined();
-});
+    expect(await passed(points + 1, () => consume(action, 'bob'))).toBe(points);
+    for (const [other] of table)
+      if (other !== action) await expect(consume(other, 'alice')).resolves.toBeUndefined();
+  },
+);
 
-test.each(table)('a reset of %s lets its key start anew', async (action, points) => {
+test.each(table)('a reset of %s resets the count of its key', async (action, points) => {
   const { consume, reset } = limiter();
   await passed(points + 1, () => consume(action, 'alice'));
   await passed(points + 1, () => consume(action, 'bob'));

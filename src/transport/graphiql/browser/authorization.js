@@ -2,8 +2,8 @@
 import { propertyOf } from './property-of.js';
 
 /**
- * The last authorization that was issued to this browser tab or used in it. It is sent where the Headers pane has none, so
- * that nobody pastes a token into four tabs. It is gone when the browser tab is closed.
+ * The last authorization that was issued to this browser tab or used in it. It is sent if the Headers pane has none, so that
+ * the user does not have to paste a token into each tab. It is gone when the browser tab is closed.
  */
 const STORAGE_KEY = 'parley:authorization';
 

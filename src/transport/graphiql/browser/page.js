@@ -1,7 +1,7 @@
 /** @import { Tab } from './graphiql.js' */
 import { createFetcher } from './fetcher.js';
 
-/** Renders GraphiQL; the server serves it beside the files of Yoga's bundle. */
+/** Renders GraphiQL; the server serves it next to the files of Yoga's bundle. */
 
 /** @type {{ assets: string, tabs: Tab[] }} */
 const { assets, tabs } = JSON.parse(elementById('config').textContent);

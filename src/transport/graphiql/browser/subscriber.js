@@ -10,8 +10,8 @@ import { propertyOf } from './property-of.js';
  */
 export function createSubscriber(endpoint) {
   /**
-   * What was entered in the Headers pane since the last subscription started: it is used when that one reconnects. It always
-   * belongs to that subscription's tab, since GraphiQL ends a subscription when its tab is left.
+   * Content of the Headers pane since the last subscription started: it is used when that one reconnects. It always belongs
+   * to that subscription's tab, since GraphiQL ends a subscription when its tab is left.
    *
    * @type {string | undefined}
    */

@@ -6,7 +6,7 @@ import {
 } from '../../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../../src/domain/events.js';
 import type { Message, MessageDraft } from '../../../../src/domain/message/message.js';
-import { createSendQueue, type SendBounds } from '../../../../src/domain/message/send-queue.js';
+import { createSendQueue, type SendQueueLimits } from '../../../../src/domain/message/send-queue.js';
 import type { MessageStore, SendOutcome } from '../../../../src/domain/message/store.js';
 import type { Log } from '../../../../src/domain/ports.js';
 
@@ -24,8 +24,8 @@ interface Call {
   finish(error?: Error): void;
 }
 
-/** A queue over a store whose calls the test completes. The store refuses a batch that contains the text `poison`. */
-function setUp({ bounds, failPublish = false }: { bounds?: SendBounds; failPublish?: boolean } = {}) {
+/** A queue over a store whose calls the test completes. The store rejects a batch that contains the text `poison`. */
+function setUp({ limits, failPublish = false }: { limits?: SendQueueLimits; failPublish?: boolean } = {}) {
   const calls: Call[] = [];
   const arrivals: (() => void)[] = [];
   const published: string[] = [];
@@ -76,7 +76,7 @@ function setUp({ bounds, failPublish = false }: { bounds?: SendBounds; failPubli
     error: (_, message) => void logged.push(message),
   };
   // The queue uses no other method of the store.
-  const queue = createSendQueue({ send } as MessageStore, publish, log, bounds);
+  const queue = createSendQueue({ send } as MessageStore, publish, log, limits);
 
   return {
     calls,
@@ -145,7 +145,7 @@ async function finishAll({ call, calls }: ReturnType<typeof setUp>, sent: Promis
   return { results: await all, texts: calls.map(({ texts }) => texts) };
 }
 
-test('fails only the message that the database refuses, and keeps the others in order', async () => {
+test('fails only the message that the database rejects, and keeps the others in order', async () => {
   const queue = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => queue.send(text));
   const { results, texts } = await finishAll(queue, sent);
@@ -154,7 +154,7 @@ test('fails only the message that the database refuses, and keeps the others in 
   expect(texts).toEqual([['a'], ['b', 'poison', 'c', 'd'], ['b', 'poison'], ['b'], ['poison'], ['c', 'd']]);
 });
 
-test('sends later messages only after all parts of a refused batch', async () => {
+test('sends later messages only after all parts of a rejected batch', async () => {
   const queue = setUp();
   const { send, call } = queue;
   const sent = ['a', 'b', 'poison'].map((text) => send(text));
@@ -166,7 +166,7 @@ test('sends later messages only after all parts of a refused batch', async () =>
   expect(queue.published).toEqual(['a', 'b', 'c']);
 });
 
-test('isolates one refused message among 100 in at most 15 calls', async () => {
+test('isolates one rejected message among 100 in at most 15 calls', async () => {
   const queue = setUp();
   const texts = ['first', ...Array.from({ length: 99 }, (_, index) => `${index}`), 'poison'];
   const { results } = await finishAll(
@@ -203,7 +203,7 @@ test('fails all waiting sends of a room at once if the database is unavailable, 
   expect(await Promise.all([again, elsewhere])).toEqual([1, 2]);
 });
 
-test('fails all parts of a refused batch if the database becomes unavailable between them', async () => {
+test('fails all parts of a rejected batch if the database becomes unavailable between them', async () => {
   const { send, call, calls } = setUp();
   const sent = ['a', 'b', 'poison', 'c', 'd'].map((text) => send(text));
   (await call(0)).finish();
@@ -215,8 +215,8 @@ test('fails all parts of a refused batch if the database becomes unavailable bet
   expect(calls).toHaveLength(3);
 });
 
-test('rejects sends at once above the bounds per room and overall, until pending ones are settled', async () => {
-  const { send, call, calls } = setUp({ bounds: { perRoom: 3, overall: 5 } });
+test('rejects sends at once above the limits per room and overall, until pending ones are settled', async () => {
+  const { send, call, calls } = setUp({ limits: { perRoom: 3, overall: 5 } });
   const one = ['a', 'b', 'c'].map((text) => send(text, 'one'));
   expect(await send('d', 'one')).toBe('ServiceUnavailableError');
   const two = ['a', 'b'].map((text) => send(text, 'two'));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, parse, validate } from 'graphql';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defaultTabs, ROOM_PLACEHOLDER } from '../../../../src/transport/graphiql/tabs.js';
 
 const schema = buildSchema(
@@ -14,7 +14,7 @@ describe.each([
 ])('the default tabs %s', (_, lobbyId) => {
   const documents = defaultTabs({ ...guest, lobbyId }).map(({ query }) => query);
 
-  it('are valid operations, each with its own name', () => {
+  test('the default tabs are valid operations, each with its own name', () => {
     const names = documents.map((document) => {
       const ast = parse(document);
       expect(validate(schema, ast)).toEqual([]);
@@ -31,14 +31,14 @@ describe.each([
     ]);
   });
 
-  it('select the type and the error message of every mutation', () => {
+  test('the default tabs select the type and the error message of every mutation', () => {
     for (const document of documents.filter((each) => /^mutation/m.test(each))) {
       expect(document).toContain('__typename');
       expect(document).toMatch(/\.\.\. on UserError {\s+message/);
     }
   });
 
-  it('use the lobby, or else a placeholder', () => {
+  test('the default tabs use the lobby, or else a placeholder', () => {
     const rooms = documents.flatMap((document) => document.match(/roomId: "[^"]*"/g) ?? []);
     expect(rooms).toEqual(Array(3).fill(`roomId: "${lobbyId ?? ROOM_PLACEHOLDER}"`));
   });

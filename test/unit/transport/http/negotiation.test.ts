@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { preferredEncoding, prefersHtml, resultType } from '../../../../src/transport/http/negotiation.js';
 
 function requestWith(headers: Record<string, string | undefined>): IncomingMessage {
@@ -8,18 +8,18 @@ function requestWith(headers: Record<string, string | undefined>): IncomingMessa
 }
 
 describe('HTML', () => {
-  it.each([
+  test.each([
     'text/html',
     'TEXT/HTML',
     'text/html;level=1, text/html',
     'application/json;q=0.9, text/html',
     'text/html, */*',
     'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
-  ])('is preferred for %s', (accept) => {
+  ])('HTML is preferred for %s', (accept) => {
     expect(prefersHtml(requestWith({ accept }))).toBe(true);
   });
 
-  it.each([
+  test.each([
     undefined,
     '',
     '*/*',
@@ -34,13 +34,13 @@ describe('HTML', () => {
     'text/html;q=0.5, */*',
     'text/html, text/event-stream',
     ';,;q=,=,text',
-  ])('is not preferred for %s', (accept) => {
+  ])('HTML is not preferred for %s', (accept) => {
     expect(prefersHtml(requestWith({ accept }))).toBe(false);
   });
 });
 
 describe('the encoding', () => {
-  it.each([
+  test.each([
     [undefined, 'identity'],
     ['', 'identity'],
     ['deflate, zstd', 'identity'],
@@ -52,13 +52,13 @@ describe('the encoding', () => {
     ['identity, br;q=0.5', 'identity'],
     ['identity;q=0', 'identity'],
     [';,;q=,=', 'identity'],
-  ])('for %s is %s', (header, encoding) => {
+  ])('the encoding for %s is %s', (header, encoding) => {
     expect(preferredEncoding(requestWith({ 'accept-encoding': header }))).toBe(encoding);
   });
 });
 
 describe('the type of a GraphQL response', () => {
-  it.each([
+  test.each([
     [undefined, 'application/json'],
     ['*/*', 'application/json'],
     ['image/png, application/*', 'application/json'],
@@ -66,7 +66,7 @@ describe('the type of a GraphQL response', () => {
     ['application/json;q=0.1, application/graphql-response+json', 'application/json'],
     ['image/png', null],
     ['application/json;charset=utf-8', null],
-  ])('for %s is %s', (accept, type) => {
+  ])('the type of a GraphQL response for %s is %s', (accept, type) => {
     expect(resultType(accept)).toBe(type);
   });
 });

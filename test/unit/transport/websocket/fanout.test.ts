@@ -71,7 +71,7 @@ function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
   });
   const gate = createGate();
   const args = { document, contextValue: { services: { stores: {} } } as unknown as Context };
-  function member(userId: string, at = feed.head.seq) {
+  function subscribe(userId: string, at = feed.head.seq) {
     const received: number[] = [];
     const released: number[] = [];
     const attachment = { feed, release() {} } as never;
@@ -93,23 +93,31 @@ function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
       },
       flush() {},
     } as never;
-    const subscriber = { id: '1', outbox, onRelease: (r: LiveReader) => void released.push(r.position.seq) };
-    const membership = fanout.createMember(reader, subscriber, { key: 'k', dependsOnViewer: false, args });
-    return { received, released, join: () => membership.join() };
+    const subscription = {
+      id: '1',
+      outbox,
+      onRelease: (r: LiveReader) => void released.push(r.position.seq),
+    };
+    const subscriber = fanout.createGroupSubscriber(reader, subscription, {
+      key: 'k',
+      dependsOnViewer: false,
+      args,
+    });
+    return { received, released, join: () => subscriber.join() };
   }
-  return { feed, gate, member };
+  return { feed, gate, subscribe };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// A reader is handed over at the feed's head, and joins its group a few microtasks later. The feed may have advanced
-// meanwhile, so that the subscriber joins while the group is delivering a step.
+// A reader is handed off at the feed's head, and joins its group a few microtasks later. The feed may have advanced by
+// then, so that the subscriber joins while the group is delivering a step.
 
-test('a member who joins while its removal is being executed receives nothing', async () => {
-  const { feed, gate, member } = setUp((seq) => seq === 5);
-  const alice = member('alice');
+test('a subscriber that joins while its removal is being executed receives nothing', async () => {
+  const { feed, gate, subscribe } = setUp((seq) => seq === 5);
+  const alice = subscribe('alice');
   alice.join();
-  const bob = member('bob'); // at the head before the removal
+  const bob = subscribe('bob'); // at the head before the removal
   feed.apply(change([message(5, { type: 'MEMBER_REMOVED', subjectId: 'bob' })]));
   bob.join();
   gate.open();
@@ -122,11 +130,11 @@ test('a member who joins while its removal is being executed receives nothing', 
   expect(bob.received).toEqual([]);
 });
 
-test('a member who joins while a block is being delivered misses none of its events', async () => {
-  const { feed, gate, member } = setUp((seq) => seq === 6, [message(5), message(6)]);
-  const alice = member('alice');
+test('a subscriber that joins while a block is being delivered misses none of its events', async () => {
+  const { feed, gate, subscribe } = setUp((seq) => seq === 6, [message(5), message(6)]);
+  const alice = subscribe('alice');
   alice.join();
-  const bob = member('bob');
+  const bob = subscribe('bob');
   feed.observeHead({ seq: 6, rev: 6 }); // repaired as one block
   await expect.poll(() => gate.waiting).toBe(1);
   await turn();

@@ -11,7 +11,7 @@ const [OPEN, CLOSING, CLOSED] = [1, 2, 3];
 function createOutbox() {
   const writes: string[] = [];
   let completeWrite: (() => void) | undefined;
-  /** How many more writes complete immediately. */
+  /** The number of further writes that complete immediately. */
   let capacity = Number.POSITIVE_INFINITY;
   const tcp = new Writable({
     decodeStrings: false,
@@ -175,22 +175,22 @@ test('a client that catches up again and again never overflows, however much it 
 
 test('a client that stays behind does not overflow while it takes as much as it is sent', async () => {
   const { outbox, owner, texts, block, drain } = createOutbox();
-  const BEHIND = 20;
-  const TAKEN = 100;
+  const QUEUED_WRITES = 20;
+  const ACCEPTED_WRITES = 100;
   block();
-  const sent = Array.from({ length: BEHIND }, () => outbox.send(LONG));
+  const sent = Array.from({ length: QUEUED_WRITES }, () => outbox.send(LONG));
   await nextTurn();
   const { unsentBytes } = outbox;
-  for (let taken = 0; taken < TAKEN; taken += 1) {
+  for (let taken = 0; taken < ACCEPTED_WRITES; taken += 1) {
     await drain(0);
     sent.push(outbox.send(LONG));
     expect(outbox.unsentBytes).toBeLessThanOrEqual(unsentBytes);
   }
-  expect(TAKEN * LONG.length).toBeGreaterThan(8 * 1024 * 1024);
+  expect(ACCEPTED_WRITES * LONG.length).toBeGreaterThan(8 * 1024 * 1024);
   expect(owner.onOverflow).not.toHaveBeenCalled();
   await drain();
   await Promise.all(sent);
-  expect(texts()).toHaveLength(BEHIND + TAKEN);
+  expect(texts()).toHaveLength(QUEUED_WRITES + ACCEPTED_WRITES);
 });
 
 test('many frames in one turn do not make a client slow', () => {

@@ -13,7 +13,7 @@ function createStarting() {
     start = resolve;
   });
   const subscription = new SocketSubscription(
-    // Nothing else is called before a hand-over.
+    // Nothing else is called before a handoff.
     { pipeline: { observe: () => null, open: () => started }, fanout: {} } as never,
     {} as Connection,
     '1',
@@ -63,7 +63,7 @@ test('a subscription that is ended while it starts is over once it has started, 
   });
   await subscription.return();
   await new Promise((resolve) => setImmediate(resolve));
-  // Until then, it counts towards the limit of the socket.
+  // Until then, it counts toward the limit of the socket.
   expect(isOver).toBe(false);
   start(source);
   expect(await first).toEqual({ done: true, value: undefined });

@@ -1,7 +1,7 @@
 import type { ProtocolName } from '../load/protocols.js';
 
 /** A server that the bench compares. */
-export interface Contestant {
+export interface Target {
   readonly name: string;
   readonly title: string;
   /** Relative to the repository root. */
@@ -9,30 +9,30 @@ export interface Contestant {
   readonly protocol: ProtocolName;
   /** Answers 200 when the server is ready. By default, a server is ready as soon as it listens. */
   readonly readyPath?: string;
-  /** A script that feeds Parley's stream to the server. It runs beside the load and is not measured. */
+  /** A script that feeds Parley's stream to the server. It runs next to the load and is not measured. */
   readonly bridge?: string;
 }
 
-export const PARLEY: Contestant = {
+export const PARLEY: Target = {
   name: 'parley',
   title: 'Parley',
   script: 'dist/bin/server.js',
   readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
-export const FLOOR: Contestant = {
+export const FLOOR: Target = {
   name: 'floor',
   title: 'floor: raw ws, no GraphQL',
   script: 'bench/servers/floor.mjs',
   protocol: 'graphqlTransportWs',
 };
-export const YOGA: Contestant = {
+export const YOGA: Target = {
   name: 'yoga',
   title: 'graphql-yoga + graphql-ws',
   script: 'bench/servers/yoga.mjs',
   protocol: 'graphqlTransportWs',
 };
-export const PEERS: readonly Contestant[] = [
+export const PEERS: readonly Target[] = [
   {
     name: 'socket.io',
     title: 'socket.io + Redis adapter',

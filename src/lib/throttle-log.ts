@@ -2,12 +2,12 @@
 const MIN_LOG_INTERVAL_MS = 1000;
 
 /**
- * Throttles a log line that a flood could repeat: at most one per second is written. The field `suppressed` says how many
- * were suppressed since the line before.
+ * Throttles a log line that a flood could repeat: at most one per second is written. The field `suppressed` counts the lines
+ * suppressed since the last one.
  *
  * @returns a function that logs, and returns whether it wrote this line.
  */
-export function rarely(
+export function throttleLog(
   write: (fields: object, message: string) => void,
 ): (fields: object, message: string) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
