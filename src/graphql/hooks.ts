@@ -65,11 +65,15 @@ export function combineHooks(registered: readonly PipelineHooks[], log: Log): Ho
     ...args: Parameters<NonNullable<PipelineHooks[Name]>>
   ): void {
     for (const hooks of registered) {
+      const failed = (error: unknown): void => log.error({ error, hook: name }, 'A pipeline hook failed');
       try {
         // TypeScript cannot infer that `args` are the parameters of the method `name`.
-        (hooks[name] as ((...args: unknown[]) => void) | undefined)?.call(hooks, ...args);
+        const hook = hooks[name] as ((...args: unknown[]) => unknown) | undefined;
+        const returned = hook?.call(hooks, ...args);
+        // TypeScript accepts an async function here too.
+        if (returned instanceof Promise) returned.catch(failed);
       } catch (error) {
-        log.error({ error, hook: name }, 'A pipeline hook failed');
+        failed(error);
       }
     }
   }

@@ -151,6 +151,31 @@ describe('the direct path returns the same response as Yoga', () => {
   });
 });
 
+describe('the status of a response', () => {
+  const send = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }';
+  const wrongType = { query: send, variables: { input: { roomId: 'x' } } };
+  const failingField = { query: '{ rooms(first: -1) { nodes { id } } }' };
+
+  test.each([
+    ['a result', { query: '{ __typename }' }, 200, 200],
+    ['a field that fails', failingField, 200, 200],
+    ['an expected error', { query: send, variables: { input: { roomId: 'x', text: '' } } }, 200, 200],
+    ['a variable of the wrong type', wrongType, 400, 400],
+    ['a missing variable', { query: send }, 400, 400],
+    ['an unknown operation', { query: 'query A { a: __typename }', operationName: 'B' }, 400, 400],
+    ['an invalid document', { query: '{ nowhere }' }, 200, 400],
+  ])('%s has the status that GraphQL over HTTP defines', async (_, body, json, responseJson) => {
+    const authorization = `Bearer ${alice.token}`;
+    for (const [accept, status] of [
+      ['application/json', json],
+      [RESPONSE_JSON, responseJson],
+    ] as const) {
+      const response = await post(JSON.stringify(body), { accept, authorization });
+      expect({ accept, status: response.status }).toEqual({ accept, status });
+    }
+  });
+});
+
 describe('a mutation', () => {
   const mutation = (roomId: string) =>
     `mutation { sendMessage(input: { roomId: "${roomId}", text: "x" }) { __typename } }`;

@@ -4,6 +4,7 @@ import { createRoom, EDGE_FIELDS, type Person, page, send, signUp } from '../hel
 import { openEventStream } from '../helpers/event-stream.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
+import { openWire } from '../helpers/wire.js';
 
 /** The calls of the hooks in order, each as `call kind name`. */
 const calls: string[] = [];
@@ -106,8 +107,8 @@ test.each(Object.entries(PATHS))(
   },
 );
 
-test.each(['the direct HTTP path', 'WebSocket'] as const)(
-  'a failing mutation over %s is finished with its coded errors',
+test.each(['the direct HTTP path', 'Yoga, by POST', 'WebSocket'] as const)(
+  'a failing operation over %s is finished with its coded errors',
   async (path) => {
     await PATHS[path]('mutation Failing { joinRoom(input: {}) { __typename } }');
     await PATHS[path]('query Named($id: ID!) { node(id: $id) { id } }');
@@ -182,6 +183,7 @@ test('subscriptions over WebSocket are opened and closed once, and an event is r
   const frames = await Promise.all(sockets.map((socket) => socket.received('next', 'live', 3)));
   await expect.poll(() => deliveries).toHaveLength(1);
   expect(deliveries[0]).toMatchObject({
+    operation: { name: 'Listen' },
     subscribers: count,
     bytes: Buffer.byteLength(JSON.stringify(frames[0]?.[2]?.payload)),
   });
@@ -190,6 +192,29 @@ test('subscriptions over WebSocket are opened and closed once, and an event is r
   const of = (call: string) => calls.filter((each) => each === `${call} subscription Listen`);
   await expect.poll(() => of('finished')).toHaveLength(count);
   for (const call of ['started', 'opened', 'closed']) expect(of(call)).toHaveLength(count);
+});
+
+test('a subscription that is completed before it has started is finished as often as it is started', async () => {
+  // In one TCP write: graphql-ws then ends the subscription without ever asking for a result.
+  const wire = await openWire(alice, parley.webSocketUrl);
+  const subscribe = (id: string) => ({
+    type: 'subscribe',
+    id,
+    payload: { query: LISTEN, variables: { roomId } },
+  });
+  wire.send(subscribe('a'), { type: 'complete', id: 'a' }, subscribe('b'), { type: 'complete', id: 'b' });
+  wire.send({ type: 'subscribe', id: 'q', payload: { query: 'query After { __typename }' } });
+  await finished('After');
+  const of = (call: string) => calls.filter((each) => each === `${call} subscription Listen`).length;
+  await expect.poll(() => of('finished')).toBe(of('started'));
+});
+
+test('a query that fails in its execution is counted once over every path', async () => {
+  for (const [path, run] of Object.entries(PATHS)) {
+    calls.length = 0;
+    await run('query Failing { rooms(first: -1) { nodes { id } } }');
+    expect(calls, path).toEqual(['started query Failing', 'finished query Failing']);
+  }
 });
 
 test('an error thrown by a hook is logged, and affects neither clients nor other hooks', () => {

@@ -22,11 +22,17 @@ const PAGE_OR_DATA = [
  * the first one in the header. Such a client gets data, so HTML must also win with the header reversed.
  */
 export function prefersHtml({ headers }: IncomingMessage): boolean {
-  const ranges = headers.accept?.split(',') ?? [];
+  const ranges = headers.accept?.split(',').map(withoutParameters) ?? [];
   return [ranges, ranges.toReversed()].every(
     (order) =>
       new Negotiator({ headers: { accept: order.join(',') } }).mediaType(PAGE_OR_DATA) === 'text/html',
   );
+}
+
+/** A media range with its quality alone: our types have no parameters, and Negotiator would require those of the range. */
+function withoutParameters(range: string): string {
+  const [type = '', ...parameters] = range.split(';');
+  return [type, ...parameters.filter((parameter) => /^\s*q=/i.test(parameter))].join(';');
 }
 
 /** Negotiator 1.0 added the options; @types/negotiator covers 0.6. */

@@ -4,6 +4,7 @@ import type { LiveReader } from '../../delivery/live.js';
 import type { MessageEvent } from '../../domain/events.js';
 import { type Context, createContext, createSharedContext } from '../../graphql/context.js';
 import { payloadOf } from '../../graphql/errors.js';
+import { operationOf } from '../../graphql/hooks.js';
 import type { MaybePromise, OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import { toBytes } from './frames.js';
 import { createGroup, type Group, GroupSubscriber, isPromise, type Subscription } from './group.js';
@@ -83,8 +84,7 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
     if (!group) {
       const siblings = feedGroups;
       const { hooks } = pipeline;
-      const { document, operationName } = operation.args;
-      const reported = hooks && { name: operationName ?? null, document };
+      const reported = hooks && operationOf(operation.args);
       group = createGroup(feed, position, {
         payload: (event, subscriber) => payload(event, subscriber, operation),
         onDelivered:

@@ -35,7 +35,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   private subscriber: GroupSubscriber | null = null;
   /** Set during the handoff from one to the other. */
   private reader: LiveReader | null = null;
-  private observer: OperationObserver | null;
+  private observer: OperationObserver | null = null;
   private isEnded = false;
   /** Resolves the pending `next()`. */
   private resolve: ((result: Result | Promise<Result>) => void) | null = null;
@@ -47,9 +47,7 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     private readonly params: SubscribePayload,
     /** Dropped while a group serves the subscription, and prepared again afterwards. */
     private args: OperationArgs | null,
-  ) {
-    this.observer = args && services.pipeline.observe(args);
-  }
+  ) {}
 
   get outbox(): Outbox {
     return this.connection.outbox;
@@ -111,8 +109,11 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     const onLive = (live: LiveReader): void => {
       this.reader = live;
     };
-    const reader = this.takeReader();
+    const { reader } = this;
+    // The first time, not in the constructor: graphql-ws never calls `next()` if the client has completed it by then.
+    if (!reader) this.observer = pipeline.observe(args);
     const results = reader ? pipeline.resume(args, reader, onLive) : await pipeline.open(args, onLive);
+    if (reader) this.takeReader();
     // A subscription that cannot start ends with an `error` message, like one that cannot continue.
     if (!(Symbol.asyncIterator in results)) throw firstError(results.errors);
     if (!reader) this.observer?.opened();

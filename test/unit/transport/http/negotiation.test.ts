@@ -11,6 +11,9 @@ describe('HTML', () => {
   test.each([
     'text/html',
     'TEXT/HTML',
+    'text/html;charset=utf-8',
+    'text/html;level=1',
+    'text/html ; level=1 ; q=1, */*;q=0.1',
     'text/html;level=1, text/html',
     'application/json;q=0.9, text/html',
     'text/html, */*',
@@ -26,6 +29,7 @@ describe('HTML', () => {
     'text/*',
     'image/png',
     'text/html;q=0',
+    'text/html;level=1;q=0',
     'text/html;q=nonsense',
     'text/html, application/json',
     'application/json, text/html',
