@@ -2,7 +2,7 @@ import { historyGapAfter, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message/store.js';
-import type { Head, Position } from '../domain/position.js';
+import { type Head, isSamePosition, type Position } from '../domain/position.js';
 import { createDeduplicator, passThrough } from './deduplicator.js';
 import type { Attachment, Feeds } from './feeds.js';
 import { LiveReader, type SubscriptionRequest } from './live.js';
@@ -108,7 +108,8 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
         isCaughtUp &&
         onLive &&
         deduplicator.isEmpty &&
-        isAt(feed.head, position)
+        // Neither before the head, nor beyond what the feed has received.
+        isSamePosition(position, advanced(position, feed.head))
       ) {
         session.isHandedOff = true;
         onLive(new LiveReader(request, epoch, attachment, reader.checkedSeq, position));
@@ -133,9 +134,4 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
 /** Releases the session's feed, unless it was handed off with the reader. */
 export function leave({ isHandedOff, attachment }: Session): void {
   if (!isHandedOff) attachment.release();
-}
-
-/** Whether the reader is exactly at the head: neither before it, nor beyond what the feed has received. */
-function isAt(head: Head, { seq, rev }: Position): boolean {
-  return seq === head.seq && (rev === null || rev === head.rev);
 }

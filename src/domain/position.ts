@@ -9,3 +9,12 @@ export interface Position {
   readonly seq: number;
   readonly rev: number | null;
 }
+
+export function isSamePosition(one: Position, other: Position): boolean {
+  return one.seq === other.seq && one.rev === other.rev;
+}
+
+/** Whether the first position comes before the second. Both must be of readers of the same kind. */
+export function isBefore(one: Position, other: Position): boolean {
+  return one.rev === null || other.rev === null ? one.seq < other.seq : one.rev < other.rev;
+}

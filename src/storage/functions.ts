@@ -101,7 +101,7 @@ async function createOrReplace(db: Executor, { name, definition }: SqlFunction):
 async function refuseOverloads(db: Executor, names: readonly string[]): Promise<void> {
   const [overloaded] = await db.execute<{ name: string }>(sql`
     select proname as name from pg_proc
-    where pronamespace = current_schema()::regnamespace and ${inArray(sql`proname`, names)}
+    where pronamespace = (select oid from pg_namespace where nspname = current_schema()) and ${inArray(sql`proname`, names)}
     group by proname having count(*) > 1`);
   if (overloaded) throw changedSignature(overloaded.name);
 }

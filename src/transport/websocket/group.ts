@@ -3,7 +3,7 @@ import type { LiveReader } from '../../delivery/live.js';
 import { advanced, endsAccess, portionOf } from '../../delivery/step.js';
 import type { MessageEvent } from '../../domain/events.js';
 import { endsMembership } from '../../domain/message/message.js';
-import type { Position } from '../../domain/position.js';
+import { isBefore, isSamePosition, type Position } from '../../domain/position.js';
 import type { MaybePromise } from '../../graphql/pipeline.js';
 import { frameHeader, toBytes } from './frames.js';
 import type { Outbox } from './outbox.js';
@@ -122,7 +122,7 @@ export function createGroup(
   /** Admits subscribers whose position the group has reached, and releases those whose position it has passed. */
   function admit(): void {
     for (const subscriber of ahead) {
-      if (isSame(subscriber.position, position)) {
+      if (isSamePosition(subscriber.position, position)) {
         ahead.delete(subscriber);
         subscribers.add(subscriber);
       } else if (isBefore(subscriber.position, position)) subscriber.release();
@@ -223,12 +223,4 @@ export function isPromise<Value>(value: MaybePromise<Value>): value is Promise<V
 function first<Item>(items: Iterable<Item>): Item | undefined {
   for (const item of items) return item;
   return undefined;
-}
-
-function isSame(one: Position, other: Position): boolean {
-  return one.seq === other.seq && one.rev === other.rev;
-}
-
-function isBefore(one: Position, other: Position): boolean {
-  return one.rev === null || other.rev === null ? one.seq < other.seq : one.rev < other.rev;
 }
