@@ -27,8 +27,9 @@ import { createByteBudget, MAX_UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
+import { GRAPHQL_PATH } from './transport/http/paths.js';
 import { createHttpServer, type Readiness } from './transport/http/server.js';
-import { createYogaAdapter, GRAPHQL_PATH } from './transport/http/yoga.js';
+import { createYogaAdapter } from './transport/http/yoga.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 

@@ -11,8 +11,7 @@ import { authenticateConnection } from '../auth.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
-import { hasAllowedOrigin } from '../http/origins.js';
-import { refuseUpgrade } from '../http/refuse-upgrade.js';
+import { refuseUpgrade } from '../http/refusals.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { ClientSocket, Connection } from './connection.js';
@@ -71,6 +70,17 @@ export function createWebSockets({
     // Frames are small: compression would cost memory per socket and time per frame.
     perMessageDeflate: false,
   });
+  server.on('wsClientError', ({ message }, socket) =>
+    refuseUpgrade(
+      socket,
+      {
+        status: 400,
+        code: 'BAD_USER_INPUT',
+        message: `Not a WebSocket handshake (${message}): connect by a WebSocket client with the subprotocol graphql-transport-ws, or send the request without an Upgrade header.`,
+      },
+      { 'sec-websocket-version': '13' },
+    ),
+  );
   const connections = new Set<Connection>();
 
   async function onConnect(context: ConnectionContext<Params, Connection>): Promise<boolean> {
@@ -128,10 +138,9 @@ export function createWebSockets({
   });
 
   return {
-    /** Handles the upgrade request of an HTTP connection; rejects origins that are not allowed. */
+    /** Handles the upgrade request of an HTTP connection, whose origin is allowed. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-      if (!hasAllowedOrigin(config.allowedOrigins, request)) refuseUpgrade(socket, '403 Forbidden');
-      else server.handleUpgrade(request, socket, head, open);
+      server.handleUpgrade(request, socket, head, open);
     },
 
     /**
