@@ -19,8 +19,16 @@ export interface Wire {
   ended(): Promise<void>;
 }
 
-/** A WebSocket by hand, on which the server has acknowledged the person. */
-export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: string): Promise<Wire> {
+/**
+ * A WebSocket by hand, on which the server has acknowledged the person.
+ *
+ * @param frame sent as it is after the acknowledgement.
+ */
+export async function openWire(
+  { token }: Pick<Person, 'token'>,
+  webSocketUrl: string,
+  frame?: Buffer,
+): Promise<Wire> {
   const { hostname, port, pathname } = new URL(webSocketUrl);
   const socket = connect(Number(port), hostname);
   const stop = stopInTheEnd(async () => void socket.destroy());
@@ -44,5 +52,6 @@ export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: s
     );
   send({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
   await once(socket, 'data');
+  if (frame) socket.write(frame);
   return { frames, send, ended: () => gone };
 }

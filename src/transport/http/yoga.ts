@@ -38,7 +38,7 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     multipart: false,
     maxRequestBodySize: LIMITS.requestBytes,
     // For errors outside of the pipeline, such as a malformed request.
-    maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
+    maskedErrors: { maskError: (error) => toGraphQLError(withoutParserError(error), log) },
     // The HTTP server sets the CORS headers of every response.
     cors: false,
     // The pipeline caches documents itself, bounded by number and size.
@@ -129,6 +129,12 @@ const onlyEventStreams: Plugin = {
     setResultAndStopExecution({ errors: [refusal(406, message)] });
   },
 };
+
+/** Yoga adds the error of the JSON parser, which repeats the body, to its own. Its form also makes Yoga respond with 400. */
+function withoutParserError(error: unknown): unknown {
+  if (!(error instanceof GraphQLError) || !('originalError' in error.extensions)) return error;
+  return new GraphQLError(error.message, { extensions: { http: { status: 400 } } });
+}
 
 function refusal(status: number, message: string): GraphQLError {
   return new GraphQLError(message, {

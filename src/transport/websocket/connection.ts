@@ -137,12 +137,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
     });
   }
 
-  onIdTooLong(): void {
-    this.close(CLOSE.idTooLong.code, CLOSE.idTooLong.reason);
-  }
-
-  onDuplicateId(): void {
-    this.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
+  onViolation({ code, reason }: CloseReason): void {
+    this.close(code, reason);
   }
 
   /**

@@ -95,7 +95,7 @@ export function createWebSockets({
     return true;
   }
 
-  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) });
+  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) }, log);
   const protocol = makeServer<Params, Connection>({
     onConnect,
     // Disables graphql-ws's timer per socket: the timer below checks all of them.
