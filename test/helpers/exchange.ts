@@ -1,9 +1,9 @@
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 
 export interface Exchange {
   readonly method?: string;
   /** A list sends the header several times. */
-  readonly headers?: OutgoingHttpHeaders;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
 }
 
@@ -19,7 +19,7 @@ export function exchange(
   { method = 'GET', headers = {}, body }: Exchange,
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, headers, agent: false }, (response) => {
+    const outgoing = request(url, { method, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
@@ -29,6 +29,7 @@ export function exchange(
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
       );
     });
+    for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
     outgoing.once('error', reject);
     outgoing.end(body);
   });

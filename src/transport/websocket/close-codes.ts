@@ -22,6 +22,11 @@ export const CLOSE = {
   idTooLong: { code: 4400, reason: `Operation id has more than ${LIMITS.operationIdLength} characters` },
   /** The token is invalid. The client gives up; the user must sign in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
+  /** The credentials do not contain a token, a bug in the client. It gives up. */
+  malformedCredentials: {
+    code: 4401,
+    reason: 'No access token: send connectionParams { authorization: "Bearer <accessToken>" }',
+  },
   /** The token has expired. The client calls `connectionParams` again and retries with a new token. */
   expiredToken: { code: 4403, reason: 'The access token has expired: reconnect with a new one' },
   /** No `connection_init` arrived in time. The client retries. */

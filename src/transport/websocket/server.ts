@@ -7,7 +7,7 @@ import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
 import { LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
-import { authenticateConnection } from '../auth.js';
+import { authenticateConnection, authenticateHeader, authorizationOf } from '../auth.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
@@ -88,7 +88,12 @@ export function createWebSockets({
     // Frees the token, which is not needed any more.
     Object.assign(context, { connectionParams: undefined });
     connection.isInitialised = true;
-    const authentication = await authenticateConnection(tokens, connectionParams);
+    const header = connection.takeAuthorization();
+    let authentication = await authenticateConnection(tokens, connectionParams);
+    if (authentication.kind === 'malformed') return reject(connection, CLOSE.malformedCredentials);
+    // The header of the upgrade may be for a proxy (HTTP Basic, say). If it has no token, the connection stays open, as over
+    // HTTP: fields that need a viewer fail with a message that says what is expected.
+    if (authentication.kind === 'missing') authentication = await authenticateHeader(tokens, header);
     connection.authentication = authentication;
     if (authentication.kind === 'invalid') return reject(connection, CLOSE.invalidToken);
     if (authentication.kind === 'expired') return reject(connection, CLOSE.expiredToken);
@@ -107,7 +112,8 @@ export function createWebSockets({
 
   function open(socket: ClientSocket, request: IncomingMessage): void {
     const address = clientAddress(request, config.trustedProxies);
-    new Connection({ socket, tcp: request.socket, address, log, connections }).serve(protocol);
+    const authorization = authorizationOf(request);
+    new Connection({ socket, tcp: request.socket, address, authorization, log, connections }).serve(protocol);
   }
 
   let checks = 0;
