@@ -13,6 +13,7 @@ import { createMessages } from './domain/messages.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
+import { createOperationLog } from './graphql/operation-log.js';
 import { createPipeline } from './graphql/pipeline.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
 import { createResources } from './lib/resources.js';
@@ -143,7 +144,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       services,
       introspection: config.introspection,
       log,
-      hooks: overrides.hooks,
+      hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
     });
     const webSockets = createWebSockets({ config, pipeline, tokens, log, stallTimeoutMs, budget });
     resources.add(() => webSockets.close(0));
