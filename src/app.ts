@@ -13,6 +13,7 @@ import { createMessages } from './domain/message/messages.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
+import { createOperationLog } from './graphql/operation-log.js';
 import { createPipeline } from './graphql/pipeline.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
 import { createResources } from './lib/resources.js';
@@ -27,8 +28,9 @@ import { createByteBudget, MAX_UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
+import { GRAPHQL_PATH } from './transport/http/paths.js';
 import { createHttpServer, type Readiness } from './transport/http/server.js';
-import { createYogaAdapter, GRAPHQL_PATH } from './transport/http/yoga.js';
+import { createYogaAdapter } from './transport/http/yoga.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 
@@ -142,7 +144,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       services,
       introspection: config.introspection,
       log,
-      hooks: overrides.hooks,
+      hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
     });
     const webSockets = createWebSockets({ config, pipeline, tokens, log, stallTimeoutMs, budget });
     resources.add(() => webSockets.close(0));

@@ -73,16 +73,19 @@ export class RateLimitedError extends ExpectedError {
 /** Why a request is not authenticated. */
 export type UnauthenticatedReason = 'MISSING' | 'INVALID' | 'EXPIRED';
 
+const UNAUTHENTICATED: Readonly<Record<UnauthenticatedReason, string>> = {
+  MISSING: 'This requires an access token. Sign in first.',
+  INVALID: 'The access token is invalid. Sign in again.',
+  EXPIRED: 'The access token has expired. Sign in again.',
+};
+
 export class UnauthenticatedError extends Error {
   override name = 'UnauthenticatedError';
-  constructor(readonly reason: UnauthenticatedReason) {
-    super(
-      {
-        MISSING: 'This requires an access token. Sign in first.',
-        INVALID: 'The access token is invalid. Sign in again.',
-        EXPIRED: 'The access token has expired. Sign in again.',
-      }[reason],
-    );
+  constructor(
+    readonly reason: UnauthenticatedReason,
+    message = UNAUTHENTICATED[reason],
+  ) {
+    super(message);
   }
 }
 

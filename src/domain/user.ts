@@ -25,10 +25,13 @@ export interface Viewer {
 /** The result of verifying a request's credentials. `expiresAt` is in milliseconds since 1970. */
 export type Authentication =
   | { readonly kind: 'viewer'; readonly viewer: Viewer; readonly expiresAt: number }
-  | { readonly kind: 'missing' | 'invalid' | 'expired' };
+  | { readonly kind: 'missing' | 'invalid' | 'expired' }
+  /** The credentials do not contain an access token; `expected` tells the client how to send one. */
+  | { readonly kind: 'malformed'; readonly expected: string };
 
 /** @throws UnauthenticatedError if the credentials are missing or invalid, or have expired since they were verified. */
 export function requireViewer(authentication: Authentication): Viewer {
+  if (authentication.kind === 'malformed') throw new UnauthenticatedError('INVALID', authentication.expected);
   if (authentication.kind !== 'viewer')
     throw new UnauthenticatedError(
       ({ missing: 'MISSING', invalid: 'INVALID', expired: 'EXPIRED' } as const)[authentication.kind],

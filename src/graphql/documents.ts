@@ -11,6 +11,7 @@ import { LRUCache } from 'lru-cache';
 import type { Log } from '../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from './errors.js';
 import { limitRules, parseLimited } from './limits.js';
+import { rootFieldErrors } from './subscription-root.js';
 
 /** Maximum number of cached documents. An app uses few. */
 const MAX_CACHED_DOCUMENTS = 1024;
@@ -54,6 +55,8 @@ export function createDocuments(schema: GraphQLSchema, introspection: boolean, l
   }
 
   function validated(document: DocumentNode): readonly GraphQLError[] {
+    const rootErrors = rootFieldErrors(document);
+    if (rootErrors.length > 0) return rootErrors;
     const errors = validate(schema, document, rules);
     for (const error of errors) error.extensions.code ??= BAD_USER_INPUT;
     return errors;

@@ -19,8 +19,16 @@ export interface Wire {
   ended(): Promise<void>;
 }
 
-/** Opens a WebSocket over plain TCP whose `connection_init` the server has acknowledged. */
-export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: string): Promise<Wire> {
+/**
+ * Opens a WebSocket over plain TCP whose `connection_init` the server has acknowledged.
+ *
+ * @param frame sent as it is after the acknowledgement.
+ */
+export async function openWire(
+  { token }: Pick<Person, 'token'>,
+  webSocketUrl: string,
+  frame?: Buffer,
+): Promise<Wire> {
   const { hostname, port, pathname } = new URL(webSocketUrl);
   const socket = connect(Number(port), hostname);
   const stop = stopAtEnd(async () => void socket.destroy());
@@ -44,5 +52,6 @@ export async function openWire({ token }: Pick<Person, 'token'>, webSocketUrl: s
     );
   send({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
   await once(socket, 'data');
+  if (frame) socket.write(frame);
   return { frames, send, ended: () => gone };
 }

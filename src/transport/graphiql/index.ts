@@ -69,7 +69,7 @@ function sendPage(
     'cache-control': 'no-store',
     'content-security-policy': CONTENT_SECURITY_POLICY,
     'referrer-policy': 'no-referrer',
-    vary: 'accept',
+    vary: 'Origin, Accept',
     'x-content-type-options': 'nosniff',
   });
   response.end(request.method === 'HEAD' ? undefined : html);
@@ -93,7 +93,7 @@ async function sendAsset(
     // During a rolling upgrade, one version may serve the page and another its assets: those must not be cached.
     'cache-control': version === assets.version ? 'public, max-age=31536000, immutable' : 'no-store',
     etag,
-    vary: 'accept-encoding',
+    vary: 'Origin, Accept-Encoding',
     'x-content-type-options': 'nosniff',
   };
   if (request.headers['if-none-match']?.includes(etag)) {

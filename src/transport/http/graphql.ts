@@ -6,25 +6,19 @@ import { isAccepted } from '../../graphql/documents.js';
 import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
-import { resultType } from './negotiation.js';
+import { acceptedTypes, EVENT_STREAM_TYPE, isJsonType, JSON_TYPE, mediaTypeOf } from './negotiation.js';
+import { REFUSAL, sendRefusal } from './refusals.js';
 import type { YogaAdapter } from './yoga.js';
 
 export interface GraphQLOverHttp {
   /**
    * Handles a request to the API.
    *
-   * @param headers added to every response.
+   * @param response may have headers already, which are kept.
    * @param onSubscription called before a subscription starts.
    */
-  handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    headers: Headers,
-    onSubscription: () => void,
-  ): Promise<void>;
+  handle(request: IncomingMessage, response: ServerResponse, onSubscription: () => void): Promise<void>;
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 /** The parameters of a GraphQL request. Their form is checked; the document and the values of the variables are not. */
 interface Params {
@@ -48,12 +42,11 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
   async function handleDirectly(
     request: IncomingMessage,
     response: ServerResponse,
-    headers: Headers,
+    type: string,
     body: Buffer,
   ): Promise<boolean> {
-    const type = resultType(request.headers.accept);
     const params = body.length > REQUEST_LIMITS.requestBytes ? null : parseParams(body);
-    if (!type || !params) return false;
+    if (!params) return false;
     const { query, variables: variableValues, operationName } = params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) return false;
@@ -61,49 +54,51 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     if (!operation || operation.operation === 'subscription') return false;
     const contextValue = pipeline.contextOf(await clientOf(request));
     const result = await pipeline.execute({ document, variableValues, operationName, contextValue });
-    if (result.errors) await sendErrors(response, headers, type, result);
-    else
-      send(response, 200, { ...headers, 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
+    if (result.errors) await sendErrors(response, type, result);
+    else send(response, 200, { 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
     return true;
   }
 
   /** Sends a result with errors; its status depends on the errors and the type. */
-  async function sendErrors(
-    response: ServerResponse,
-    headers: Headers,
-    type: string,
-    result: ExecutionResult,
-  ): Promise<void> {
+  async function sendErrors(response: ServerResponse, type: string, result: ExecutionResult): Promise<void> {
     const rendered = processRegularResult(result, yoga.fetchAPI, type);
-    const { status } = rendered;
-    send(response, status, { ...headers, ...Object.fromEntries(rendered.headers) }, await rendered.text());
+    send(response, rendered.status, Object.fromEntries(rendered.headers), await rendered.text());
   }
 
   return {
-    async handle(request, response, headers, onSubscription) {
-      if (request.method === 'POST' && isJson(request) && !isTooLarge(request)) {
+    async handle(request, response, onSubscription) {
+      const { headers } = request;
+      const { single, eventStream } = acceptedTypes(headers.accept);
+      if (!single) return sendRefusal(response, REFUSAL.mediaType);
+      const isJson = mediaTypeOf(headers['content-type']) === JSON_TYPE;
+      if (request.method === 'POST' && isJson && !isTooLarge(request)) {
         const body = await readBody(request);
         // The rest of the body is discarded, so the connection must close after the response.
         if (body.length > REQUEST_LIMITS.requestBytes) response.setHeader('connection', 'close');
-        if (await handleDirectly(request, response, headers, body)) return;
+        if (isJsonType(single) && (await handleDirectly(request, response, single, body))) return;
         // Yoga reads `body` if it is set, since the request itself has been consumed.
         Object.assign(request, { body: Readable.from([body]) });
       }
-      for (const name in headers) response.setHeader(name, headers[name] ?? '');
+      // Yoga builds a URL from it, and would respond with a stack trace.
+      if (headers.host !== undefined && !URL.canParse(`http://${headers.host}`))
+        return sendRefusal(response, REFUSAL.host);
+      // Yoga compares media types as texts and ignores qualities, so it gets the result of the comparison.
+      headers.accept =
+        eventStream && single !== EVENT_STREAM_TYPE ? `${single}, ${EVENT_STREAM_TYPE}` : single;
+      if (isJson) headers['content-type'] = JSON_TYPE;
       await yoga.handle(request, response, { onSubscription });
     },
   };
 }
 
-function send(response: ServerResponse, status: number, headers: Headers, body: string): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): void {
   if (response.destroyed) return;
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
-}
-
-const JSON_TYPE = 'application/json';
-
-function isJson({ headers }: IncomingMessage): boolean {
-  return headers['content-type']?.split(';', 1)[0] === JSON_TYPE;
 }
 
 /** Judged by Content-Length; chunked bodies have none. */

@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 
 /** Content negotiation by the `Accept` and `Accept-Encoding` headers (RFC 9110, section 12.5). */
 
 export type Encoding = 'br' | 'gzip' | 'identity';
 
-const JSON_TYPE = 'application/json';
+export const JSON_TYPE = 'application/json';
+export const EVENT_STREAM_TYPE = 'text/event-stream';
 const RESPONSE_JSON_TYPE = 'application/graphql-response+json';
 
 /** Types that GET /graphql can return. HTML is last, so that a wildcard does not select it. */
 const PAGE_OR_DATA = [
   RESPONSE_JSON_TYPE,
   JSON_TYPE,
-  'text/event-stream',
+  EVENT_STREAM_TYPE,
   'multipart/mixed',
   'text/html',
 ] as const;
@@ -47,26 +49,51 @@ export function preferredEncoding(request: IncomingMessage): Encoding {
   return encoding === 'br' || encoding === 'gzip' ? encoding : 'identity';
 }
 
-/** Maps media ranges to the type of the response. */
-const RESULT_TYPES: ReadonlyMap<string, string> = new Map([
-  [JSON_TYPE, JSON_TYPE],
-  [RESPONSE_JSON_TYPE, RESPONSE_JSON_TYPE],
-  ['application/*', JSON_TYPE],
-  ['*/*', JSON_TYPE],
-]);
+/** The media types that a client accepts as a response of the API. */
+export interface AcceptedTypes {
+  /** For a single result, and for a subscription that cannot start; null if the client accepts none that we have. */
+  readonly single: string | null;
+  /** Whether a subscription may be sent as server-sent events. */
+  readonly eventStream: boolean;
+}
+
+/** Clients send a handful of different `Accept` headers. */
+const acceptedTypesCache = new LRUCache<string, AcceptedTypes>({ max: 100 });
 
 /**
- * Selects the type of a GraphQL response exactly as Yoga does: the first supported range, regardless of its quality. This
- * differs from RFC 9110 and Negotiator, but the direct path and Yoga must give the same response.
+ * Selects the types of a response by media ranges and their qualities. A client that accepts JSON gets a single result as
+ * JSON, even if it prefers an event stream.
  *
- * @returns null if no range is supported or if one has a charset; Yoga then handles the request.
+ * @param accept the `Accept` header; absent or empty, it accepts everything.
  */
-export function resultType(accept: string | undefined): string | null {
-  if (!accept) return JSON_TYPE;
-  if (accept.includes('charset')) return null;
-  for (const range of accept.split(',')) {
-    const type = RESULT_TYPES.get((range.split(';', 1)[0] ?? '').trim().toLowerCase());
-    if (type) return type;
+export function acceptedTypes(accept: string | undefined): AcceptedTypes {
+  const header = accept || '*/*';
+  let types = acceptedTypesCache.get(header);
+  if (!types) {
+    types = negotiate(header);
+    acceptedTypesCache.set(header, types);
   }
-  return null;
+  return types;
+}
+
+function negotiate(accept: string): AcceptedTypes {
+  const negotiator = new Negotiator({ headers: { accept } });
+  // All our types are UTF-8: a range with another charset does not match.
+  const accepts = (types: readonly string[]) =>
+    mediaTypeOf(negotiator.mediaType(types.map((type) => `${type}; charset=utf-8`)));
+  const eventStream = accepts([EVENT_STREAM_TYPE]);
+  return {
+    // For wildcards, the first one.
+    single: accepts([JSON_TYPE, RESPONSE_JSON_TYPE]) ?? eventStream ?? accepts(['multipart/mixed']),
+    eventStream: eventStream !== null,
+  };
+}
+
+export function isJsonType(type: string): boolean {
+  return type === JSON_TYPE || type === RESPONSE_JSON_TYPE;
+}
+
+/** The media type of a header field such as `Content-Type`, in lower case and without its parameters. */
+export function mediaTypeOf(value: string | undefined): string | null {
+  return value?.split(';', 1)[0]?.trim().toLowerCase() || null;
 }

@@ -1,11 +1,72 @@
 import type { IncomingMessage } from 'node:http';
 import type { AllowedOrigins } from '../../config.js';
+import type { Log } from '../../domain/ports.js';
 
 const LOCALHOST = new Set(['localhost', '127.0.0.1', '[::1]']);
 
+/** Refused origins that are remembered, so that each is logged once. Further ones are refused without a log entry. */
+const MAX_LOGGED_ORIGINS = 1000;
+/** Characters of an origin that are logged. A domain name has at most 253. */
+const MAX_LOGGED_CHARACTERS = 300;
+
+/** How long browsers may cache the response to a preflight, in seconds. */
+const PREFLIGHT_MAX_AGE_SECONDS = 600;
+
+/** The decision on the `Origin` of a request. */
+export interface OriginDecision {
+  readonly isAllowed: boolean;
+  /** The headers of every response to the request, whatever its status. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Decides which web pages may use the API, by CORS and, for WebSocket upgrades, which CORS does not cover, by refusal. */
+export interface Origins {
+  decide(request: IncomingMessage): OriginDecision;
+  /** Logs a warning about a refused request, once per origin. */
+  logRefused(request: IncomingMessage): void;
+}
+
+/** The response has no CORS headers, but depends on the origin: a shared cache must keep one per origin. */
+const WITHOUT_CORS = { vary: 'Origin' };
+
+export function createOrigins(allowed: AllowedOrigins, log: Log): Origins {
+  const logged = new Set<string>();
+
+  return {
+    decide(request) {
+      const { origin, host } = request.headers;
+      // Without an `Origin` header, the request does not come from a page of another site.
+      if (origin === undefined) return { isAllowed: true, headers: WITHOUT_CORS };
+      if (!isAllowedOrigin(allowed, origin, host))
+        return { isAllowed: isSameOrigin(request), headers: WITHOUT_CORS };
+      return {
+        isAllowed: true,
+        headers: {
+          ...WITHOUT_CORS,
+          'access-control-allow-origin': origin,
+          ...(mayUseCredentials(allowed, origin) ? { 'access-control-allow-credentials': 'true' } : {}),
+          ...(request.method === 'OPTIONS' ? preflightHeaders(request) : {}),
+        },
+      };
+    },
+
+    logRefused({ headers: { origin = '', host } }) {
+      const shown = origin.slice(0, MAX_LOGGED_CHARACTERS);
+      if (logged.has(shown) || logged.size === MAX_LOGGED_ORIGINS) return;
+      logged.add(shown);
+      log.warn(
+        { origin: shown, host },
+        'Refused requests from web pages of this origin: if they may use the API, add it to ALLOWED_ORIGINS',
+      );
+      if (logged.size === MAX_LOGGED_ORIGINS)
+        log.warn({ logged: logged.size }, 'Too many refused origins: further ones are not logged');
+    },
+  };
+}
+
 /**
- * Whether a page of this origin may use the API: same-origin pages, origins of the allow-list and, outside of production,
- * any port of localhost. Applies to CORS and to WebSocket upgrades, which CORS does not cover.
+ * Whether a page of this origin may use the API: pages of the server's own host, origins of the allow-list and, outside of
+ * production, any port of localhost.
  *
  * @param host the `Host` header of the request.
  */
@@ -14,26 +75,39 @@ export function isAllowedOrigin(allowed: AllowedOrigins, origin: string, host: s
   if (!URL.canParse(origin)) return false;
   const url = new URL(origin);
   // Behind a proxy that terminates TLS, our own scheme is unknown, so only hosts are compared.
-  return url.host === host || (allowed.localhost && LOCALHOST.has(url.hostname));
+  return url.host === host || isLocalhost(allowed, url);
 }
 
-/** Like `isAllowedOrigin`, for a request. Without an `Origin` header, it does not come from a page of another site. */
-export function hasAllowedOrigin(allowed: AllowedOrigins, request: IncomingMessage): boolean {
-  const { origin, host } = request.headers;
-  return origin === undefined || isAllowedOrigin(allowed, origin, host);
+/**
+ * Whether the browser may send credentials (cookies, HTTP authentication, `credentials: 'include'`) and read the response.
+ * With `*`, that would apply to every page of the web.
+ */
+function mayUseCredentials(allowed: AllowedOrigins, origin: string): boolean {
+  if (allowed.any) return false;
+  return allowed.exact.has(origin) || (URL.canParse(origin) && isLocalhost(allowed, new URL(origin)));
 }
 
-/** The CORS headers of a response; none if the origin is not allowed. */
-export function corsHeaders(
-  allowed: AllowedOrigins,
-  { headers: { origin, host } }: IncomingMessage,
-): Readonly<Record<string, string>> {
-  if (origin === undefined || !isAllowedOrigin(allowed, origin, host)) return {};
-  // No `access-control-allow-credentials`: tokens are in the `authorization` header, and cookies are never read.
+function isLocalhost({ localhost }: AllowedOrigins, { hostname }: URL): boolean {
+  return localhost && LOCALHOST.has(hostname);
+}
+
+/**
+ * Whether the browser considers the request same-origin, although its `Host` differs from its `Origin`: a proxy has
+ * replaced `Host`. Pages cannot set this header.
+ */
+function isSameOrigin({ headers, method }: IncomingMessage): boolean {
+  return headers['sec-fetch-site'] === 'same-origin' && method !== 'OPTIONS';
+}
+
+/**
+ * The requested headers are repeated, since `*` covers neither `Authorization` nor requests with credentials.
+ */
+function preflightHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const requested = headers['access-control-request-headers'];
   return {
-    'access-control-allow-origin': origin,
+    vary: 'Origin, Access-Control-Request-Headers',
     'access-control-allow-methods': 'GET, POST',
-    'access-control-allow-headers': 'authorization, content-type, accept',
-    'access-control-max-age': '600',
+    ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
+    'access-control-max-age': String(PREFLIGHT_MAX_AGE_SECONDS),
   };
 }

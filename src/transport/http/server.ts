@@ -4,15 +4,16 @@ import type { Duplex } from 'node:stream';
 import type { Config } from '../../config.js';
 import type { BusCounters } from '../../domain/bus.js';
 import type { Log } from '../../domain/ports.js';
+import { toGraphQLError } from '../../graphql/errors.js';
 import { StartupError } from '../../startup-error.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import type { GraphiQL } from '../graphiql/index.js';
 import { createStallClock } from '../stalls.js';
 import type { GraphQLOverHttp } from './graphql.js';
-import { corsHeaders } from './origins.js';
-import { refuseUpgrade } from './refuse-upgrade.js';
-import { GRAPHQL_PATH } from './yoga.js';
+import { createOrigins } from './origins.js';
+import { GRAPHQL_PATH, pathOf } from './paths.js';
+import { REFUSAL, refuseUpgrade, sendJson, sendRefusal } from './refusals.js';
 
 /** Handlers of the server's routes. `graphql` and `webSockets` return null until the server is ready. */
 export interface HttpServices {
@@ -35,8 +36,6 @@ export interface Readiness {
   /** Failures that the bus has recovered from since the start of the process; null until it is connected. */
   readonly bus: Readonly<BusCounters> | null;
 }
-
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface HttpServer {
   /**
@@ -65,7 +64,11 @@ const CHECK_INTERVAL_MS = 1000;
 export function createHttpServer(parts: HttpServices): HttpServer {
   const { config, log, graphiql, readiness, graphql, webSockets, stallTimeoutMs, budget } = parts;
 
+  const origins = createOrigins(config.allowedOrigins, log);
+
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { isAllowed, headers } = origins.decide(request);
+    for (const name in headers) response.setHeader(name, headers[name] ?? '');
     const path = pathOf(request);
     if (path === '/health') return sendJson(response, 200, { status: 'ok' });
     if (path === '/ready') {
@@ -73,14 +76,19 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       return sendJson(response, state.status === 'ready' ? 200 : 503, state);
     }
     if (await graphiql?.handle(request, response)) return;
-    if (path !== GRAPHQL_PATH)
-      return sendJson(response, 404, { message: `Not found: the API is at ${GRAPHQL_PATH}.` });
+    if (path === GRAPHQL_PATH && !isAllowed) {
+      origins.logRefused(request);
+      return sendRefusal(response, REFUSAL.origin);
+    }
+    // A preflight does not depend on the database: the request after it gets a response that the page can read.
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { allow: 'GET, POST, OPTIONS', 'content-length': '0' }).end();
+      return;
+    }
+    if (path !== GRAPHQL_PATH) return sendRefusal(response, REFUSAL.path);
     const api = graphql();
-    if (!api) return sendNotReady(response);
-    // The CORS headers depend on the origin, so a shared cache must keep one response per origin.
-    const headers = { vary: 'Origin', ...corsHeaders(config.allowedOrigins, request) };
-    if (request.method === 'OPTIONS') response.writeHead(204, { ...headers, 'content-length': '0' }).end();
-    else await api.handle(request, response, headers, () => void eventStreams.add(response));
+    if (!api) return sendRefusal(response, REFUSAL.notReady);
+    await api.handle(request, response, () => void eventStreams.add(response));
   }
 
   const pending = new Set<ServerResponse>();
@@ -93,9 +101,9 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     response.once('close', () => pending.delete(response));
     respond(request, response).catch((error) => {
       if (response.destroyed) return;
-      log.error({ error }, 'Failed to handle an HTTP request');
+      const { message, extensions } = toGraphQLError(error, log);
       if (response.headersSent) response.destroy();
-      else sendJson(response, 500, { message: 'Unexpected error.' });
+      else sendJson(response, 500, { errors: [{ message, extensions }] });
     });
   });
 
@@ -125,8 +133,13 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     // Until ws takes over, the socket has no other error listener, and an unhandled `error` event ends the process.
     socket.on('error', onSocketError);
     const sockets = webSockets();
-    if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, '404 Not Found');
-    else if (!sockets || !isListening) refuseUpgrade(socket, '503 Service Unavailable');
+    const { isAllowed, headers } = origins.decide(request);
+    if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, REFUSAL.path, headers);
+    else if (!isAllowed) {
+      origins.logRefused(request);
+      refuseUpgrade(socket, REFUSAL.origin, headers);
+    } else if (!isListening) refuseUpgrade(socket, REFUSAL.stopping, headers);
+    else if (!sockets) refuseUpgrade(socket, REFUSAL.notReady, headers);
     else sockets.upgrade(request, socket, head);
   });
 
@@ -186,25 +199,4 @@ function listenOn(server: Server, host: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function pathOf(request: IncomingMessage): string {
-  return request.url?.split('?')[0] ?? '';
-}
-
-function sendNotReady(response: ServerResponse): void {
-  response.setHeader('retry-after', '1');
-  sendJson(response, 503, {
-    errors: [
-      {
-        message: 'The server is starting and waits for its database: try again in a second.',
-        extensions: { code: 'SERVICE_UNAVAILABLE' },
-      },
-    ],
-  });
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
-  response.end(JSON.stringify(body));
 }

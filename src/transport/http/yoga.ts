@@ -6,8 +6,8 @@ import { type ErrorCode, toGraphQLError } from '../../graphql/errors.js';
 import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { OperationArgs, Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
-
-export const GRAPHQL_PATH = '/graphql';
+import { EVENT_STREAM_TYPE, isJsonType, JSON_TYPE, mediaTypeOf } from './negotiation.js';
+import { GRAPHQL_PATH } from './paths.js';
 
 /** The context that the HTTP server passes to Yoga. */
 export interface YogaContext {
@@ -38,7 +38,7 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     multipart: false,
     maxRequestBodySize: REQUEST_LIMITS.requestBytes,
     // For errors outside of the pipeline, such as a malformed request.
-    maskedErrors: { maskError: (error) => toGraphQLError(error, log) },
+    maskedErrors: { maskError: (error) => toGraphQLError(withoutParserError(error), log) },
     // The HTTP server sets the CORS headers of every response.
     cors: false,
     // The pipeline caches documents itself, bounded by number and size.
@@ -46,6 +46,8 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     context: async ({ req }) => pipeline.contextOf(await clientOf(req)),
     plugins: [
       onlyJsonBodies,
+      onlyJsonParameters,
+      onlyEventStreams,
       throughPipeline(pipeline),
       endWithConnection,
       ...(pipeline.hooks ? [reportRejections(pipeline)] : []),
@@ -97,13 +99,48 @@ function reportRejections(pipeline: Pipeline): Plugin {
 const onlyJsonBodies: Plugin = {
   onRequestParse({ request }) {
     if (request.method !== 'POST') return;
-    const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-    if (type !== 'application/json')
-      throw new GraphQLError('Unsupported content type: send the operation as application/json.', {
-        extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status: 415 } },
-      });
+    if (mediaTypeOf(request.headers.get('content-type') ?? undefined) !== JSON_TYPE)
+      throw refusal(415, 'Unsupported content type: send the operation as application/json.');
   },
 };
+
+/** Checks the parameters of a GET request that hold JSON. */
+const onlyJsonParameters: Plugin = {
+  onRequestParse({ request, url }) {
+    if (request.method !== 'GET') return;
+    for (const name of ['variables', 'extensions'])
+      try {
+        JSON.parse(url.searchParams.get(name) || 'null');
+      } catch {
+        throw refusal(400, `The parameter \`${name}\` is not valid JSON: send an object, URL-encoded.`);
+      }
+  },
+};
+
+/** Rejects a subscription whose client does not accept an event stream, before the subscription starts. */
+const onlyEventStreams: Plugin = {
+  onSubscribe({ args: { contextValue }, setResultAndStopExecution }) {
+    const { headers }: Request = contextValue.request;
+    const accept = headers.get('accept');
+    if (accept?.includes(EVENT_STREAM_TYPE)) return;
+    // Yoga would have no form for the error.
+    if (!accept || !isJsonType(accept)) headers.set('accept', JSON_TYPE);
+    const message = `A subscription needs a stream: accept ${EVENT_STREAM_TYPE} (server-sent events), or use WebSocket (graphql-ws) on the same URL.`;
+    setResultAndStopExecution({ errors: [refusal(406, message)] });
+  },
+};
+
+/** Yoga adds the error of the JSON parser, which repeats the body, to its own. Its form also makes Yoga respond with 400. */
+function withoutParserError(error: unknown): unknown {
+  if (!(error instanceof GraphQLError) || !('originalError' in error.extensions)) return error;
+  return new GraphQLError(error.message, { extensions: { http: { status: 400 } } });
+}
+
+function refusal(status: number, message: string): GraphQLError {
+  return new GraphQLError(message, {
+    extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status } },
+  });
+}
 
 /**
  * Ends a stream of results when its connection closes. If the client disconnects while its subscription starts, Yoga drops

@@ -3,8 +3,8 @@ import { REQUEST_LIMITS } from '../../graphql/limits.js';
 /**
  * The codes and reasons with which the server closes a WebSocket, and how the standard graphql-ws client reacts.
  * docs/delivery.md documents them for clients. graphql-ws itself also closes with 4400 (malformed message), 4401 (operation
- * before `connection_ack`), 4406 (wrong subprotocol), 4409 (operation id in use) and 4429 (second `connection_init`); the
- * client gives up on each of them.
+ * before `connection_ack`), 4406 (wrong subprotocol) and 4429 (second `connection_init`); the client gives up on each of
+ * them.
  */
 export const CLOSE = {
   /** An unexpected server error. The client gives up. */
@@ -13,6 +13,11 @@ export const CLOSE = {
   restart: { code: 1012, reason: 'Service restart' },
   /** The client reads too slowly. It retries and resumes; if it does not even read the close frame, it sees a 1006. */
   tooSlow: { code: 1013, reason: 'Client reads too slowly: reconnect and resume' },
+  /** The client has sent a message that only servers send, a bug in the client. It gives up. */
+  unexpectedType: {
+    code: 4400,
+    reason: 'Unexpected message type: send connection_init, subscribe, complete, ping or pong',
+  },
   /** An operation id exceeds the limit, a bug in the client. It gives up. */
   idTooLong: {
     code: 4400,
@@ -20,6 +25,11 @@ export const CLOSE = {
   },
   /** The token is invalid. The client gives up; the user must sign in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
+  /** The credentials do not contain a token, a bug in the client. It gives up. */
+  malformedCredentials: {
+    code: 4401,
+    reason: 'No access token: send connectionParams { authorization: "Bearer <accessToken>" }',
+  },
   /** The token has expired. The client calls `connectionParams` again and retries with a new token. */
   expiredToken: { code: 4403, reason: 'The access token has expired: reconnect with a new one' },
   /** No `connection_init` arrived in time. The client retries. */

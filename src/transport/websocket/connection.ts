@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import type { Log } from '../../domain/ports.js';
 import type { Authentication } from '../../domain/user.js';
 import type { Client } from '../../graphql/pipeline.js';
+import type { AuthorizationHeader } from '../auth.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { type OperationHandler, OperationOrder } from './operation-order.js';
 import { Outbox, type OutboxOwner } from './outbox.js';
@@ -23,6 +24,8 @@ export interface ConnectionParts {
   readonly tcp: Duplex;
   /** The client's IP address, for rate limits. */
   readonly address: string;
+  /** The `Authorization` header of the upgrade request. */
+  readonly authorization?: AuthorizationHeader;
   readonly log: Log;
   /** The open connections: this one is a member until it is closed. */
   readonly connections: Set<Connection>;
@@ -40,6 +43,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   readonly order: OperationOrder;
   readonly openedAt = performance.now();
   private currentAuthentication: Authentication = ANONYMOUS;
+  /** Until `connection_init` has arrived: the upgrade request's header. */
+  private authorization: AuthorizationHeader;
   /** Whether `connection_init` has arrived. */
   isInitialized = false;
   /** Whether the client has answered the last ping. */
@@ -55,10 +60,11 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   /** Set by graphql-ws: ends all operations of the connection. */
   private closed: ((code: number, reason: string) => Promise<void>) | null = null;
 
-  constructor({ socket, tcp, address, log, connections }: ConnectionParts) {
+  constructor({ socket, tcp, address, authorization, log, connections }: ConnectionParts) {
     this.socket = socket;
     this.tcp = tcp;
     this.address = address;
+    this.authorization = authorization;
     this.log = log;
     this.connections = connections.add(this);
     this.outbox = new Outbox(socket, tcp, this);
@@ -79,6 +85,13 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   set authentication(authentication) {
     this.currentAuthentication = authentication;
     if (authentication.kind === 'viewer') this.outbox.expiresAt = authentication.expiresAt;
+  }
+
+  /** Returns the upgrade request's `Authorization` header, once: it is not kept after the authentication. */
+  takeAuthorization(): AuthorizationHeader {
+    const { authorization } = this;
+    this.authorization = undefined;
+    return authorization;
   }
 
   get protocol(): string {
@@ -137,12 +150,8 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
     });
   }
 
-  onIdTooLong(): void {
-    this.close(CLOSE.idTooLong.code, CLOSE.idTooLong.reason);
-  }
-
-  onDuplicateId(): void {
-    this.close(CLOSE.idInUse.code, CLOSE.idInUse.reason);
+  onViolation({ code, reason }: CloseReason): void {
+    this.close(code, reason);
   }
 
   /**

@@ -1,4 +1,6 @@
+import { MessageType } from 'graphql-ws';
 import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { CLOSE, type CloseReason } from './close-codes.js';
 
 /** Handles the messages of one socket, in order. */
 export interface OperationHandler {
@@ -8,11 +10,16 @@ export interface OperationHandler {
    * @param message the parsed JSON, or the text itself if it is not JSON.
    */
   handle(message: unknown): Promise<void>;
-  /** Called for a `subscribe` whose id is in use by an operation that has not started yet. */
-  onDuplicateId(): void;
-  /** Called for an id longer than `REQUEST_LIMITS.operationIdLength`. */
-  onIdTooLong(): void;
+  /** Called for a message that violates the protocol. Must close the socket. */
+  onViolation(reason: CloseReason): void;
 }
+
+/** The types of messages that only the server sends. graphql-ws would throw. */
+const SERVER_TYPES: ReadonlySet<unknown> = new Set([
+  MessageType.ConnectionAck,
+  MessageType.Next,
+  MessageType.Error,
+]);
 
 /**
  * The state of an operation id: its operation is `running`, or `ending` after the client's `complete`; or the `subscribe`
@@ -41,17 +48,17 @@ export class OperationOrder {
   accept(text: string): void {
     const message = parse(text);
     const { type, id } = typeAndIdOf(message);
-    if (id !== undefined && id.length > REQUEST_LIMITS.operationIdLength) {
-      this.handler.onIdTooLong();
-      return;
-    }
+    if (SERVER_TYPES.has(type)) return void this.handler.onViolation(CLOSE.unexpectedType);
+    if (id !== undefined && id.length > REQUEST_LIMITS.operationIdLength)
+      return void this.handler.onViolation(CLOSE.idTooLong);
     const stage = id === undefined ? undefined : this.stages.get(id);
     if (id !== undefined && type === 'subscribe') {
       if (stage === undefined) return void this.start(id, message);
       if (stage === 'ending') return void this.stages.set(id, { next: message });
-      if (stage !== 'running') return void this.handler.onDuplicateId();
-      // The id is in use: graphql-ws closes the socket itself.
-    } else if (id !== undefined && type === 'complete' && stage !== undefined) {
+      // graphql-ws would put the id into the close reason, which has at most 123 bytes.
+      return void this.handler.onViolation(CLOSE.idInUse);
+    }
+    if (id !== undefined && type === 'complete' && stage !== undefined) {
       this.stages.set(id, 'ending');
       // The completed operation was still waiting to start, so graphql-ws does not know it.
       if (typeof stage === 'object') return;
@@ -81,9 +88,9 @@ function parse(text: string): unknown {
 
 /** The type and the id of a message, unchecked: graphql-ws validates messages. */
 function typeAndIdOf(message: unknown): { type?: unknown; id?: string } {
-  if (typeof message !== 'object' || message === null || !('id' in message)) return {};
+  if (typeof message !== 'object' || message === null) return {};
   return {
     type: 'type' in message ? message.type : undefined,
-    ...(typeof message.id === 'string' ? { id: message.id } : {}),
+    ...('id' in message && typeof message.id === 'string' ? { id: message.id } : {}),
   };
 }

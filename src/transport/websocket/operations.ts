@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context as ConnectionContext, ServerOptions, SubscribePayload } from 'graphql-ws';
+import type { Log } from '../../domain/ports.js';
 import { isAccepted } from '../../graphql/documents.js';
-import { type ErrorCode, formatError } from '../../graphql/errors.js';
+import { type ErrorCode, formatError, toGraphQLError } from '../../graphql/errors.js';
 import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { OperationArgs } from '../../graphql/pipeline.js';
 import type { Connection } from './connection.js';
@@ -26,7 +27,7 @@ export interface Operations {
   resultsSent(connection: Connection): Promise<void>;
 }
 
-export function createOperations(services: SubscriptionServices): Operations {
+export function createOperations(services: SubscriptionServices, log: Log): Operations {
   const { pipeline } = services;
 
   /** Prepares the args that graphql-ws passes to `execute` or `subscribe` below, or the errors of a rejected operation. */
@@ -81,10 +82,12 @@ export function createOperations(services: SubscriptionServices): Operations {
     subscribe: ({ rootValue }) => rootValue as SocketSubscription,
     onNext: (_context, _id, _params, _args, { data, errors }) =>
       errors && { ...(data === undefined ? {} : { data }), errors: errors.map(formatError) },
-    // graphql-ws wraps the error of a failed stream: the original one has the path.
+    // graphql-ws wraps whatever a stream throws. The pipeline's errors are masked and have a path; any other is masked here.
     onError: (_context, _id, _params, errors) =>
       errors.map((error) =>
-        formatError(error.originalError instanceof GraphQLError ? error.originalError : error),
+        formatError(
+          toGraphQLError(error.originalError instanceof GraphQLError ? error.originalError : error, log),
+        ),
       ),
   };
 

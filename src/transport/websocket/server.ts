@@ -7,12 +7,11 @@ import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
 import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
-import { authenticateConnection } from '../auth.js';
+import { authenticateConnection, authenticateHeader, authorizationOf } from '../auth.js';
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
-import { hasAllowedOrigin } from '../http/origins.js';
-import { refuseUpgrade } from '../http/refuse-upgrade.js';
+import { refuseUpgrade } from '../http/refusals.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { ClientSocket, Connection } from './connection.js';
@@ -71,6 +70,17 @@ export function createWebSockets({
     // Frames are small: compression would cost memory per socket and time per frame.
     perMessageDeflate: false,
   });
+  server.on('wsClientError', ({ message }, socket) =>
+    refuseUpgrade(
+      socket,
+      {
+        status: 400,
+        code: 'BAD_USER_INPUT',
+        message: `Not a WebSocket handshake (${message}): connect by a WebSocket client with the subprotocol graphql-transport-ws, or send the request without an Upgrade header.`,
+      },
+      { 'sec-websocket-version': '13' },
+    ),
+  );
   const connections = new Set<Connection>();
 
   async function onConnect(context: ConnectionContext<Params, Connection>): Promise<boolean> {
@@ -78,14 +88,19 @@ export function createWebSockets({
     // Frees the token, which is not needed any more.
     Object.assign(context, { connectionParams: undefined });
     connection.isInitialized = true;
-    const authentication = await authenticateConnection(tokens, connectionParams);
+    const header = connection.takeAuthorization();
+    let authentication = await authenticateConnection(tokens, connectionParams);
+    if (authentication.kind === 'malformed') return reject(connection, CLOSE.malformedCredentials);
+    // The header of the upgrade may be for a proxy (HTTP Basic, say). If it has no token, the connection stays open, as over
+    // HTTP: fields that need a viewer fail with a message that says what is expected.
+    if (authentication.kind === 'missing') authentication = await authenticateHeader(tokens, header);
     connection.authentication = authentication;
     if (authentication.kind === 'invalid') return reject(connection, CLOSE.invalidToken);
     if (authentication.kind === 'expired') return reject(connection, CLOSE.expiredToken);
     return true;
   }
 
-  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) });
+  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) }, log);
   const protocol = makeServer<Params, Connection>({
     onConnect,
     // Disables graphql-ws's timer per socket: the timer below checks all of them.
@@ -97,7 +112,8 @@ export function createWebSockets({
 
   function open(socket: ClientSocket, request: IncomingMessage): void {
     const address = clientAddress(request, config.trustedProxies);
-    new Connection({ socket, tcp: request.socket, address, log, connections }).serve(protocol);
+    const authorization = authorizationOf(request);
+    new Connection({ socket, tcp: request.socket, address, authorization, log, connections }).serve(protocol);
   }
 
   let checks = 0;
@@ -128,10 +144,9 @@ export function createWebSockets({
   });
 
   return {
-    /** Handles the upgrade request of an HTTP connection; rejects origins that are not allowed. */
+    /** Handles the upgrade request of an HTTP connection, whose origin is allowed. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-      if (!hasAllowedOrigin(config.allowedOrigins, request)) refuseUpgrade(socket, '403 Forbidden');
-      else server.handleUpgrade(request, socket, head, open);
+      server.handleUpgrade(request, socket, head, open);
     },
 
     /**

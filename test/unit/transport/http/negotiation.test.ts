@@ -1,7 +1,12 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { preferredEncoding, prefersHtml, resultType } from '../../../../src/transport/http/negotiation.js';
+import {
+  acceptedTypes,
+  mediaTypeOf,
+  preferredEncoding,
+  prefersHtml,
+} from '../../../../src/transport/http/negotiation.js';
 
 function requestWith(headers: Record<string, string | undefined>): IncomingMessage {
   return Object.assign(new IncomingMessage(new Socket()), { headers });
@@ -61,16 +66,59 @@ describe('the encoding', () => {
   });
 });
 
-describe('the type of a GraphQL response', () => {
+describe('the types of a GraphQL response', () => {
+  const RESPONSE_JSON = 'application/graphql-response+json';
+
+  test.each<[string | undefined, string | null, boolean]>([
+    [undefined, 'application/json', true],
+    ['', 'application/json', true],
+    ['*/*', 'application/json', true],
+    ['image/png, application/*', 'application/json', false],
+    ['application/*;q=0.1', 'application/json', false],
+    [' APPLICATION/Json ; Q=0.5', 'application/json', false],
+    [`${RESPONSE_JSON}, application/json;q=0.9`, RESPONSE_JSON, false],
+    [`application/json;q=0.1, ${RESPONSE_JSON}`, RESPONSE_JSON, false],
+    [`application/json, ${RESPONSE_JSON}`, 'application/json', false],
+    [`*/*;q=0.5, ${RESPONSE_JSON}`, RESPONSE_JSON, true],
+    [`application/json;q=0, ${RESPONSE_JSON}`, RESPONSE_JSON, false],
+    ['application/json;q=0, */*', RESPONSE_JSON, true],
+    ['text/event-stream;q=0, */*', 'application/json', false],
+    ['text/event-stream', 'text/event-stream', true],
+    ['Text/Event-Stream ;charset=utf-8', 'text/event-stream', true],
+    ['text/*', 'text/event-stream', true],
+    ['text/event-stream, application/json;q=0.1', 'application/json', true],
+    ['application/json;charset=utf-8', 'application/json', false],
+    ['application/json; Charset="UTF-8"', 'application/json', false],
+    [`${RESPONSE_JSON}; charset=utf-8, application/json; charset=utf-8`, RESPONSE_JSON, false],
+    [
+      'multipart/mixed;boundary="graphql, a";subscriptionSpec=1.0,application/json',
+      'application/json',
+      false,
+    ],
+    ['multipart/mixed', 'multipart/mixed', false],
+    ['application/json;charset=latin1', null, false],
+    ['application/json;q=0', null, false],
+    ['*/*;q=0', null, false],
+    ['image/png', null, false],
+    [';,;q=,=,json', null, false],
+  ])(
+    'the types of a GraphQL response for %s are %s, and an event stream: %s',
+    (accept, single, eventStream) => {
+      expect(acceptedTypes(accept)).toEqual({ single, eventStream });
+    },
+  );
+});
+
+describe('the media type of a header', () => {
   test.each([
-    [undefined, 'application/json'],
-    ['*/*', 'application/json'],
-    ['image/png, application/*', 'application/json'],
-    ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
-    ['application/json;q=0.1, application/graphql-response+json', 'application/json'],
-    ['image/png', null],
-    ['application/json;charset=utf-8', null],
-  ])('the type of a GraphQL response for %s is %s', (accept, type) => {
-    expect(resultType(accept)).toBe(type);
+    ['application/json', 'application/json'],
+    ['Application/JSON ;charset=utf-8', 'application/json'],
+    ['\tapplication/json\t; a="b;c"', 'application/json'],
+    ['application/json;', 'application/json'],
+    ['text/plain; application/json', 'text/plain'],
+    ['', null],
+    [undefined, null],
+  ])('the media type of %s is %s', (value, type) => {
+    expect(mediaTypeOf(value)).toBe(type);
   });
 });

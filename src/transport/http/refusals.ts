@@ -1,0 +1,92 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ErrorCode } from '../../graphql/errors.js';
+import { GRAPHQL_PATH } from './paths.js';
+
+/*
+ * Requests that are rejected before they reach the pipeline. The body is a GraphQL error with a code, whatever the request
+ * accepts, so that every client shows the message.
+ */
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: ErrorCode;
+  /** Says how to send the request correctly. */
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const REFUSAL = {
+  origin: {
+    status: 403,
+    code: 'FORBIDDEN',
+    message:
+      'Web pages of this origin may not use the API: add the origin to the setting ALLOWED_ORIGINS of the server.',
+  },
+  path: {
+    status: 404,
+    code: 'BAD_USER_INPUT',
+    message: `Not found: the API is at ${GRAPHQL_PATH}, over HTTP and WebSocket.`,
+  },
+  host: {
+    status: 400,
+    code: 'BAD_USER_INPUT',
+    message: 'The Host header is not valid: send the host name and the port of the server.',
+  },
+  mediaType: {
+    status: 406,
+    code: 'BAD_USER_INPUT',
+    message:
+      'No response has an accepted media type: accept application/json or application/graphql-response+json, or text/event-stream for subscriptions.',
+  },
+  notReady: {
+    status: 503,
+    code: 'SERVICE_UNAVAILABLE',
+    message: 'The server is starting and waits for its database: try again in a second.',
+    headers: { 'retry-after': '1' },
+  },
+  stopping: {
+    status: 503,
+    code: 'SERVICE_UNAVAILABLE',
+    message: 'The server is stopping: connect again.',
+    headers: { 'retry-after': '1' },
+  },
+} as const satisfies Record<string, Refusal>;
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
+  for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value);
+  sendJson(response, refusal.status, bodyOf(refusal));
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}
+
+/** Rejects an upgrade request with an HTTP response and closes the connection. */
+export function refuseUpgrade(
+  socket: Duplex,
+  refusal: Refusal,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const { status } = refusal;
+  const body = JSON.stringify(bodyOf(refusal));
+  const all = {
+    ...headers,
+    ...refusal.headers,
+    connection: 'close',
+    'content-type': JSON_TYPE,
+    'cache-control': 'no-store',
+    'content-length': Buffer.byteLength(body),
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  // `end()` alone closes our half only: the connection would stay open until the client closes its half.
+  socket.once('finish', () => socket.destroy());
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'));
+}
+
+function bodyOf({ message, code }: Refusal): object {
+  return { errors: [{ message, extensions: { code } }] };
+}
