@@ -72,7 +72,7 @@ export function signInto(context: Context, { user, accessToken }: SignedIn): voi
 
 /**
  * The authenticated viewer. Root fields that are not public are rejected before their resolvers run, see
- * `schema/builder.ts`.
+ * `schema/access.ts`.
  *
  * @throws UnauthenticatedError if the token is missing, invalid or expired.
  */

@@ -1,24 +1,21 @@
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { type Context, viewerOf } from '../context.js';
+import type { Context } from '../context.js';
 import { decodeGlobalId, encodeGlobalId, nodeType } from './global-id.js';
 
 /** Result of decoding a malformed global id: the plugin does not accept null. */
 const MALFORMED = { typename: '', id: '' };
 
 /**
- * Pothos with three plugins:
+ * Pothos with two plugins:
  *
- * - scope-auth: a root field requires a viewer, unless it has `skipTypeScopes`;
  * - errors: a mutation that lists the domain errors it may throw returns a union of its payload and those errors, named
  *   `<Field>Result`;
  * - relay: `node`, global ids and connections.
  */
 export const builder = new SchemaBuilder<{
   Context: Context;
-  AuthScopes: { viewer: boolean };
   DefaultFieldNullability: false;
   DefaultEdgesNullability: { list: false; items: false };
   Scalars: {
@@ -26,18 +23,8 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string };
   };
 }>({
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin],
+  plugins: [ErrorsPlugin, RelayPlugin],
   defaultFieldNullability: false,
-  scopeAuth: {
-    authorizeOnSubscribe: true,
-    authScopes: (context) => ({
-      // Reads the authentication only when a field requires it: a context shared by several viewers has none.
-      viewer() {
-        viewerOf(context);
-        return true;
-      },
-    }),
-  },
   errors: {
     directResult: true,
     defaultUnionOptions: {
@@ -95,15 +82,12 @@ export const builder = new SchemaBuilder<{
 builder.queryType({
   description:
     'Root of all queries. The *viewer* is the user whose access token the request carries. Every field except `viewer` requires a signed-in viewer: without one, it is null, with `UNAUTHENTICATED` in `errors`. Fields are nullable so that an error in one field does not discard the others. Every entry of `errors` has a machine-readable `extensions.code`: `UNAUTHENTICATED`, `FORBIDDEN`, `BAD_USER_INPUT`, `LIMIT_EXCEEDED`, `RATE_LIMITED`, `HISTORY_GAP`, `SERVICE_UNAVAILABLE` or `INTERNAL`. For an invalid argument, `extensions.argument` names it.',
-  authScopes: { viewer: true },
 });
 builder.mutationType({
   description:
     'Root of all mutations. Each mutation returns a union of its payload and the errors that clients are expected to handle: always handle `... on UserError`, because new errors may be added. Other failures are reported in `errors`, with one of the codes described at `Query`. Every mutation except `signUp` and `login` requires a signed-in viewer, and fails with `UNAUTHENTICATED` without one.',
-  authScopes: { viewer: true },
 });
 builder.subscriptionType({
   description:
     'Root of all subscriptions, available over WebSocket (`graphql-transport-ws` protocol) and server-sent events (`Accept: text/event-stream`). Every subscription requires a signed-in viewer. Pass the cursor of the last event received as `after` to resume after a disconnect: no event is lost.',
-  authScopes: { viewer: true },
 });

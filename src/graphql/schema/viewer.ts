@@ -8,6 +8,7 @@ import {
 import { listRange } from '../../domain/page.js';
 import type { SignedIn, User as UserRow } from '../../domain/user.js';
 import { signInto, viewerOf } from '../context.js';
+import { isPublic } from './access.js';
 import { builder } from './builder.js';
 import { resultOf } from './descriptions.js';
 import { connectionArguments } from './pagination.js';
@@ -47,7 +48,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: Viewer,
     nullable: true,
-    skipTypeScopes: true,
+    extensions: isPublic,
     description:
       'The signed-in user. Null if the request has no access token. If the token is invalid or has expired, null with `UNAUTHENTICATED` in `errors` and `INVALID` or `EXPIRED` in `extensions.reason`: log in again.',
     async resolve(_root, _args, context) {
@@ -106,7 +107,7 @@ const SignUpInput = builder.inputType('SignUpInput', {
 builder.mutationField('signUp', (t) =>
   t.field({
     type: AuthPayload,
-    skipTypeScopes: true,
+    extensions: isPublic,
     description:
       'Creates a user and signs them in. The new user joins the lobby, a public room for everyone (ID `Rlobby0000000000000000A`), unless the server has none. Rate limited by network address.',
     errors: {
@@ -139,7 +140,7 @@ const LoginInput = builder.inputType('LoginInput', {
 builder.mutationField('login', (t) =>
   t.field({
     type: AuthPayload,
-    skipTypeScopes: true,
+    extensions: isPublic,
     description:
       'Signs a user in. Returns `InvalidCredentialsError` for an unknown username as well as for a wrong password, and takes the same time in both cases. Rate limited by username and by network address.',
     errors: {
