@@ -4,7 +4,7 @@ import { ParleyError } from './errors.js';
 const EXPIRED = 4403;
 const SIGNED_OUT = 4401;
 /** A frame over the limit, an unexpected server error, or a fault of the client. */
-const FINAL = [SIGNED_OUT, 1009, 1011, 4400, 4406, 4409, 4429, 4500];
+const FINAL = [SIGNED_OUT, 1009, 1011, 4400, 4406, 4409, 4429];
 
 /** Why a socket is gone, as far as it is known: a connection that was refused has no code. */
 export interface Close {

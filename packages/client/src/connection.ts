@@ -2,7 +2,7 @@ import { type Client, createClient } from 'graphql-ws';
 import { createBackoff } from './backoff.js';
 import { type Close, errorOfClose, isExpiry, isFinal, readClose, TOKEN_EXPIRED } from './close-codes.js';
 import type { Payload } from './documents.js';
-import { endpoint, environment, watchNetwork } from './environment.js';
+import { absolute, environment, watchNetwork } from './environment.js';
 import { errorOf, outcomeUnknown, ParleyError } from './errors.js';
 import type { Run } from './operation.js';
 import { createSockets, type Sockets, type WebSocketConstructor } from './sockets.js';
@@ -48,6 +48,7 @@ export function createConnection(options: ConnectionOptions, status: StatusTrack
   let timer: ReturnType<typeof setTimeout> | undefined;
   let phase: 'idle' | 'connecting' | 'open' = 'idle';
   let openedAt = 0;
+  let operations = 0;
   let token: string | null = null;
   let hasExpired = false;
   let onOperation = (): void => {};
@@ -56,8 +57,8 @@ export function createConnection(options: ConnectionOptions, status: StatusTrack
   /** Not before the first operation, so that a client can be created where there is no WebSocket. */
   function open(): Client {
     const WebSocket = options.webSocket ?? environment.WebSocket;
-    if (!WebSocket) throw new Error('No WebSocket here: pass that of `ws` as `webSocket`.');
-    const url = endpoint(options.url, 'ws');
+    if (!WebSocket) throw new Error('No WebSocket here: set `webSocket`.');
+    const url = absolute(options.url).replace(/^http/, 'ws');
     sockets = createSockets(WebSocket);
     return createClient({
       url: () => nextAttempt(url),
@@ -69,6 +70,11 @@ export function createConnection(options: ConnectionOptions, status: StatusTrack
       // A refused connection is reported as an `Event`, which graphql-ws does not retry by default.
       shouldRetry: () => true,
       retryWait: () => backoff.wait(),
+      // Each event carries the id, so it is short.
+      generateID() {
+        operations += 1;
+        return `${operations}`;
+      },
       on: {
         connecting() {
           if (!backoff.isFailing) status.set('connecting');
@@ -91,8 +97,8 @@ export function createConnection(options: ConnectionOptions, status: StatusTrack
           if (isReceived) stopTimer();
         },
         // A socket that breaks reports an error, then a close: the first counts.
-        error: (event) => onLost(readClose(event)),
-        closed: (event) => onLost(readClose(event)),
+        error: onLost,
+        closed: onLost,
       },
     });
   }
@@ -136,8 +142,9 @@ export function createConnection(options: ConnectionOptions, status: StatusTrack
     }
   }
 
-  function onLost(close: Close): void {
+  function onLost(event: unknown): void {
     if (phase === 'idle') return;
+    const close = readClose(event);
     const wasOpen = phase === 'open';
     phase = 'idle';
     stopTimer();

@@ -56,19 +56,18 @@ interface Selected {
 }
 
 function* selectedIn(
-  { selections }: SelectionSetNode,
+  selectionSet: SelectionSetNode | undefined,
   fragments: Fragments,
   outer: readonly string[] = [],
 ): Generator<Selected> {
-  for (const selection of selections) {
+  for (const selection of selectionSet?.selections ?? []) {
     const conditions = selection.directives?.length ? [...outer, '@'] : outer;
     if (selection.kind === Kind.FIELD) yield { field: selection, conditions };
     else {
       const fragment =
         selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
       const type = fragment?.typeCondition?.name.value;
-      if (fragment)
-        yield* selectedIn(fragment.selectionSet, fragments, type ? [...conditions, type] : conditions);
+      yield* selectedIn(fragment?.selectionSet, fragments, type ? [...conditions, type] : conditions);
     }
   }
 }
@@ -84,7 +83,7 @@ export function findPath(
   possibleTypes: readonly string[],
 ): readonly string[] | null {
   if (!name) return [];
-  for (const { field, conditions } of selectionSet ? selectedIn(selectionSet, fragments) : [])
+  for (const { field, conditions } of selectedIn(selectionSet, fragments))
     if (field.name.value === name && conditions.every((each) => possibleTypes.includes(each))) {
       const path = findPath(field.selectionSet, fragments, rest, possibleTypes);
       if (path) return [responseKey(field), ...path];

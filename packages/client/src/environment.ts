@@ -23,7 +23,7 @@ export function watchNetwork(listener: () => void): () => void {
   return () => controller.abort();
 }
 
-/** The endpoint for a protocol; a path is resolved against the page's address. */
-export function endpoint(url: string, protocol: 'http' | 'ws'): string {
-  return new URL(url, environment.location?.href).href.replace(/^(http|ws)/, protocol);
+/** Resolves a path against the page's address. */
+export function absolute(url: string): string {
+  return new URL(url, environment.location?.href).href;
 }

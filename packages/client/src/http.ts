@@ -1,5 +1,5 @@
 import type { Payload } from './documents.js';
-import { endpoint, environment } from './environment.js';
+import { absolute, environment } from './environment.js';
 import { outcomeUnknown, ParleyError } from './errors.js';
 import type { Requests } from './operation.js';
 import { resolveToken } from './token.js';
@@ -22,7 +22,7 @@ export const http: Requests = ({ url, token }) => {
     async function send(expired: boolean): Promise<Result> {
       const bearer = await resolveToken(token, expired);
       wasSent = true;
-      const result = await post(endpoint(url, 'http'), payload, bearer, controller.signal);
+      const result = await post(absolute(url).replace(/^ws/, 'http'), payload, bearer, controller.signal);
       const isRefused = isExpired(result) && (kind !== 'once' || result.data == null);
       return isRefused && !expired && typeof token === 'function' ? send(true) : result;
     }
@@ -31,25 +31,22 @@ export const http: Requests = ({ url, token }) => {
       clearTimeout(timer);
       controller.abort();
     }
-    function settle(report: () => void): void {
+    function succeed(result: Result): void {
+      if (isOver) return;
+      sink.next(result);
       if (isOver) return;
       end();
-      report();
+      sink.complete();
+    }
+    function fail(cause: unknown): void {
+      if (isOver) return;
+      end();
+      if (cause instanceof ParleyError) sink.error(cause);
+      else if (wasSent && kind === 'once') sink.error(outcomeUnknown(cause));
+      else sink.error(new ParleyError('CONNECTION_LOST', 'The request failed.', { cause }));
     }
 
-    send(false).then(
-      (result) =>
-        settle(() => {
-          sink.next(result);
-          sink.complete();
-        }),
-      (cause: unknown) =>
-        settle(() => {
-          if (cause instanceof ParleyError) sink.error(cause);
-          else if (wasSent && kind === 'once') sink.error(outcomeUnknown(cause));
-          else sink.error(new ParleyError('CONNECTION_LOST', 'The request failed.', { cause }));
-        }),
-    );
+    send(false).then(succeed, fail);
     return end;
   };
 };

@@ -55,18 +55,19 @@ export function analyzeSubscription(document: DocumentNode): Resumable {
   const find = (type: string, path: Path): Path | null =>
     findPath(field.selectionSet, operation.fragments, path, [...COMMON_TYPES, type]);
   /** Notes the line as missing if it is. */
-  const require = (type: string, path: Path, on = ''): Path | null => {
+  const require = (type: string, path: Path, on: Path = []): Path | null => {
     const found = find(type, path);
-    if (!found) missing.add(`  ${on}${path.join(' { ')}${' }'.repeat(path.length - 1 + (on ? 1 : 0))}`);
+    const line = [...on, ...path];
+    if (!found) missing.add(line.join(' { ') + ' }'.repeat(line.length - 1));
     return found;
   };
 
   const after = field.arguments?.find((each) => each.name.value === 'after')?.value;
-  if (after?.kind !== Kind.VARIABLE) missing.add(`  ${name}(roomId: $roomId, after: $after)`);
+  if (after?.kind !== Kind.VARIABLE) missing.add(`${name}(roomId: $roomId, after: $after)`);
   const typename = paths[''] ? null : require('', ['__typename']);
   const shapes: Record<string, EventShape> = { '': { cursor: find('', ['cursor']) } };
   for (const [type, toMessage] of Object.entries(paths)) {
-    const on = type && `... on ${type} { `;
+    const on = type ? [`... on ${type}`] : [];
     shapes[type] = {
       cursor: require(type, ['cursor']),
       seq: toMessage && require(type, [...toMessage, 'seq'], on),
@@ -78,7 +79,7 @@ export function analyzeSubscription(document: DocumentNode): Resumable {
   if (after?.kind !== Kind.VARIABLE || missing.size > 0)
     throw new ParleyError(
       'NOT_RESUMABLE',
-      `${name} cannot be resumed after a cut. Add:\n\n${[...missing].join('\n')}\n`,
+      `${name} cannot be resumed after a cut. Add:\n\n  ${[...missing].join('\n  ')}\n`,
     );
   return { ...operation, field, key: responseKey(field), after: after.name.value, typename, shapes };
 }
