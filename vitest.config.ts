@@ -5,7 +5,7 @@ const require = createRequire(import.meta.url);
 
 /** What needs servers. Each of these files runs on both pairs and must give the same answers. */
 const ON_BOTH_PAIRS =
-  'test/{contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
+  'test/{client,contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
 
 /**
  * One of the two ways to run Parley (see test/helpers/provided.ts): the same files, other parts underneath.

@@ -23,8 +23,8 @@ interface Link {
   mute: boolean;
 }
 
-/** It is stopped at the end of the test file, if the test didn't. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** It is stopped at the end of the test file, if the test didn't. Without a port of its own, it takes a free one. */
+export async function startTcpProxy(targetPort: number, port = 0): Promise<TcpProxy> {
   const links = new Set<Link>();
   let swallowing = false;
 
@@ -51,7 +51,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       });
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
   const cut = (): void => {

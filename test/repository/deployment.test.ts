@@ -38,6 +38,13 @@ test('whatever the image copies is in the repository and passes its .dockerignor
   }
 });
 
+test('the image is built without the workspaces, which are for clients', () => {
+  const installs = [...read('Dockerfile').matchAll(/npm ci[^\n&]*/g)].map(([command]) => command);
+
+  expect(installs).toHaveLength(2);
+  for (const install of installs) expect(install).toContain('--workspaces=false');
+});
+
 test('the workflow runs the gate on every supported line of Node', () => {
   const workflow = read('.github/workflows/ci.yml');
 

@@ -11,6 +11,7 @@ import {
 import { errorOf } from './errors.js';
 import { iterate } from './iterate.js';
 import type { Requests, Run, Sendable } from './operation.js';
+import type { Result } from './result.js';
 import { analyzeSubscription } from './resumable.js';
 import { createRunner } from './runner.js';
 import type { WebSocketConstructor } from './sockets.js';
@@ -21,7 +22,6 @@ import type {
   OnStatus,
   ParleyStatus,
   RequestArgs,
-  Result,
   ResultObserver,
   SubscribeOptions,
   Subscriber,

@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
-import type { Result } from './types.js';
+import type { Result } from './result.js';
 
 /** A code of the server (`extensions.code` of the first error), or one of the client's own. */
 export type ParleyErrorCode =

@@ -2,8 +2,8 @@ import type { Payload } from './documents.js';
 import { absolute, environment } from './environment.js';
 import { outcomeUnknown, ParleyError } from './errors.js';
 import type { Requests } from './operation.js';
+import type { Result } from './result.js';
 import { resolveToken } from './token.js';
-import type { Result } from './types.js';
 
 /** How long the token and the answer may take together, in ms. Parley answers within seconds. */
 const TIMEOUT_MS = 15_000;

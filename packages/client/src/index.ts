@@ -1,5 +1,6 @@
 export { createParleyClient, type ParleyClient, type ParleyClientOptions } from './client.js';
 export { ParleyError, type ParleyErrorCode } from './errors.js';
+export type { Result } from './result.js';
 export type { WebSocketConstructor, WebSocketLike } from './sockets.js';
 export type { Token, TokenRequest, TokenSource } from './token.js';
 export type {
@@ -8,7 +9,6 @@ export type {
   ParleyStatus,
   RequestArgs,
   RequestOptions,
-  Result,
   ResultObserver,
   SubscribeOptions,
   Subscriber,

@@ -1,7 +1,7 @@
 import type { Payload, Variables } from './documents.js';
 import type { ParleyError } from './errors.js';
+import type { Result } from './result.js';
 import type { TokenSource } from './token.js';
-import type { Result } from './types.js';
 
 /**
  * What happens after a cut. `subscription`: it is sent again. `repeatable`: it is sent again if it has no result yet.

@@ -1,8 +1,8 @@
 import { createBackoff } from './backoff.js';
 import { disposed, errorOf, isTemporary, type ParleyError, safely } from './errors.js';
 import type { Run } from './operation.js';
+import type { Result } from './result.js';
 import type { StatusTracker } from './status.js';
-import type { Result } from './types.js';
 
 export interface Runner {
   /** Adds to a way of running operations that they are repeated while the server is temporarily unavailable. */

@@ -2,9 +2,10 @@ import { createDeduplicator } from './deduplicator.js';
 import { argumentOf, payloadOf, type Variables, valueAt } from './documents.js';
 import { ParleyError } from './errors.js';
 import type { Run } from './operation.js';
+import type { Result } from './result.js';
 import type { EventShape, Path, Resumable } from './resumable.js';
 import type { StatusTracker } from './status.js';
-import type { OnHistoryGap, Result, ResultObserver } from './types.js';
+import type { OnHistoryGap, ResultObserver } from './types.js';
 
 /** Where the room's history ends at present. */
 const LIVE_CURSOR = 'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 0) { liveCursor } }';

@@ -1,5 +1,6 @@
 import type { DocumentNode, GraphQLFormattedError } from 'graphql';
 import type { ParleyError } from './errors.js';
+import type { Result } from './result.js';
 
 /**
  * A parsed document that knows the types of its result and variables, as GraphQL Code Generator's client preset makes
@@ -22,13 +23,6 @@ export interface RequestOptions {
    * done all the same.
    */
   readonly signal?: AbortSignal;
-}
-
-/** The result of one operation, or of one event of a subscription, as the server sent it. */
-export interface Result<Data = unknown> {
-  readonly data?: Data | null | undefined;
-  readonly errors?: readonly GraphQLFormattedError[] | undefined;
-  readonly extensions?: unknown;
 }
 
 /**
