@@ -49,7 +49,8 @@ async function check(tarball: string): Promise<readonly string[]> {
     if (typeof target === 'string') continue;
     const bytes = await sizeOf(target.default, external);
     const max = MAX_BYTES[entry] ?? 0;
-    if (bytes > max) problems.push(`${entry} has ${bytes} bytes, more than ${max}.`);
+    console.info(`parley-client${entry.slice(1)}: ${bytes} of at most ${max} bytes`);
+    if (bytes > max) problems.push(`The entry ${entry} is too large.`);
   }
 
   const { messages, pkg } = await publint({

@@ -75,7 +75,7 @@ export function disposed(): ParleyError {
   return new ParleyError('DISPOSED', 'The client is disposed.');
 }
 
-/** Has an error that a callback of the app threw reported as uncaught, without breaking the connection. */
+/** Runs a callback of the app. An exception is reported as uncaught, and does not break the connection. */
 export function safely(callback: () => void): void {
   try {
     callback();

@@ -24,8 +24,8 @@ export interface Sink {
   complete(): void;
 }
 
-/** Runs an operation. Returns a function that ends it; the sink is not called any more then. */
+/** A transport: runs an operation, and returns a function that ends it, after which the sink is not called any more. */
 export type Run = (operation: Sendable, sink: Sink) => () => void;
 
-/** A way of sending queries and mutations other than the socket. */
+/** A transport for queries and mutations other than the socket. */
 export type Requests = (options: { readonly url: string; readonly token?: TokenSource }) => Run;

@@ -5,7 +5,7 @@ import type { Result } from './result.js';
 import type { StatusTracker } from './status.js';
 
 export interface Runner {
-  /** Adds to a way of running operations that they are repeated while the server is temporarily unavailable. */
+  /** Wraps a transport so that its operations are repeated while the server is temporarily unavailable. */
   resilient(run: Run): Run;
   /** Fails all operations with `DISPOSED`, also those that are started later. */
   dispose(): void;

@@ -16,8 +16,8 @@ const OPEN = 1;
 const PING = '{"type":"ping"}';
 
 /**
- * Sees to it that only the latest socket is heard. graphql-ws does not tell apart which socket an event comes from: a
- * late close of the one before would end the new connection, and a late message would be taken for one of the new.
+ * Keeps earlier sockets from interfering with the latest one. graphql-ws does not distinguish which socket an event comes
+ * from: a late close of an earlier socket would end the new connection, and a late message would count as a new one.
  */
 export interface Sockets {
   /** For graphql-ws. */

@@ -187,6 +187,28 @@ describe('the token', () => {
     expect(network.sockets[1]?.sent[0]?.payload).toEqual({ authorization: 'Bearer token-2' });
   });
 
+  test('should be asked for again where the server refuses a cached one that expired during an outage', async () => {
+    const requests: boolean[] = [];
+    const { client, network, statuses, pass } = createFakeClient({
+      token: ({ expired }) => {
+        requests.push(expired);
+        return expired ? 'new' : 'cached';
+      },
+    });
+    const subscriber = createSubscriber();
+    client.subscribe(MESSAGE_ADDED, variables, subscriber);
+    await pass();
+    network.socket.drop(4403);
+    await pass(1000);
+    network.socket.accept();
+    await pass();
+
+    expect(requests).toEqual([false, true]);
+    expect(network.socket.sent[0]?.payload).toEqual({ authorization: 'Bearer new' });
+    expect(subscriber.errors).toEqual([]);
+    expect(statuses).toEqual(['offline CONNECTION_LOST', 'live']);
+  });
+
   test('should be asked for before the socket is opened, which the server closes if it comes late', async () => {
     let give = (_token: string): void => {};
     const { client, network, pass } = createFakeClient({
