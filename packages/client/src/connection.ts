@@ -7,18 +7,14 @@ import { errorOf, outcomeUnknown, ParleyError } from './errors.js';
 import type { Run } from './operation.js';
 import { createSockets, type Sockets, type WebSocketConstructor } from './sockets.js';
 import type { StatusTracker } from './status.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
+  PING_INTERVAL_MS,
+  PONG_TIMEOUT_MS,
+  STABLE_MS,
+} from './timing.js';
 import { resolveToken, type TokenSource } from './token.js';
-
-/** How long opening a connection may take, in ms, from the socket to the server's acknowledgement. */
-const CONNECT_TIMEOUT_MS = 10_000;
-/** How often the server is pinged, in ms. */
-const PING_INTERVAL_MS = 12_000;
-/** How long the server may send nothing after a ping, in ms. */
-const PONG_TIMEOUT_MS = 5000;
-/** How long the socket stays open after its last operation, in ms. */
-const IDLE_TIMEOUT_MS = 3000;
-/** A connection that lives shorter counts as a failed attempt, so that the pauses go on growing, in ms. */
-const STABLE_MS = 5000;
 
 export interface ConnectionOptions {
   readonly url: string;
