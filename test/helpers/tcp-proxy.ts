@@ -23,8 +23,12 @@ interface Link {
   mute: boolean;
 }
 
-/** Starts a proxy in front of this port. It is stopped at the end of the test file at the latest. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/**
+ * Starts a proxy in front of this port. It is stopped at the end of the test file at the latest.
+ *
+ * @param port of the proxy; 0 takes a free one.
+ */
+export async function startTcpProxy(targetPort: number, port = 0): Promise<TcpProxy> {
   const links = new Set<Link>();
   let swallowing = false;
 
@@ -51,7 +55,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       });
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
   const cut = (): void => {

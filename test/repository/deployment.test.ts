@@ -38,6 +38,13 @@ test('everything that the image copies is in the repository and allowed by .dock
   }
 });
 
+test('the image is built without the workspaces, which are for clients', () => {
+  const installs = [...read('Dockerfile').matchAll(/npm ci[^\n&]*/g)].map(([command]) => command);
+
+  expect(installs).toHaveLength(2);
+  for (const install of installs) expect(install).toContain('--workspaces=false');
+});
+
 test('the workflow runs the checks on every supported major version of Node', () => {
   const workflow = read('.github/workflows/ci.yml');
 

@@ -6,16 +6,20 @@ import { expect, test } from 'vitest';
 /** Sources by their path below src/. */
 type Sources = ReadonlyMap<string, string>;
 
-const SRC = fileURLToPath(new URL('../../src', import.meta.url));
+function readSources(folder: string): Sources {
+  const root = fileURLToPath(new URL(`../../${folder}`, import.meta.url));
+  return new Map(
+    readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
+      .map((entry) => {
+        const path = join(entry.parentPath, entry.name);
+        return [relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')];
+      }),
+  );
+}
 
-const sources: Sources = new Map(
-  readdirSync(SRC, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
-    .map((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      return [relative(SRC, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')];
-    }),
-);
+const sources = readSources('src');
+const clientSources = readSources('packages/client/src');
 
 /** The layers that each layer (a folder of src/, or a file directly in it) may import besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -166,6 +170,15 @@ test('layers do not import each other in a cycle', () => {
 
 test('files do not import each other in a cycle', () => {
   expect(cycle(fileGraph(sources))).toBeNull();
+  expect(cycle(fileGraph(clientSources))).toBeNull();
+});
+
+test('parley-client imports nothing but itself, graphql-ws and its peer', () => {
+  const packages = [...clientSources.values()]
+    .flatMap(importsOf)
+    .filter((specifier) => !specifier.startsWith('./'));
+
+  expect(new Set(packages)).toEqual(new Set(['graphql', 'graphql-ws']));
 });
 
 test('only config.ts reads the environment', () => {
