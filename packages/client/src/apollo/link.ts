@@ -2,6 +2,7 @@ import { ApolloLink, Observable } from '@apollo/client';
 import type { ParleyClient } from '../client.js';
 import { argumentOf, operationOf, rootFields } from '../documents.js';
 import type { Result } from '../result.js';
+import { createBatch } from './batch.js';
 import { forgetMessages } from './forget.js';
 import { keepNewest } from './newest.js';
 
@@ -22,16 +23,29 @@ export function parleyLink(client: ParleyClient): ApolloLink {
         const operation = operationOf(query);
         const [field] = rootFields(operation);
         const roomId = field && argumentOf(field, 'roomId', variables);
-        return client.execute<Data, object>(query, variables, {
-          next: (result) =>
-            observer.next(apolloResult(result, keepNewest(result.data, operation, variables, apollo.cache))),
-          error: (error) => observer.error(error),
-          complete: () => observer.complete(),
+        const batch = createBatch<Result<Data>>(apollo.cache, (result) =>
+          observer.next(apolloResult(result, keepNewest(result.data, operation, variables, apollo.cache))),
+        );
+        const end = client.execute<Data, object>(query, variables, {
+          next: batch.add,
+          error(error) {
+            batch.flush();
+            observer.error(error);
+          },
+          complete() {
+            batch.flush();
+            observer.complete();
+          },
           historyGap: async () => {
+            batch.flush();
             if (typeof roomId !== 'string') return;
             await apollo.refetchQueries({ updateCache: (cache) => forgetMessages(cache, roomId) });
           },
         });
+        return () => {
+          end();
+          batch.drop();
+        };
       }),
   );
 }

@@ -5,6 +5,8 @@ export interface CachedEdge {
   readonly __typename?: string;
   readonly cursor?: string;
   readonly node: Reference;
+  /** The `seq` of the message, once the edge is in a list. */
+  readonly seq?: number;
 }
 
 export interface CachedPageInfo {
@@ -42,11 +44,12 @@ const EMPTY: MessageList = { __typename: 'MessageConnection', known: [], pagedTo
 
 type Numbered = Map<number, CachedEdge>;
 
+/** The edges of messages that are in the cache, with their `seq`. */
 function numbered(edges: readonly CachedEdge[], seqOf: SeqOf): Numbered {
   const bySeq: Numbered = new Map();
   for (const edge of edges) {
-    const seq = seqOf(edge.node);
-    if (seq !== undefined) bySeq.set(seq, edge);
+    const seq = edge.seq ?? seqOf(edge.node);
+    if (seq !== undefined) bySeq.set(seq, edge.seq === undefined ? { ...edge, seq } : edge);
   }
   return bySeq;
 }
@@ -70,9 +73,13 @@ function inOrder(bySeq: Numbered): readonly CachedEdge[] {
 
 /** Adds a message that a subscription or a mutation delivered, wherever it belongs. */
 export function addLive(list: MessageList = EMPTY, edges: readonly CachedEdge[], seqOf: SeqOf): MessageList {
+  const added = numbered(edges, seqOf);
+  const last = list.known.at(-1)?.seq ?? 0;
+  // The usual case: the next messages.
+  if (Math.min(...added.keys()) > last)
+    return withEnds({ ...list, known: [...list.known, ...inOrder(added)] });
   const known = numbered(list.known, seqOf);
-  if (!addAll(known, numbered(edges, seqOf))) return list;
-  return withEnds({ ...list, known: inOrder(known) });
+  return addAll(known, added) ? withEnds({ ...list, known: inOrder(known) }) : list;
 }
 
 /**

@@ -1,8 +1,19 @@
 import type { ApolloCache } from '@apollo/client';
-import { Kind, type SelectionNode, type SelectionSetNode } from 'graphql';
+import {
+  type DocumentNode,
+  Kind,
+  type NameNode,
+  parse,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
 import { findPath, type Operation, responseKey, selectedIn, type Variables, valueAt } from '../documents.js';
 
 const MESSAGE_TYPES = ['Message', 'Node'];
+
+const REVISION: DocumentNode = /* @__PURE__ */ parse('fragment Revision on Message { revision }');
+
+const nameOf = (value: string): NameNode => ({ kind: Kind.NAME, value });
 
 /**
  * Replaces each message of a result of which the cache has a higher `revision` by the cached copy, so that a result that
@@ -38,27 +49,23 @@ export function keepNewest<Data>(
     const id = at('id');
     const revision = at('revision');
     if (typeof id !== 'string' || typeof revision !== 'number') return null;
-    const read = (selections: readonly SelectionNode[]): Record<string, unknown> | null =>
-      cache.readFragment<Record<string, unknown>>({
-        from: { __typename: 'Message', id },
-        fragmentName: 'Cached',
-        fragment: {
-          kind: Kind.DOCUMENT,
-          definitions: [
-            {
-              kind: Kind.FRAGMENT_DEFINITION,
-              name: { kind: Kind.NAME, value: 'Cached' },
-              typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: 'Message' } },
-              selectionSet: { kind: Kind.SELECTION_SET, selections },
-            },
-            ...fragments.values(),
-          ],
-        },
-        variables,
-        returnPartialData: true,
-      });
-    const known = read([{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: 'revision' } }])?.revision;
-    return typeof known === 'number' && known > revision ? read(selectionSet.selections) : null;
+    const from = { __typename: 'Message', id };
+    const known = cache.readFragment<{ revision: number }>({ from, fragment: REVISION })?.revision ?? 0;
+    if (known <= revision) return null;
+    const typeCondition = { kind: Kind.NAMED_TYPE, name: nameOf('Message') } as const;
+    const whole = {
+      kind: Kind.FRAGMENT_DEFINITION,
+      name: nameOf('Cached'),
+      typeCondition,
+      selectionSet,
+    } as const;
+    return cache.readFragment<Record<string, unknown>>({
+      from,
+      fragmentName: 'Cached',
+      fragment: { kind: Kind.DOCUMENT, definitions: [whole, ...fragments.values()] },
+      variables,
+      returnPartialData: true,
+    });
   }
 
   // The copy has the same shape.
