@@ -35,8 +35,9 @@ export function writeLive(
   if (cursor === undefined || id === undefined || seq === undefined) return;
   const edges = [{ __typename: 'MessageEdge', cursor, node: { __typename: 'Message', id } }];
   if (seq === 0) {
-    const pending = { __typename: PENDING, id: roomId };
-    cache.writeFragment({ from: pending, fragment: IN_PENDING, data: { __typename: PENDING, edges } });
+    const pending = cache.identify({ __typename: PENDING, id: roomId });
+    if (pending !== undefined)
+      cache.writeFragment({ id: pending, fragment: IN_PENDING, data: { __typename: PENDING, edges } });
     return;
   }
   const connection = { __typename: 'MessageConnection', edges };

@@ -49,8 +49,9 @@ export function keepNewest<Data>(
     const id = at('id');
     const revision = at('revision');
     if (typeof id !== 'string' || typeof revision !== 'number') return null;
-    const from = { __typename: 'Message', id };
-    const known = cache.readFragment<{ revision: number }>({ from, fragment: REVISION })?.revision ?? 0;
+    const key = cache.identify({ __typename: 'Message', id });
+    if (key === undefined) return null;
+    const known = cache.readFragment<{ revision: number }>({ id: key, fragment: REVISION })?.revision ?? 0;
     if (known <= revision) return null;
     const typeCondition = { kind: Kind.NAMED_TYPE, name: nameOf('Message') } as const;
     const whole = {
@@ -60,7 +61,7 @@ export function keepNewest<Data>(
       selectionSet,
     } as const;
     return cache.readFragment<Record<string, unknown>>({
-      from,
+      id: key,
       fragmentName: 'Cached',
       fragment: { kind: Kind.DOCUMENT, definitions: [whole, ...fragments.values()] },
       variables,
