@@ -20,6 +20,7 @@ import { clientFolder, packClient } from './pack-client.js';
 const MAX_BYTES: Readonly<Record<string, number>> = {
   '.': 5000,
   './http': 1500,
+  './apollo': 4000,
 };
 
 interface Manifest {

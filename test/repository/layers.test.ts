@@ -173,12 +173,25 @@ test('files do not import each other in a cycle', () => {
   expect(cycle(fileGraph(clientSources))).toBeNull();
 });
 
-test('parley-client imports nothing but itself, graphql-ws and its peer', () => {
-  const packages = [...clientSources.values()]
-    .flatMap(importsOf)
-    .filter((specifier) => !specifier.startsWith('./'));
+test.each([
+  ['itself, graphql-ws and its peer', '', ['graphql', 'graphql-ws']],
+  ['the core, its peer and Apollo Client in its entry', 'apollo', ['graphql', '@apollo/client']],
+])('parley-client imports nothing but %s', (_, folder, expected) => {
+  const packages = [...clientSources]
+    .filter(([path]) => path.slice(0, Math.max(0, path.indexOf('/'))) === folder)
+    .flatMap(([, source]) => importsOf(source))
+    .filter((specifier) => !/^\.\.?\//.test(specifier));
 
-  expect(new Set(packages)).toEqual(new Set(['graphql', 'graphql-ws']));
+  expect(new Set(packages)).toEqual(new Set(expected));
+});
+
+test('the core of parley-client does not import the entries for other clients', () => {
+  const core = [...clientSources].filter(([path]) => !path.includes('/'));
+
+  expect(core.length).toBeGreaterThan(10);
+  expect(core.flatMap(([, source]) => importsOf(source)).filter((each) => /^\.\/.*\//.test(each))).toEqual(
+    [],
+  );
 });
 
 test('only config.ts reads the environment', () => {

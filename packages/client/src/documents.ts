@@ -49,13 +49,13 @@ export function payloadOf({ document }: Operation, variables: Variables): Payloa
 }
 
 /** A field as it is selected somewhere in a selection set, directly or by fragments. */
-interface Selected {
+export interface Selected {
   readonly field: FieldNode;
   /** What decides whether it is in the result: type conditions of the fragments around it, and directives. */
   readonly conditions: readonly string[];
 }
 
-function* selectedIn(
+export function* selectedIn(
   selectionSet: SelectionSetNode | undefined,
   fragments: Fragments,
   outer: readonly string[] = [],
