@@ -7,9 +7,9 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { launchChromium } from '../helpers/chromium.js';
-import { at, createRoom, page as readPage, send, signUp } from '../helpers/client.js';
+import { at, createRoom, type Person, page as readPage, send, signUp } from '../helpers/client.js';
 import { codeBlockWith } from '../helpers/code-blocks.js';
-import { startParley, startSibling } from '../helpers/parley.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 import { RECIPE_GLOBALS, type RecipeOptions, runInChromium, runInNode } from '../helpers/recipe.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
@@ -22,6 +22,9 @@ const WAIT = { timeout: 20_000, interval: 50 };
 const RECIPES: readonly (readonly [name: string, block: string])[] = [
   ["the README's graphql-ws client", codeBlockWith('README.md', 'createClient')],
   ['the graphql-ws client of docs/delivery.md', codeBlockWith('docs/delivery.md', 'createClient')],
+  ['parley-client', codeBlockWith('docs/clients.md', 'createParleyClient')],
+  ['graphql-ws', codeBlockWith('docs/clients.md', 'createClient(')],
+  ['server-sent events', codeBlockWith('docs/clients.md', 'text/event-stream')],
 ];
 
 let browser: Browser;
@@ -31,6 +34,7 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const parleyClient = fileURLToPath(new URL('../../packages/client/src/index.ts', import.meta.url));
 
 test.each([
   ['a bundler', { module: 'esnext', moduleResolution: 'bundler' }],
@@ -52,6 +56,8 @@ test.each([
           target: 'es2022',
           lib: ['es2022', 'dom', 'dom.iterable'],
           types: [],
+          // From its sources, since it may not have been built.
+          paths: { 'parley-client': [parleyClient] },
           ...options,
         },
         files: ['globals.d.ts', ...blocks.map(([name]) => name)],
@@ -66,6 +72,22 @@ test.each([
   }).catch((error: { stdout: string }) => error);
   expect(stdout).toBe('');
 });
+
+/** Issues tokens that expire during a test. */
+async function shortLivedTokens({ config }: TestParley, { token }: Person) {
+  const tokens = createTokens(config.jwtSecret ?? '', 2);
+  const known = await tokens.authenticate(token);
+  if (known.kind !== 'viewer') throw new Error('A token that was just issued must be good');
+  let lastExpiry = 0;
+  return {
+    haveExpired: () => Date.now() > lastExpiry,
+    async issue(): Promise<string> {
+      const { token: issued, expiresAt } = await tokens.issue(known.viewer);
+      lastExpiry = expiresAt.getTime();
+      return issued;
+    },
+  };
+}
 
 const ENVIRONMENTS = [
   ['Node', runInNode],
@@ -84,14 +106,10 @@ test.each(RUNS)(
     const alice = await signUp(first.url);
     const roomId = await createRoom(alice);
     const { liveCursor: after } = await readPage(alice, roomId);
-    // They expire during the test.
-    const tokens = createTokens(first.config.jwtSecret ?? '', 2);
-    const known = await tokens.authenticate(alice.token);
-    if (known.kind !== 'viewer') throw new Error('A token that was just issued must be good');
-    const currentToken = async () => (await tokens.issue(known.viewer)).token;
+    const tokens = await shortLivedTokens(first, alice);
 
     await send(alice, roomId, 'before it starts');
-    const recipe = await run({ block, url: first.url, roomId, after, currentToken });
+    const recipe = await run({ block, url: first.url, roomId, after, currentToken: tokens.issue });
     await expect.poll(() => recipe.screen, WAIT).toEqual(['before it starts']);
     await send(alice, roomId, 'live');
     await expect.poll(() => recipe.screen, WAIT).toEqual(['before it starts', 'live']);
@@ -107,9 +125,11 @@ test.each(RUNS)(
     await expect.poll(() => recipe.screen, WAIT).toEqual(shown);
 
     const connected = recipe.connected();
-    await expect.poll(recipe.connected, WAIT).toBeGreaterThan(connected);
+    await expect.poll(tokens.haveExpired, WAIT).toBe(true);
     await send(at(again.url, alice), roomId, 'after the token has expired');
     await expect.poll(() => recipe.screen, WAIT).toEqual([...shown, 'after the token has expired']);
+    // With the old token, nothing would be delivered.
+    expect(recipe.connected()).toBeGreaterThan(connected);
     await recipe.stop();
   },
 );

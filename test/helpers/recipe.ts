@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
+import { codeBlockWith } from './code-blocks.js';
 import { stopAtEnd } from './stopping.js';
 
 /*
@@ -13,14 +14,8 @@ import { stopAtEnd } from './stopping.js';
  * are globals here; only the address of the server is replaced.
  */
 
-/** What the reader of a recipe supplies, for TypeScript. */
-export const RECIPE_GLOBALS = `
-declare const roomId: string;
-declare const page: { liveCursor: string };
-declare function currentToken(): Promise<string>;
-declare function show(message: { id: string; seq: number; text: string }): void;
-declare function showError(error: unknown): void;
-`;
+/** What the reader of a recipe supplies, for TypeScript: the first block of docs/clients.md. */
+export const RECIPE_GLOBALS = codeBlockWith('docs/clients.md', 'declare function currentToken');
 
 /** The same, at run time, after one of the environments below, in a block of its own. */
 const SUPPLIES = `
@@ -29,12 +24,13 @@ Object.assign(globalThis, {
   page: { liveCursor: after },
   currentToken: async () => (await unobservedFetch(tokenUrl)).text(),
   show: ({ text }) => report({ shown: text }),
+  showPage: (messages) => report({ page: messages.map(({ text }) => text) }),
   showError: (error) => report({ shown: 'error: ' + (JSON.stringify(error) ?? String(error)) }),
 });
 
 // Outages are short in tests, so pauses are, too.
 const { setTimeout: originalSetTimeout, fetch: unobservedFetch } = globalThis;
-globalThis.setTimeout = (run, ms, ...rest) => originalSetTimeout(run, ms / 20, ...rest);
+globalThis.setTimeout = (run, ms, ...rest) => originalSetTimeout(run, ms / 10, ...rest);
 
 globalThis.WebSocket = class extends RealWebSocket {
   constructor(...options) {
@@ -94,6 +90,7 @@ export interface RecipeOptions {
 
 interface Report {
   readonly shown?: string;
+  readonly page?: readonly string[];
   readonly connected?: true;
   readonly refused?: true;
 }
@@ -105,6 +102,7 @@ function createScreen() {
   return {
     running: { screen, connected: () => connected, refused: () => refused },
     report(event: Report): void {
+      if (event.page) screen.splice(0, screen.length, ...event.page);
       if (event.shown !== undefined) screen.push(event.shown);
       if (event.connected) connected += 1;
       if (event.refused) refused += 1;
