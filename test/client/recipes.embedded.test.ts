@@ -7,10 +7,26 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { launchChromium } from '../helpers/chromium.js';
-import { at, createRoom, type Person, page as readPage, send, signUp } from '../helpers/client.js';
+import {
+  at,
+  createRoom,
+  MESSAGE_ADDED,
+  type Person,
+  page as readPage,
+  send,
+  signUp,
+} from '../helpers/client.js';
 import { codeBlockWith } from '../helpers/code-blocks.js';
+import { openStores } from '../helpers/database.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
-import { RECIPE_GLOBALS, type RecipeOptions, runInChromium, runInNode } from '../helpers/recipe.js';
+import {
+  RECIPE_GLOBALS,
+  type RecipeOptions,
+  type RunningRecipe,
+  runInChromium,
+  runInNode,
+} from '../helpers/recipe.js';
+import { startTcpProxy } from '../helpers/tcp-proxy.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
 /* Every TypeScript recipe of the documentation, as it is published. */
@@ -19,13 +35,16 @@ import { temporaryFolder } from '../helpers/temporary-folder.js';
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
 const WAIT = { timeout: 20_000, interval: 50 };
 
-const RECIPES: readonly (readonly [name: string, block: string])[] = [
-  ["the README's graphql-ws client", codeBlockWith('README.md', 'createClient')],
-  ['the graphql-ws client of docs/delivery.md', codeBlockWith('docs/delivery.md', 'createClient')],
-  ['parley-client', codeBlockWith('docs/clients.md', 'createParleyClient')],
-  ['graphql-ws', codeBlockWith('docs/clients.md', 'createClient(')],
-  ['server-sent events', codeBlockWith('docs/clients.md', 'text/event-stream')],
-];
+const PARLEY_CLIENT = codeBlockWith('docs/clients.md', 'createParleyClient');
+const GRAPHQL_WS = codeBlockWith('docs/clients.md', 'createClient(');
+const SERVER_SENT_EVENTS = codeBlockWith('docs/clients.md', 'text/event-stream');
+const RECIPES: Readonly<Record<string, string>> = {
+  "the README's graphql-ws client": codeBlockWith('README.md', 'createClient'),
+  'the graphql-ws client of docs/delivery.md': codeBlockWith('docs/delivery.md', 'createClient'),
+  'parley-client': PARLEY_CLIENT,
+  'graphql-ws': GRAPHQL_WS,
+  'server-sent events': SERVER_SENT_EVENTS,
+};
 
 let browser: Browser;
 beforeAll(async () => {
@@ -42,7 +61,9 @@ test.each([
 ])('every recipe compiles with `strict` for %s', async (_, options) => {
   const { path } = temporaryFolder('recipes');
   symlinkSync(modules, join(path, 'node_modules'));
-  const blocks = RECIPES.map(([, block], index) => [`recipe-${index}.ts`, `${block}\nexport {};\n`] as const);
+  const blocks = Object.values(RECIPES).map(
+    (block, index) => [`recipe-${index}.ts`, `${block}\nexport {};\n`] as const,
+  );
   for (const [name, text] of [
     ...blocks,
     ['package.json', '{ "type": "module" }'],
@@ -80,7 +101,8 @@ async function shortLivedTokens({ config }: TestParley, { token }: Person) {
   if (known.kind !== 'viewer') throw new Error('A token that was just issued must be good');
   let lastExpiry = 0;
   return {
-    haveExpired: () => Date.now() > lastExpiry,
+    /** When the last of the tokens so far expires. */
+    lastExpiry: () => lastExpiry,
     async issue(): Promise<string> {
       const { token: issued, expiresAt } = await tokens.issue(known.viewer);
       lastExpiry = expiresAt.getTime();
@@ -94,42 +116,144 @@ const ENVIRONMENTS = [
   ['Chromium', (options: RecipeOptions) => runInChromium(browser, options)],
 ] as const;
 
-const RUNS = RECIPES.flatMap(([recipe, block]) =>
-  ENVIRONMENTS.map(([name, run]) => [recipe, name, block, run] as const),
-);
+/** Runs recipes next to each other; their screens are compared by name, which a failure then shows. */
+async function runAll(
+  recipes: Readonly<Record<string, string>>,
+  run: (options: RecipeOptions) => Promise<RunningRecipe>,
+  options: Omit<RecipeOptions, 'block'>,
+) {
+  const names = Object.keys(recipes);
+  const running = await Promise.all(Object.values(recipes).map((block) => run({ ...options, block })));
+  return {
+    running,
+    async show(expected: readonly string[]): Promise<void> {
+      const screens = () => Object.fromEntries(running.map(({ screen }, index) => [names[index], screen]));
+      await expect.poll(screens, WAIT).toEqual(Object.fromEntries(names.map((name) => [name, expected])));
+    },
+    stop: () => Promise.all(running.map((recipe) => recipe.stop())),
+  };
+}
 
-test.each(RUNS)(
-  '%s shows every message once, in order, after an outage, in %s',
-  async (_, __, block, run) => {
+test.each(ENVIRONMENTS)(
+  'every recipe shows every message once, in order, after an outage, in %s',
+  async (_, run) => {
     const first = await startParley();
     const other = await startSibling(first);
     const alice = await signUp(first.url);
     const roomId = await createRoom(alice);
     const { liveCursor: after } = await readPage(alice, roomId);
     const tokens = await shortLivedTokens(first, alice);
+    const texts: string[] = [];
+    const sendTo = async ({ url }: TestParley, text: string): Promise<void> => {
+      texts.push(text);
+      await send(at(url, alice), roomId, text);
+    };
 
-    await send(alice, roomId, 'before it starts');
-    const recipe = await run({ block, url: first.url, roomId, after, currentToken: tokens.issue });
-    await expect.poll(() => recipe.screen, WAIT).toEqual(['before it starts']);
-    await send(alice, roomId, 'live');
-    await expect.poll(() => recipe.screen, WAIT).toEqual(['before it starts', 'live']);
+    await sendTo(first, 'before it starts');
+    const options = { url: first.url, roomId, after, currentToken: tokens.issue };
+    const recipes = await runAll(RECIPES, run, options);
+    await recipes.show(texts);
+    await sendTo(first, 'live');
+    await recipes.show(texts);
 
     await first.stop();
-    await send(at(other.url, alice), roomId, 'during the outage');
+    await sendTo(other, 'during the outage');
     // By default, the standard client gives up after 5 attempts.
-    await expect.poll(recipe.refused, WAIT).toBeGreaterThan(6);
-    await send(at(other.url, alice), roomId, 'still during the outage');
+    const refused = () => Math.min(...recipes.running.map((recipe) => recipe.refused()));
+    await expect.poll(refused, WAIT).toBeGreaterThan(6);
+    await sendTo(other, 'still during the outage');
     const again = await startSibling(first, { env: { PORT: new URL(first.url).port } });
-    await send(at(again.url, alice), roomId, 'after it');
-    const shown = ['before it starts', 'live', 'during the outage', 'still during the outage', 'after it'];
-    await expect.poll(() => recipe.screen, WAIT).toEqual(shown);
+    await sendTo(again, 'after it');
+    await recipes.show(texts);
 
-    const connected = recipe.connected();
-    await expect.poll(tokens.haveExpired, WAIT).toBe(true);
-    await send(at(again.url, alice), roomId, 'after the token has expired');
-    await expect.poll(() => recipe.screen, WAIT).toEqual([...shown, 'after the token has expired']);
-    // With the old token, nothing would be delivered.
-    expect(recipe.connected()).toBeGreaterThan(connected);
-    await recipe.stop();
+    const expiry = tokens.lastExpiry();
+    const connected = recipes.running.map((recipe) => recipe.connected());
+    await expect.poll(() => Date.now(), WAIT).toBeGreaterThan(expiry);
+    await sendTo(again, 'after the token has expired');
+    await recipes.show(texts);
+    // With the old token, nothing would have been delivered.
+    recipes.running.forEach((recipe, index) => {
+      expect(recipe.connected()).toBeGreaterThan(connected[index] ?? 0);
+    });
+    await recipes.stop();
   },
 );
+
+const epochOf = (cursor: string) => Buffer.from(cursor, 'base64url').toString('hex', 17, 25);
+
+test('the complete recipes show a new page when the history was replaced', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  await send(alice, roomId, 'before');
+  const { liveCursor: after } = await readPage(alice, roomId);
+  const currentToken = async () => alice.token;
+  const blocks = { 'parley-client': PARLEY_CLIENT, 'graphql-ws': GRAPHQL_WS };
+  const recipes = await runAll(blocks, runInNode, { url: parley.url, roomId, after, currentToken });
+  await send(alice, roomId, 'live');
+  await recipes.show(['before', 'live']);
+
+  await openStores(parley.database).epochs.renew(epochOf(after));
+  await expect.poll(async () => epochOf((await readPage(alice, roomId)).liveCursor)).not.toBe(epochOf(after));
+  await send(alice, roomId, 'in the new history');
+
+  await recipes.show(['before', 'live', 'in the new history']);
+  await recipes.stop();
+});
+
+test('the complete recipes notice a network that drops everything silently', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await readPage(alice, roomId);
+  const proxy = await startTcpProxy(Number(new URL(parley.url).port));
+  const url = `http://127.0.0.1:${proxy.port}/graphql`;
+  const currentToken = async () => alice.token;
+  const blocks = {
+    'parley-client': PARLEY_CLIENT,
+    'graphql-ws': GRAPHQL_WS,
+    'server-sent events': SERVER_SENT_EVENTS,
+  };
+  const recipes = await runAll(blocks, runInNode, { url, roomId, after, currentToken });
+  await send(alice, roomId, 'before');
+  await recipes.show(['before']);
+
+  proxy.swallow();
+  await send(alice, roomId, 'meanwhile');
+  // Connections that have lost packets stay silent: the recipes have to give them up.
+  proxy.restore();
+  await recipes.show(['before', 'meanwhile']);
+  await recipes.stop();
+});
+
+test('a seventh request waits in Chromium while six event streams are open', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  const page = await browser.newPage();
+  await page.goto(new URL('/health', parley.url).href);
+  const stream = {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${alice.token}`,
+    },
+    body: JSON.stringify({ query: MESSAGE_ADDED, variables: { roomId } }),
+  };
+
+  const answered = await page.evaluate(async (options) => {
+    const streams = Array.from({ length: 6 }, () => new AbortController());
+    await Promise.all(streams.map(({ signal }) => fetch('/graphql', { ...options, signal })));
+    const order: string[] = [];
+    const seventh = fetch('/health').then(() => order.push('the seventh request'));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    order.push('half a second');
+    streams[0]?.abort();
+    await seventh;
+    return order;
+  }, stream);
+
+  expect(answered).toEqual(['half a second', 'the seventh request']);
+  await page.close();
+});
