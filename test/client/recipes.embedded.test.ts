@@ -26,6 +26,7 @@ import {
   runInChromium,
   runInNode,
 } from '../helpers/recipe.js';
+import { replaceResolver } from '../helpers/replace-resolver.js';
 import { startTcpProxy } from '../helpers/tcp-proxy.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
@@ -35,12 +36,12 @@ import { temporaryFolder } from '../helpers/temporary-folder.js';
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
 const WAIT = { timeout: 20_000, interval: 50 };
 
+const README_CLIENT = codeBlockWith('README.md', 'createClient');
 const PARLEY_CLIENT = codeBlockWith('docs/clients.md', 'createParleyClient');
 const GRAPHQL_WS = codeBlockWith('docs/clients.md', 'createClient(');
 const SERVER_SENT_EVENTS = codeBlockWith('docs/clients.md', 'text/event-stream');
 const RECIPES: Readonly<Record<string, string>> = {
-  "the README's graphql-ws client": codeBlockWith('README.md', 'createClient'),
-  'the graphql-ws client of docs/delivery.md': codeBlockWith('docs/delivery.md', 'createClient'),
+  "the README's graphql-ws client": README_CLIENT,
   'parley-client': PARLEY_CLIENT,
   'graphql-ws': GRAPHQL_WS,
   'server-sent events': SERVER_SENT_EVENTS,
@@ -54,6 +55,10 @@ afterAll(() => browser?.close());
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const parleyClient = fileURLToPath(new URL('../../packages/client/src/index.ts', import.meta.url));
+
+test("docs/delivery.md shows the README's client", () => {
+  expect(codeBlockWith('docs/delivery.md', 'createClient')).toBe(README_CLIENT);
+});
 
 test.each([
   ['a bundler', { module: 'esnext', moduleResolution: 'bundler' }],
@@ -198,6 +203,33 @@ test('the complete recipes show a new page when the history was replaced', async
   await send(alice, roomId, 'in the new history');
 
   await recipes.show(['before', 'live', 'in the new history']);
+  await recipes.stop();
+});
+
+test('every recipe continues after SERVICE_UNAVAILABLE', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  const { liveCursor: after } = await readPage(alice, roomId);
+  const currentToken = async () => alice.token;
+  const recipes = await runAll(RECIPES, runInNode, { url: parley.url, roomId, after, currentToken });
+  await send(alice, roomId, 'before');
+  await recipes.show(['before']);
+  // More often than there are subscriptions: live at first, then also after some have subscribed again.
+  let failures = 0;
+  replaceResolver('text', (resolve) => (source, args, context, info) => {
+    if (source.text !== 'unavailable' || failures === 12) return resolve(source, args, context, info);
+    failures += 1;
+    throw new Error('It has no text.');
+  });
+
+  const input = { roomId, text: 'unavailable' };
+  // Without selecting the text, so that the sender has no error.
+  await alice.request('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }', {
+    input,
+  });
+  await recipes.show(['before', 'unavailable']);
+  expect(failures).toBe(12);
   await recipes.stop();
 });
 
