@@ -23,6 +23,7 @@ type Documents = {
     "query RoomMessages($roomId: ID!, $first: Int, $after: String, $last: Int, $before: String) {\n  roomMessages(\n    roomId: $roomId\n    first: $first\n    after: $after\n    last: $last\n    before: $before\n  ) {\n    edges {\n      ...MessageEdgeParts\n    }\n    pageInfo {\n      hasNextPage\n      hasPreviousPage\n      startCursor\n      endCursor\n    }\n    liveCursor\n  }\n}": typeof types.RoomMessagesDocument,
     "mutation SendMessage($input: SendMessageInput!) {\n  sendMessage(input: $input) {\n    __typename\n    ... on SendMessagePayload {\n      edge {\n        ...MessageEdgeParts\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on RateLimitedError {\n      retryAfterMs\n    }\n    ... on UserError {\n      message\n    }\n  }\n}": typeof types.SendMessageDocument,
     "mutation SignUp($input: SignUpInput!) {\n  signUp(input: $input) {\n    __typename\n    ... on AuthPayload {\n      accessToken\n      accessTokenExpiresAt\n      viewer {\n        id\n        user {\n          id\n          username\n          displayName\n        }\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on UserError {\n      message\n    }\n  }\n}": typeof types.SignUpDocument,
+    "query Viewer {\n  viewer {\n    id\n    user {\n      id\n      username\n      displayName\n    }\n  }\n}": typeof types.ViewerDocument,
 };
 const documents: Documents = {
     "mutation CreateRoom($input: CreateRoomInput!) {\n  createRoom(input: $input) {\n    __typename\n    ... on CreateRoomPayload {\n      room {\n        id\n        kind\n        name\n        topic\n      }\n    }\n    ... on UserError {\n      message\n    }\n  }\n}": types.CreateRoomDocument,
@@ -34,6 +35,7 @@ const documents: Documents = {
     "query RoomMessages($roomId: ID!, $first: Int, $after: String, $last: Int, $before: String) {\n  roomMessages(\n    roomId: $roomId\n    first: $first\n    after: $after\n    last: $last\n    before: $before\n  ) {\n    edges {\n      ...MessageEdgeParts\n    }\n    pageInfo {\n      hasNextPage\n      hasPreviousPage\n      startCursor\n      endCursor\n    }\n    liveCursor\n  }\n}": types.RoomMessagesDocument,
     "mutation SendMessage($input: SendMessageInput!) {\n  sendMessage(input: $input) {\n    __typename\n    ... on SendMessagePayload {\n      edge {\n        ...MessageEdgeParts\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on RateLimitedError {\n      retryAfterMs\n    }\n    ... on UserError {\n      message\n    }\n  }\n}": types.SendMessageDocument,
     "mutation SignUp($input: SignUpInput!) {\n  signUp(input: $input) {\n    __typename\n    ... on AuthPayload {\n      accessToken\n      accessTokenExpiresAt\n      viewer {\n        id\n        user {\n          id\n          username\n          displayName\n        }\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on UserError {\n      message\n    }\n  }\n}": types.SignUpDocument,
+    "query Viewer {\n  viewer {\n    id\n    user {\n      id\n      username\n      displayName\n    }\n  }\n}": types.ViewerDocument,
 };
 
 /**
@@ -86,6 +88,10 @@ export function graphql(source: "mutation SendMessage($input: SendMessageInput!)
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation SignUp($input: SignUpInput!) {\n  signUp(input: $input) {\n    __typename\n    ... on AuthPayload {\n      accessToken\n      accessTokenExpiresAt\n      viewer {\n        id\n        user {\n          id\n          username\n          displayName\n        }\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on UserError {\n      message\n    }\n  }\n}"): (typeof documents)["mutation SignUp($input: SignUpInput!) {\n  signUp(input: $input) {\n    __typename\n    ... on AuthPayload {\n      accessToken\n      accessTokenExpiresAt\n      viewer {\n        id\n        user {\n          id\n          username\n          displayName\n        }\n      }\n    }\n    ... on ValidationError {\n      issues {\n        field\n        code\n        message\n      }\n    }\n    ... on UserError {\n      message\n    }\n  }\n}"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Viewer {\n  viewer {\n    id\n    user {\n      id\n      username\n      displayName\n    }\n  }\n}"): (typeof documents)["query Viewer {\n  viewer {\n    id\n    user {\n      id\n      username\n      displayName\n    }\n  }\n}"];
 
 export function graphql(source: string) {
   return (documents as any)[source] ?? {};

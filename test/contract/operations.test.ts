@@ -13,6 +13,7 @@ import {
   RoomMessagesDocument,
   SendMessageDocument,
   SignUpDocument,
+  ViewerDocument,
 } from '../../schema/generated/graphql.js';
 import { connect, LOBBY, request } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -87,4 +88,13 @@ test('the results of subscriptions have the generated types', async () => {
   expect((await events.next()).value).toMatchObject({
     data: { roomEvents: { __typename: 'MessageAddedEvent', edge: sendMessage.edge } },
   });
+});
+
+test('a message is by the viewer if its author has the id of `viewer.user`', async () => {
+  const { viewer } = await run(ViewerDocument, {});
+  const { sendMessage } = await run(SendMessageDocument, { input: { roomId: LOBBY, text: 'Mine' } });
+  if (sendMessage.__typename !== 'SendMessagePayload') throw new Error(JSON.stringify(sendMessage));
+
+  expect(sendMessage.edge.node.author?.id).toBe(viewer?.user.id);
+  expect(sendMessage.edge.node.author?.id).not.toBe(viewer?.id);
 });

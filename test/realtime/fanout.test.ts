@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { defaultFieldResolver, type GraphQLFieldResolver, isObjectType } from 'graphql';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ForbiddenError } from '../../src/domain/errors.js';
 import { type Context, viewerOf } from '../../src/graphql/context.js';
 import { rowId } from '../../src/graphql/schema/global-id.js';
-import { schema } from '../../src/graphql/schema/index.js';
 import * as subscribing from '../../src/graphql/subscribe.js';
 import * as userStorage from '../../src/storage/user.js';
 import { GroupSubscriber } from '../../src/transport/websocket/group.js';
@@ -20,6 +18,7 @@ import {
 } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { type Frame, openSocketOf, type RawSocket } from '../helpers/raw-socket.js';
+import { replaceResolver } from '../helpers/replace-resolver.js';
 
 /*
  * Live subscribers are served in groups, which write frames themselves. Subscribers with a backlog are served alone, by
@@ -221,21 +220,6 @@ const sendOnly = (person: Person, text: string) =>
 function textOf(text: string): string | undefined {
   const frame = JSON.parse(text) as Frame;
   return frame.type === 'next' ? frame.payload.data?.messageAdded.node.text : undefined;
-}
-
-type Resolver = GraphQLFieldResolver<{ text: string }, unknown>;
-
-/** Replaces the resolver of a field of `Message` until the end of the test. */
-function replaceResolver(field: string, change: (resolve: Resolver) => Resolver): void {
-  const type = schema.getType('Message');
-  if (!isObjectType(type)) throw new Error('Type not found.');
-  const { [field]: definition } = type.getFields();
-  if (!definition) throw new Error('Field not found.');
-  const before = definition.resolve ?? defaultFieldResolver;
-  definition.resolve = change(before);
-  onTestFinished(() => {
-    definition.resolve = before;
-  });
 }
 
 test('a failing nullable field is null with its error, for live subscribers as for resuming ones', async () => {

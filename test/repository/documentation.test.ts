@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { buildSchema, GraphQLError, parse, validate } from 'graphql';
+import { buildSchema, GraphQLError, parse, print, validate, visit } from 'graphql';
 import { expect, test } from 'vitest';
 import { settingNames } from '../../src/config.js';
+import { codeBlocks } from '../helpers/code-blocks.js';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -23,11 +24,6 @@ test('.env.example contains each setting exactly once', () => {
 
 const schema = buildSchema(read('schema/schema.graphql'));
 
-/** The `graphql` code blocks of a Markdown page. */
-function graphqlBlocks(markdown: string): string[] {
-  return [...markdown.matchAll(/^ *```graphql\n([\s\S]*?)^ *```$/gm)].map(([, block = '']) => block);
-}
-
 /** Why a client could not send the block as a document; empty if it could. */
 function mistakesIn(block: string): string[] {
   try {
@@ -39,11 +35,12 @@ function mistakesIn(block: string): string[] {
   }
 }
 
+const pages = ['README.md', ...readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`)];
+const examples = pages
+  .filter((path) => path.endsWith('.md'))
+  .flatMap((path) => codeBlocks(path, 'graphql').map((block) => ({ path, block })));
+
 test('every GraphQL example of the README and of docs/ is valid', () => {
-  const pages = ['README.md', ...readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`)];
-  const examples = pages
-    .filter((path) => path.endsWith('.md'))
-    .flatMap((path) => graphqlBlocks(read(path)).map((block) => ({ path, block })));
   const withExamples = new Set(examples.map(({ path }) => path));
 
   expect([...withExamples]).toEqual(expect.arrayContaining(['README.md', 'docs/delivery.md']));
@@ -59,4 +56,27 @@ test('an invalid GraphQL example is found', () => {
   ];
   for (const block of mistakes) expect(mistakesIn(block), block).not.toEqual([]);
   expect(mistakesIn('query One { viewer { id } }\nquery Two { viewer { id } }')).toEqual([]);
+});
+
+/** The selections of `viewer` in a document that lack `user { id }`, with which clients recognize their own messages. */
+function viewersWithoutUser(document: string): number {
+  let count = 0;
+  visit(parse(document), {
+    Field({ name, selectionSet }) {
+      if (name.value !== 'viewer') return;
+      if (!/\buser \{\s*id\b/.test(selectionSet ? print(selectionSet) : '')) count += 1;
+    },
+  });
+  return count;
+}
+
+test("every example that selects the viewer also selects the id of the viewer's messages", () => {
+  const operations = readdirSync(new URL('schema/operations/', root)).map(
+    (name) => `schema/operations/${name}`,
+  );
+  const documents = [...examples, ...operations.map((path) => ({ path, block: read(path) }))];
+  expect(documents.some(({ block }) => block.includes('viewer {'))).toBe(true);
+  for (const { path, block } of documents) expect(viewersWithoutUser(block), path).toBe(0);
+  expect(viewersWithoutUser('{ viewer { id } }')).toBe(1);
+  expect(viewersWithoutUser('{ viewer { id user { id } } }')).toBe(0);
 });

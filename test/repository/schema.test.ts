@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  buildClientSchema,
   buildSchema,
   findBreakingChanges,
   type GraphQLArgument,
@@ -15,9 +16,9 @@ import {
   isScalarType,
   isSpecifiedScalarType,
   isUnionType,
-  printSchema,
 } from 'graphql';
 import { expect, test } from 'vitest';
+import { schemaFiles } from '../../scripts/schema-files.js';
 import { schema } from '../../src/graphql/schema/index.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
@@ -100,8 +101,28 @@ const results = ownTypes(schema)
 const isUserError = (type: GraphQLNamedType) =>
   isObjectType(type) && type.getInterfaces().some((each) => each.name === 'UserError');
 
-test('schema/schema.graphql matches the code', () => {
-  expect(read('../../schema/schema.graphql')).toBe(`${printSchema(schema)}\n`);
+test.each(Object.entries(schemaFiles(schema)))('schema/%s matches the code', (name, content) => {
+  expect(read(`../../schema/${name}`)).toBe(content);
+});
+
+test('schema/introspection.json describes the whole schema', () => {
+  const introspected = buildClientSchema(JSON.parse(read('../../schema/introspection.json')));
+  expect(facts(introspected)).toEqual(facts(schema));
+});
+
+test('schema/possible-types.json names the members of every union and interface', () => {
+  const possibleTypes: Record<string, string[]> = JSON.parse(read('../../schema/possible-types.json'));
+  expect(Object.keys(possibleTypes)).toEqual(
+    ownTypes(schema)
+      .filter(isAbstractType)
+      .map(({ name }) => name),
+  );
+  expect(possibleTypes.UserError).toEqual(
+    ownTypes(schema)
+      .filter(isUserError)
+      .map(({ name }) => name),
+  );
+  expect(possibleTypes.LoginResult).toContain('AuthPayload');
 });
 
 test('no part of the agreed API is missing or different', () => {

@@ -1,8 +1,11 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from '@urql/core';
+import { cacheExchange as graphcache } from '@urql/exchange-graphcache';
 import { OperationTypeNode, parse } from 'graphql';
 import { beforeAll, expect, test } from 'vitest';
+import introspection from '../../schema/introspection.json' with { type: 'json' };
+import possibleTypes from '../../schema/possible-types.json' with { type: 'json' };
 import {
   connect,
   createRoom,
@@ -172,4 +175,30 @@ test.each([
   expect(delivered[0]?.cursor).toBe(sent.edge.cursor);
   unsubscribe();
   frontend.stop();
+});
+
+/** Clients cannot know which types a fragment on an interface matches, unless they are configured. */
+const LOGIN = `mutation {
+  login(input: { username: "nobody", password: "wrong password" }) { __typename ... on UserError { message } }
+}`;
+const REJECTED = { __typename: 'InvalidCredentialsError', message: expect.stringMatching(/password/i) };
+
+test('Apollo Client keeps the fields of `... on UserError` with schema/possible-types.json', async () => {
+  const client = new ApolloClient({
+    cache: new InMemoryCache({ possibleTypes }),
+    link: new HttpLink({ uri: parley.url }),
+  });
+  const { data } = await client.mutate<{ login: object }>({ mutation: gql(LOGIN) });
+  expect(data?.login).toEqual(REJECTED);
+  client.stop();
+});
+
+test("urql's graphcache keeps the fields of `... on UserError` with schema/introspection.json", async () => {
+  const client = new Client({
+    url: parley.url,
+    preferGetMethod: false,
+    exchanges: [graphcache({ schema: introspection }), fetchExchange],
+  });
+  const { data } = await client.mutation<{ login: object }>(parse(LOGIN), {}).toPromise();
+  expect(data?.login).toEqual(REJECTED);
 });

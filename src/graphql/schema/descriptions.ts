@@ -10,7 +10,7 @@ export const PER_VIEWER =
 
 /** How to resume a subscription with the standard client, for the `after` argument. */
 export const RESUME_WITH_GRAPHQL_WS =
-  'The graphql-ws client sends the same `variables` object again when it reconnects: update `after` in that object with every delivery, and the subscription resumes without further code.';
+  'The graphql-ws client sends the same `variables` object again when it reconnects: update `after` in that object with every delivery, and the subscription resumes. Its options `retryAttempts: Infinity` and `shouldRetry: () => true` are necessary, or it gives up during an outage.';
 
 /** Introduces the list of errors that end a subscription. */
 export const ENDS_WITH = 'Ends with one of these errors (`extensions.code`) if it cannot start or continue:';

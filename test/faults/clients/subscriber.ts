@@ -1,7 +1,8 @@
-import { createClient } from 'graphql-ws';
+import { type Client, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { stopAtEnd } from '../../helpers/stopping.js';
 import type { DeliveryLog, MessageRef } from '../verdict/check.js';
+import { runPublishedClient } from './published-client.js';
 
 export interface Seen extends MessageRef {
   /** The time of arrival, as a time of `performance.now()` in ms. */
@@ -30,32 +31,19 @@ export interface SubscriberOptions {
   readonly after: number;
 }
 
-interface Delivery {
-  readonly messageAdded: { readonly cursor: string; readonly node: MessageRef };
-}
-
-const QUERY = `subscription ($roomId: ID!, $after: String) {
-  messageAdded(roomId: $roomId, after: $after) { cursor node { seq clientMessageId } }
-}`;
-
-/** The minimum delay before a reconnect; it is up to twice as long, so that clients do not reconnect all at once. */
-const RETRY_DELAY_MS = 50;
-
 /**
- * Subscribes as the documentation recommends to frontends: with the graphql-ws client, endless retries, and `variables.after`
- * updated in place by each delivery, because the client sends its variables again on each reconnect. If the operation ends
- * with `SERVICE_UNAVAILABLE`, it subscribes again with the last cursor.
+ * Runs the client that the README publishes, which must never give up. Only its URL and its WebSocket differ, because it
+ * moves between instances, in Node.
  */
 export function openSubscriber({ url, token, roomId, cursor, after }: SubscriberOptions): Subscriber {
   const seen: Seen[] = [];
   const losses: number[] = [];
   const waiting = new Set<() => void>();
-  const variables = { roomId, after: cursor };
   let attempt = 0;
   let failure: string | null = null;
   let connected = false;
   let stopped = false;
-  let unsubscribe = (): void => {};
+  let client: Client | null = null;
   const wake = (): void => {
     for (const check of waiting) check();
   };
@@ -65,55 +53,51 @@ export function openSubscriber({ url, token, roomId, cursor, after }: Subscriber
     wake();
   };
 
-  const client = createClient({
-    url: () => url(attempt++),
-    webSocketImpl: WebSocket,
-    connectionParams: { token },
-    retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: () => true,
-    retryWait: retryDelay,
-    on: {
-      connected: () => {
-        connected = true;
-      },
-      closed: () => {
-        // A failed attempt to connect is not a loss.
-        if (connected) losses.push(performance.now());
-        connected = false;
-      },
+  runPublishedClient({
+    roomId,
+    page: { liveCursor: cursor },
+    currentToken: async () => token,
+    show({ seq, clientMessageId }) {
+      seen.push({ seq, clientMessageId, at: performance.now() });
+      if (waiting.size > 0) wake();
+    },
+    showError: (error) => fail(describe(error)),
+    createClient(options) {
+      const created = createClient({
+        ...options,
+        url: () => url(attempt++),
+        webSocketImpl: WebSocket,
+        on: {
+          connected: () => {
+            connected = true;
+          },
+          closed: () => {
+            // A failed attempt to connect is not a loss.
+            if (connected) losses.push(performance.now());
+            connected = false;
+          },
+        },
+      });
+      client = created;
+      return {
+        subscribe: (payload, sink) =>
+          stopped
+            ? () => {}
+            : created.subscribe(payload, {
+                ...sink,
+                complete: () => fail('the server completed the subscription'),
+              }),
+      };
     },
   });
-
-  function subscribe(): void {
-    unsubscribe = client.subscribe<Delivery>(
-      { query: QUERY, variables },
-      {
-        next({ data, errors }) {
-          if (!data) return fail(`delivered without data: ${JSON.stringify(errors)}`);
-          const { seq, clientMessageId } = data.messageAdded.node;
-          seen.push({ seq, clientMessageId, at: performance.now() });
-          variables.after = data.messageAdded.cursor;
-          if (waiting.size > 0) wake();
-        },
-        error(error) {
-          if (stopped) return;
-          if (isTemporary(error)) void retryDelay().then(() => stopped || subscribe());
-          else fail(describe(error));
-        },
-        complete: () => fail('the server completed the subscription'),
-      },
-    );
-  }
 
   const stop = (): void => {
     forget();
     stopped = true;
-    unsubscribe();
     // It rejects if the client is just retrying, which is not a failure.
-    void Promise.resolve(client.dispose()).catch(() => {});
+    void Promise.resolve(client?.dispose()).catch(() => {});
   };
   const forget = stopAtEnd(async () => stop());
-  subscribe();
   return {
     after,
     seen,
@@ -138,15 +122,6 @@ export function openSubscriber({ url, token, roomId, cursor, after }: Subscriber
         check();
       }),
   };
-}
-
-function retryDelay(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * (1 + Math.random())));
-}
-
-/** Whether the operation ended with `SERVICE_UNAVAILABLE`, after which clients should subscribe again. */
-function isTemporary(error: unknown): boolean {
-  return Array.isArray(error) && error.every((one) => one?.extensions?.code === 'SERVICE_UNAVAILABLE');
 }
 
 function describe(error: unknown): string {

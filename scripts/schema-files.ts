@@ -1,0 +1,21 @@
+import { type GraphQLSchema, introspectionFromSchema, isAbstractType, printSchema } from 'graphql';
+
+/** The files of `schema/` that are generated from the code, by name. */
+export function schemaFiles(schema: GraphQLSchema): Readonly<Record<string, string>> {
+  return {
+    'schema.graphql': `${printSchema(schema)}\n`,
+    'possible-types.json': json(possibleTypes(schema)),
+    // Frontends bundle it, and caches read no descriptions.
+    'introspection.json': json(introspectionFromSchema(schema, { descriptions: false })),
+  };
+}
+
+/** The object types of each union and interface, as `possibleTypes` of Apollo's `InMemoryCache`. */
+function possibleTypes(schema: GraphQLSchema): Record<string, string[]> {
+  const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);
+  return Object.fromEntries(
+    abstract.map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
+  );
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
