@@ -11,7 +11,7 @@ export function schemaFiles(schema: GraphQLSchema): Readonly<Record<string, stri
 }
 
 /** The object types of each union and interface, as `possibleTypes` of Apollo's `InMemoryCache`. */
-function possibleTypes(schema: GraphQLSchema): Record<string, string[]> {
+export function possibleTypes(schema: GraphQLSchema): Record<string, string[]> {
   const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);
   return Object.fromEntries(
     abstract.map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
