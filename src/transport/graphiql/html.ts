@@ -1,7 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { defaultTabs } from './tabs.js';
 
-const ICON = `\
+/** SVG, for the tab of the browser and as the logo. */
+export const ICON = `\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32"><path fill="#d60690" d="M6 4h20a4 4 0 0 1 \
 4 4v12a4 4 0 0 1-4 4H15l-8 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z"/><g fill="#fff"><circle cx="10" cy="14" r="2"/><circle \
 cx="16" cy="14" r="2"/><circle cx="22" cy="14" r="2"/></g></svg>`;
