@@ -1,10 +1,13 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
-import { startParley, type TestParley } from '../helpers/parley.js';
+import { at, LOBBY, send, signUp } from '../helpers/client.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
 // On a small machine, Chromium takes seconds to open the page, and minutes to install where it is missing.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
+/** The length of an outage: more than one attempt to reconnect is refused. */
+const OUTAGE_MS = 3000;
 const WAIT = { timeout: 20_000, interval: 50 };
 
 let parley: TestParley;
@@ -53,6 +56,10 @@ async function openGraphiQL(search = '') {
     page,
     tabs: () => page.locator('.graphiql-tab').allInnerTexts(),
     result: () => textOf(page, '.result-window'),
+    /** The whole content of the response pane, also where it is not in view. */
+    fullResult: () => page.evaluate<string>(RESPONSE),
+    /** What the page says about the running subscription. */
+    status: () => page.getByRole('status').textContent(),
     /** The payloads of all `connection_init` messages so far. */
     inits: () => sent.filter(({ type }) => type === 'connection_init').map(({ payload }) => payload),
 
@@ -90,6 +97,12 @@ async function openGraphiQL(search = '') {
 
 /** GraphiQL stores its tabs as the last step of a change of tab, when it knows the new operation. */
 const ACTIVE_TAB = `JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{}').activeTabIndex`;
+
+/** Monaco renders only the lines in view. */
+const RESPONSE = `monaco.editor.getModels().find(({ uri }) => uri.path.endsWith('response.json')).getValue()`;
+
+/** The `text` of every message in a JSON text, in order. */
+const textsIn = (json: string) => [...json.matchAll(/"text": "([^"]*)"/g)].map(([, text]) => text);
 
 /** One button runs and stops an operation; its label names what it does now. */
 const executeButton = (action: 'Execute' | 'Stop') => `.graphiql-execute-button[aria-label^="${action}"]`;
@@ -176,4 +189,59 @@ test('GraphiQL does not copy the edited query into the address', async () => {
     WAIT,
   );
   expect(page.url()).toBe(parley.url);
+});
+
+test('a subscription in GraphiQL keeps the last 50 results, follows the end, and says that it is connected', async () => {
+  const ada = await openGraphiQL();
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+
+  const grace = await signUp(parley.url);
+  const texts = Array.from({ length: 52 }, (_, index) => `number ${index + 1}`);
+  for (const text of texts) await send(grace, LOBBY, text);
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult()).at(-1)).toBe('number 52'), WAIT);
+  expect(textsIn(await ada.fullResult())).toEqual(texts.slice(2));
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"number 52"'), WAIT);
+
+  await ada.stop();
+  expect(await ada.page.getByRole('status').count()).toBe(0);
+  expect(textsIn(await ada.fullResult())).toEqual(texts.slice(2));
+});
+
+test('a subscription in GraphiQL survives an outage, says that it waits, and shows each message once', async () => {
+  const ada = await openGraphiQL();
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  const grace = await signUp(parley.url);
+  await send(grace, LOBBY, 'before');
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('before'), WAIT);
+
+  const stopped = parley;
+  const refused = new Promise<void>((resolve) => {
+    ada.page.on('console', (message) => {
+      if (message.text().includes('ERR_CONNECTION_REFUSED')) resolve();
+    });
+  });
+  await stopped.stop();
+  await refused;
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/cannot be reached.*Reconnecting/), WAIT);
+  expect(textsIn(await ada.fullResult())).toContain('before');
+
+  const other = await startSibling(stopped);
+  const graceThere = at(other.url, grace);
+  for (const text of ['first', 'second', 'third']) await send(graceThere, LOBBY, text);
+  await ada.page.waitForTimeout(OUTAGE_MS);
+  parley = await startSibling(stopped, { env: { PORT: new URL(stopped.url).port } });
+
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('third'), WAIT);
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  await send(at(parley.url, grace), LOBBY, 'after');
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('after'), WAIT);
+  const texts = textsIn(await ada.fullResult());
+  expect(texts.slice(texts.indexOf('before'))).toEqual(['before', 'first', 'second', 'third', 'after']);
+  problems = problems.filter((problem) => !problem.includes('ERR_CONNECTION_REFUSED'));
 });

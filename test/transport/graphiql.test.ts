@@ -60,7 +60,7 @@ async function assetPaths(): Promise<string[]> {
   const html = (await receivePage()).body.toString();
   const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
   const folder = /"assets":"([^"]+)"/.exec(html)?.[1] ?? '';
-  const script = (await receive(`${folder}page.js`)).body.toString();
+  const script = (await receive(`${folder}monaco.js`)).body.toString();
   const workers = [...script.matchAll(/[\w.]+\.worker\.js/g)].map(([name]) => folder + name);
   const client = (await receive(`${folder}client.js`)).body.toString();
   const chunks = [...client.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => folder + name);

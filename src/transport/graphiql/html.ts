@@ -8,13 +8,19 @@ export const ICON = `\
 cx="16" cy="14" r="2"/><circle cx="22" cy="14" r="2"/></g></svg>`;
 
 /**
- * Works around a bug of GraphiQL 5: default tabs keep a stale transform from their entrance, and the first click on each
- * brings it back, so that the tab jumps away and the click is lost. Without transforms, a dragged tab moves in steps.
+ * The first rule works around a bug of GraphiQL 5: default tabs keep a stale transform from their entrance, and the first
+ * click on each brings it back, so that the tab jumps away and the click is lost. Without transforms, a dragged tab moves in
+ * steps.
  */
-const STYLE = '.graphiql-tab { transform: none !important; }';
+const STYLE = `
+      .graphiql-tab { transform: none !important; }
+      #subscription-status { flex: none; display: block; padding: 8px 16px; border-left: 4px solid #d60690;
+        background: hsla(219, 28%, 32%, 0.1); font: 14px/1.4 system-ui, sans-serif; }
+      #subscription-status[data-state="live"] { border-color: #1a8f4c; }
+    `;
 
 /**
- * The HTML of GraphiQL's page. Its script is browser/page.js.
+ * The HTML of GraphiQL's page. Its scripts are browser/monaco.js and, after GraphiQL's bundle, browser/page.js.
  *
  * @param assets path of the folder of its assets, with a slash at the end.
  * @param lobbyId global id of the room that the default tabs use; null if there is none.
@@ -31,6 +37,7 @@ export function renderPage(assets: string, lobbyId: string | null): string {
     <link rel="stylesheet" href="${assets}graphiql.css">
     <style>${STYLE}</style>
     <script type="application/json" id="config">${scriptJson({ assets, tabs })}</script>
+    <script type="module" src="${assets}monaco.js"></script>
     <script defer src="${assets}graphiql.js"></script>
     <script type="module" src="${assets}page.js"></script>
   </head>

@@ -157,9 +157,10 @@ const listen = (roomId: string) => `\
 #    first, enter it in the Variables pane:
 #    {"after": "<liveCursor>"}
 #
-#    This page sets $after to the cursor of each
-#    message that it receives: after the first
-#    one, no message is lost by a reconnect.
+#    This page reconnects until you stop it, and
+#    sets $after to the cursor of each message
+#    that it receives: after the first one, no
+#    message is lost by a reconnect.
 subscription Listen($after: String) {
   messageAdded(roomId: ${roomId}, after: $after) {
     cursor

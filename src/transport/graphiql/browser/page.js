@@ -1,21 +1,8 @@
 /** @import { Tab } from './graphiql.js' */
+import { elementById, tabs } from './document.js';
 import { createFetcher } from './fetcher.js';
 
 /** Renders GraphiQL; the server serves it next to the files of Yoga's bundle. */
-
-/** @type {{ assets: string, tabs: Tab[] }} */
-const { assets, tabs } = JSON.parse(elementById('config').textContent);
-
-/** Monaco's workers, by the label that it gives them. */
-const WORKERS = new Map([
-  ['editorWorkerService', 'editor.worker.js'],
-  ['json', 'json.worker.js'],
-  ['graphql', 'graphql.worker.js'],
-]);
-self.MonacoEnvironment = {
-  globalAPI: false,
-  getWorkerUrl: (_moduleId, label) => `${assets}${WORKERS.get(label)}`,
-};
 
 const { fetcher, onEditHeaders } = createFetcher(new URL(location.pathname, location.origin));
 const shared = sharedTab(new URLSearchParams(location.search));
@@ -35,17 +22,6 @@ YogaGraphiQL.renderYogaGraphiQL(elementById('root'), {
   shouldPersistHeaders: false,
   defaultEditorToolsVisibility: 'headers',
 });
-
-/**
- * @param {string} id
- * @returns {HTMLElement}
- * @throws {Error} if the page has no such element.
- */
-function elementById(id) {
-  const element = document.getElementById(id);
-  if (!element) throw new Error(`The page has no element #${id}.`);
-  return element;
-}
 
 /**
  * A share link (`?query=`) opens as a tab of its own, before the default ones.
