@@ -83,6 +83,7 @@ async function openGraphiQL(search = '') {
     async setHeaders(headers: object): Promise<void> {
       const editor = '.monaco-editor[data-uri*="eaders"]';
       const text = JSON.stringify(headers);
+      await page.getByRole('button', { name: 'Headers', exact: true }).click();
       await vi.waitFor(async () => {
         await page.locator(editor).click();
         await page.keyboard.press('ControlOrMeta+A');
@@ -112,6 +113,9 @@ async function textOf(page: Page, selector: string): Promise<string> {
   const text = await page.locator(`${selector} .view-lines`).textContent();
   return (text ?? '').replaceAll('\u00a0', ' ');
 }
+
+/** The box of an element that is not displayed; it fits nowhere. */
+const NOWHERE = { x: -1, y: -1, width: 0, height: 0 };
 
 const authorization = { authorization: expect.stringMatching(/^Bearer [\w-]+\.[\w-]+\.[\w-]+$/) };
 
@@ -163,6 +167,8 @@ test('after a reload, GraphiQL comes from the cache, is still signed in and has 
   await ada.run('SignUp');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
   await ada.page.reload();
+  await ada.page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  expect(await ada.tabs()).toEqual(['SignUp', 'SendMessage', 'History', 'Listen']);
   await ada.run('SendMessage');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"SendMessagePayload"'), WAIT);
   const fetched = await ada.page.evaluate(() =>
@@ -189,6 +195,65 @@ test('GraphiQL does not copy the edited query into the address', async () => {
     WAIT,
   );
   expect(page.url()).toBe(parley.url);
+});
+
+test('the Listen tab of GraphiQL opens its variables, also if the Headers pane was open', async () => {
+  const { page } = await openGraphiQL();
+  await page.getByRole('button', { name: 'Headers', exact: true }).click();
+  const pane = (name: string) => page.locator(`.graphiql-editor-tool[aria-label="${name}"]`);
+  await pane('Headers').waitFor();
+  await page.getByRole('tab', { name: 'Listen' }).click();
+  await pane('Variables').waitFor();
+  const variables = '.monaco-editor[data-uri*="variables"]';
+  await vi.waitFor(async () => expect(await textOf(page, variables)).toContain('"after": null'), WAIT);
+});
+
+test('every control of GraphiQL has an accessible name', async () => {
+  const { page } = await openGraphiQL();
+  for (const role of ['button', 'tab', 'textbox'] as const) {
+    const count = await page.getByRole(role).count();
+    expect(count, role).toBeGreaterThan(2);
+    expect(await page.getByRole(role, { name: /\S/ }).count(), role).toBe(count);
+  }
+});
+
+test('GraphiQL fits a phone: tabs, editors, results and the documentation, without overlap', async () => {
+  const ada = await openGraphiQL();
+  const { page } = ada;
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  const box = async (selector: string) => {
+    const { x, y, width, height } = (await page.locator(selector).last().boundingBox()) ?? NOWHERE;
+    expect(x, selector).toBeGreaterThanOrEqual(0);
+    expect(x + width, selector).toBeLessThanOrEqual(390);
+    expect(y + height, selector).toBeLessThanOrEqual(844);
+    return { width, height, top: y, bottom: y + height };
+  };
+  await box('.graphiql-tab-button');
+  expect((await box('.graphiql-query-editor .monaco-editor')).width).toBeGreaterThan(300);
+
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  const [query, variables, result, status, sidebar] = [
+    await box('.graphiql-query-editor'),
+    await box('.graphiql-editor-tool'),
+    await box('.graphiql-response'),
+    await box('#subscription-status'),
+    await box('.graphiql-sidebar'),
+  ];
+  expect(query.bottom).toBeLessThanOrEqual(variables.top);
+  expect(variables.bottom).toBeLessThanOrEqual(result.top);
+  expect(result.height).toBeGreaterThan(350);
+  expect(status.top).toBeGreaterThan(result.top + 250);
+  expect(result.bottom).toBeLessThanOrEqual(sidebar.top);
+
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+  await vi.waitFor(async () => expect((await box('.graphiql-plugin')).height).toBeGreaterThan(600), WAIT);
+  await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
+  await vi.waitFor(async () => expect((await box('.graphiql-response')).height).toBe(result.height), WAIT);
 });
 
 test('a subscription in GraphiQL keeps the last 50 results, follows the end, and says that it is connected', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { STYLE } from './style.js';
 import { defaultTabs } from './tabs.js';
 
 /** SVG, for the tab of the browser and as the logo. */
@@ -6,18 +7,6 @@ export const ICON = `\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32"><path fill="#d60690" d="M6 4h20a4 4 0 0 1 \
 4 4v12a4 4 0 0 1-4 4H15l-8 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z"/><g fill="#fff"><circle cx="10" cy="14" r="2"/><circle \
 cx="16" cy="14" r="2"/><circle cx="22" cy="14" r="2"/></g></svg>`;
-
-/**
- * The first rule works around a bug of GraphiQL 5: default tabs keep a stale transform from their entrance, and the first
- * click on each brings it back, so that the tab jumps away and the click is lost. Without transforms, a dragged tab moves in
- * steps.
- */
-const STYLE = `
-      .graphiql-tab { transform: none !important; }
-      #subscription-status { flex: none; display: block; padding: 8px 16px; border-left: 4px solid #d60690;
-        background: hsla(219, 28%, 32%, 0.1); font: 14px/1.4 system-ui, sans-serif; }
-      #subscription-status[data-state="live"] { border-color: #1a8f4c; }
-    `;
 
 /**
  * The HTML of GraphiQL's page. Its scripts are browser/monaco.js and, after GraphiQL's bundle, browser/page.js.

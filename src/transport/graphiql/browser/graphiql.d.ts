@@ -56,7 +56,9 @@ export interface GraphiQLProps {
   onEditQuery(text: string): void;
   storage: Storage;
   shouldPersistHeaders: boolean;
-  defaultEditorToolsVisibility: 'headers' | 'variables';
+  /** The pane below the editor that is open at the start; false if none is. */
+  defaultEditorToolsVisibility: 'headers' | 'variables' | false;
+  onTabChange(state: { readonly tabs: readonly Tab[]; readonly activeTabIndex: number }): void;
 }
 
 /** The part of Monaco's editor that the page uses. */
@@ -66,6 +68,7 @@ interface Editor {
   getScrollTop(): number;
   setScrollTop(top: number): void;
   revealLine(line: number): void;
+  updateOptions(options: object): void;
 }
 
 declare global {
@@ -75,7 +78,12 @@ declare global {
   };
 
   /** Monaco, which defines it if `globalAPI` is set. */
-  const monaco: { editor: { getEditors(): readonly Editor[] } };
+  const monaco: {
+    editor: {
+      getEditors(): readonly Editor[];
+      onDidCreateEditor(listener: (editor: Editor) => void): void;
+    };
+  };
 
   interface Window {
     MonacoEnvironment?: {
