@@ -252,6 +252,7 @@ test('GraphiQL fits a phone: tabs, editors, results and the documentation, witho
 
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
   await vi.waitFor(async () => expect((await box('.graphiql-plugin')).height).toBeGreaterThan(600), WAIT);
+  await page.getByText('Parley is a chat server.').waitFor();
   await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
   await vi.waitFor(async () => expect((await box('.graphiql-response')).height).toBe(result.height), WAIT);
 });
