@@ -209,3 +209,15 @@ test('a result union has exactly one payload, and its other members are user err
     expect(result.getTypes().length, result.name).toBeGreaterThan(1);
   }
 });
+
+test('the description of the schema introduces the API by its existing root fields', () => {
+  const names = [...(schema.description ?? '').matchAll(/`([a-z]\w+)`/g)].map(([, name = '']) => name);
+  const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(
+    (type) => Object.keys(type?.getFields() ?? {}),
+  );
+  expect(names.filter((name) => fields.includes(name))).toEqual(
+    expect.arrayContaining(['signUp', 'login', 'viewer', 'roomMessages', 'messageAdded', 'sendMessage']),
+  );
+  const others = ['accessToken', 'connectionParams', 'liveCursor', 'after', 'cursor', 'clientMessageId'];
+  expect(names.filter((name) => !fields.includes(name) && !others.includes(name))).toEqual([]);
+});

@@ -1,10 +1,13 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
-import { startParley, type TestParley } from '../helpers/parley.js';
+import { at, LOBBY, send, signUp } from '../helpers/client.js';
+import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
 // On a small machine, Chromium takes seconds to open the page, and minutes to install where it is missing.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
+/** The length of an outage: more than one attempt to reconnect is refused. */
+const OUTAGE_MS = 3000;
 const WAIT = { timeout: 20_000, interval: 50 };
 
 let parley: TestParley;
@@ -53,6 +56,10 @@ async function openGraphiQL(search = '') {
     page,
     tabs: () => page.locator('.graphiql-tab').allInnerTexts(),
     result: () => textOf(page, '.result-window'),
+    /** The whole content of the response pane, also where it is not in view. */
+    fullResult: () => page.evaluate<string>(RESPONSE),
+    /** What the page says about the running subscription. */
+    status: () => page.getByRole('status').textContent(),
     /** The payloads of all `connection_init` messages so far. */
     inits: () => sent.filter(({ type }) => type === 'connection_init').map(({ payload }) => payload),
 
@@ -76,6 +83,7 @@ async function openGraphiQL(search = '') {
     async setHeaders(headers: object): Promise<void> {
       const editor = '.monaco-editor[data-uri*="eaders"]';
       const text = JSON.stringify(headers);
+      await page.getByRole('button', { name: 'Headers', exact: true }).click();
       await vi.waitFor(async () => {
         await page.locator(editor).click();
         await page.keyboard.press('ControlOrMeta+A');
@@ -91,6 +99,12 @@ async function openGraphiQL(search = '') {
 /** GraphiQL stores its tabs as the last step of a change of tab, when it knows the new operation. */
 const ACTIVE_TAB = `JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{}').activeTabIndex`;
 
+/** Monaco renders only the lines in view. */
+const RESPONSE = `monaco.editor.getModels().find(({ uri }) => uri.path.endsWith('response.json')).getValue()`;
+
+/** The `text` of every message in a JSON text, in order. */
+const textsIn = (json: string) => [...json.matchAll(/"text": "([^"]*)"/g)].map(([, text]) => text);
+
 /** One button runs and stops an operation; its label names what it does now. */
 const executeButton = (action: 'Execute' | 'Stop') => `.graphiql-execute-button[aria-label^="${action}"]`;
 
@@ -99,6 +113,9 @@ async function textOf(page: Page, selector: string): Promise<string> {
   const text = await page.locator(`${selector} .view-lines`).textContent();
   return (text ?? '').replaceAll('\u00a0', ' ');
 }
+
+/** The box of an element that is not displayed; it fits nowhere. */
+const NOWHERE = { x: -1, y: -1, width: 0, height: 0 };
 
 const authorization = { authorization: expect.stringMatching(/^Bearer [\w-]+\.[\w-]+\.[\w-]+$/) };
 
@@ -150,6 +167,8 @@ test('after a reload, GraphiQL comes from the cache, is still signed in and has 
   await ada.run('SignUp');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
   await ada.page.reload();
+  await ada.page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  expect(await ada.tabs()).toEqual(['SignUp', 'SendMessage', 'History', 'Listen']);
   await ada.run('SendMessage');
   await vi.waitFor(async () => expect(await ada.result()).toContain('"SendMessagePayload"'), WAIT);
   const fetched = await ada.page.evaluate(() =>
@@ -176,4 +195,119 @@ test('GraphiQL does not copy the edited query into the address', async () => {
     WAIT,
   );
   expect(page.url()).toBe(parley.url);
+});
+
+test('the Listen tab of GraphiQL opens its variables, also if the Headers pane was open', async () => {
+  const { page } = await openGraphiQL();
+  await page.getByRole('button', { name: 'Headers', exact: true }).click();
+  const pane = (name: string) => page.locator(`.graphiql-editor-tool[aria-label="${name}"]`);
+  await pane('Headers').waitFor();
+  await page.getByRole('tab', { name: 'Listen' }).click();
+  await pane('Variables').waitFor();
+  const variables = '.monaco-editor[data-uri*="variables"]';
+  await vi.waitFor(async () => expect(await textOf(page, variables)).toContain('"after": null'), WAIT);
+});
+
+test('every control of GraphiQL has an accessible name', async () => {
+  const { page } = await openGraphiQL();
+  for (const role of ['button', 'tab', 'textbox'] as const) {
+    const count = await page.getByRole(role).count();
+    expect(count, role).toBeGreaterThan(2);
+    expect(await page.getByRole(role, { name: /\S/ }).count(), role).toBe(count);
+  }
+});
+
+test('GraphiQL fits a phone: tabs, editors, results and the documentation, without overlap', async () => {
+  const ada = await openGraphiQL();
+  const { page } = ada;
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  const box = async (selector: string) => {
+    const { x, y, width, height } = (await page.locator(selector).last().boundingBox()) ?? NOWHERE;
+    expect(x, selector).toBeGreaterThanOrEqual(0);
+    expect(x + width, selector).toBeLessThanOrEqual(390);
+    expect(y + height, selector).toBeLessThanOrEqual(844);
+    return { width, height, top: y, bottom: y + height };
+  };
+  await box('.graphiql-tab-button');
+  expect((await box('.graphiql-query-editor .monaco-editor')).width).toBeGreaterThan(300);
+
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  const [query, variables, result, status, sidebar] = [
+    await box('.graphiql-query-editor'),
+    await box('.graphiql-editor-tool'),
+    await box('.graphiql-response'),
+    await box('#subscription-status'),
+    await box('.graphiql-sidebar'),
+  ];
+  expect(query.bottom).toBeLessThanOrEqual(variables.top);
+  expect(variables.bottom).toBeLessThanOrEqual(result.top);
+  expect(result.height).toBeGreaterThan(350);
+  expect(status.top).toBeGreaterThan(result.top + 250);
+  expect(result.bottom).toBeLessThanOrEqual(sidebar.top);
+
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+  await vi.waitFor(async () => expect((await box('.graphiql-plugin')).height).toBeGreaterThan(600), WAIT);
+  await page.getByText('Parley is a chat server.').waitFor();
+  await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
+  await vi.waitFor(async () => expect((await box('.graphiql-response')).height).toBe(result.height), WAIT);
+});
+
+test('a subscription in GraphiQL keeps the last 50 results, follows the end, and says that it is connected', async () => {
+  const ada = await openGraphiQL();
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+
+  const grace = await signUp(parley.url);
+  const texts = Array.from({ length: 52 }, (_, index) => `number ${index + 1}`);
+  for (const text of texts) await send(grace, LOBBY, text);
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult()).at(-1)).toBe('number 52'), WAIT);
+  expect(textsIn(await ada.fullResult())).toEqual(texts.slice(2));
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"number 52"'), WAIT);
+
+  await ada.stop();
+  expect(await ada.page.getByRole('status').count()).toBe(0);
+  expect(textsIn(await ada.fullResult())).toEqual(texts.slice(2));
+});
+
+test('a subscription in GraphiQL survives an outage, says that it waits, and shows each message once', async () => {
+  const ada = await openGraphiQL();
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  const grace = await signUp(parley.url);
+  await send(grace, LOBBY, 'before');
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('before'), WAIT);
+
+  const stopped = parley;
+  const refused = new Promise<void>((resolve) => {
+    ada.page.on('console', (message) => {
+      if (message.text().includes('ERR_CONNECTION_REFUSED')) resolve();
+    });
+  });
+  await stopped.stop();
+  await refused;
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/cannot be reached.*Reconnecting/), WAIT);
+  expect(textsIn(await ada.fullResult())).toContain('before');
+
+  const other = await startSibling(stopped);
+  const graceThere = at(other.url, grace);
+  for (const text of ['first', 'second', 'third']) await send(graceThere, LOBBY, text);
+  await ada.page.waitForTimeout(OUTAGE_MS);
+  parley = await startSibling(stopped, { env: { PORT: new URL(stopped.url).port } });
+
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('third'), WAIT);
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  await send(at(parley.url, grace), LOBBY, 'after');
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('after'), WAIT);
+  const texts = textsIn(await ada.fullResult());
+  expect(texts.slice(texts.indexOf('before'))).toEqual(['before', 'first', 'second', 'third', 'after']);
+  problems = problems.filter((problem) => !problem.includes('ERR_CONNECTION_REFUSED'));
 });

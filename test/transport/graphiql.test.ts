@@ -60,7 +60,7 @@ async function assetPaths(): Promise<string[]> {
   const html = (await receivePage()).body.toString();
   const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
   const folder = /"assets":"([^"]+)"/.exec(html)?.[1] ?? '';
-  const script = (await receive(`${folder}page.js`)).body.toString();
+  const script = (await receive(`${folder}monaco.js`)).body.toString();
   const workers = [...script.matchAll(/[\w.]+\.worker\.js/g)].map(([name]) => folder + name);
   const client = (await receive(`${folder}client.js`)).body.toString();
   const chunks = [...client.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => folder + name);
@@ -103,12 +103,31 @@ describe('the GraphiQL page', () => {
     expect((await receive('/graphql', { accept: BROWSER }, method)).status).toBe(NOT_HANDLED);
   });
 
-  test.each(['/', '/health', '/graphqlx', '/graphql/stream', '/graphiql'])(
+  test.each(['/health', '/graphqlx', '/graphql/stream', '/graphiql'])(
     'the page is not served at %s',
     async (path) => {
       expect((await receivePage(path)).status).toBe(NOT_HANDLED);
     },
   );
+
+  test('the root redirects a browser to the page', async () => {
+    const { status, headers } = await receivePage('/');
+    expect(status).toBe(307);
+    expect(headers.location).toBe('/graphql');
+    expect(headers['cache-control']).toBe('no-store');
+    expect(headers.vary).toBe('Origin, Accept');
+  });
+
+  test.each(['*/*', 'application/json'])('the root redirects no client that accepts %s', async (accept) => {
+    expect((await receive('/', { accept })).status).toBe(NOT_HANDLED);
+  });
+
+  test('the icon is served at /favicon.ico', async () => {
+    const { status, headers, body } = await receive('/favicon.ico', { accept: 'image/*' });
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('image/svg+xml');
+    expect(body.toString()).toMatch(/^<svg /);
+  });
 
   test('the page has the same headers and no body for HEAD', async () => {
     const { status, headers, body } = await receive('/graphql', { accept: BROWSER }, 'HEAD');

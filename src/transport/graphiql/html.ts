@@ -1,19 +1,15 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { STYLE } from './style.js';
 import { defaultTabs } from './tabs.js';
 
-const ICON = `\
+/** SVG, for the tab of the browser and as the logo. */
+export const ICON = `\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32"><path fill="#d60690" d="M6 4h20a4 4 0 0 1 \
 4 4v12a4 4 0 0 1-4 4H15l-8 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z"/><g fill="#fff"><circle cx="10" cy="14" r="2"/><circle \
 cx="16" cy="14" r="2"/><circle cx="22" cy="14" r="2"/></g></svg>`;
 
 /**
- * Works around a bug of GraphiQL 5: default tabs keep a stale transform from their entrance, and the first click on each
- * brings it back, so that the tab jumps away and the click is lost. Without transforms, a dragged tab moves in steps.
- */
-const STYLE = '.graphiql-tab { transform: none !important; }';
-
-/**
- * The HTML of GraphiQL's page. Its script is browser/page.js.
+ * The HTML of GraphiQL's page. Its scripts are browser/monaco.js and, after GraphiQL's bundle, browser/page.js.
  *
  * @param assets path of the folder of its assets, with a slash at the end.
  * @param lobbyId global id of the room that the default tabs use; null if there is none.
@@ -30,6 +26,7 @@ export function renderPage(assets: string, lobbyId: string | null): string {
     <link rel="stylesheet" href="${assets}graphiql.css">
     <style>${STYLE}</style>
     <script type="application/json" id="config">${scriptJson({ assets, tabs })}</script>
+    <script type="module" src="${assets}monaco.js"></script>
     <script defer src="${assets}graphiql.js"></script>
     <script type="module" src="${assets}page.js"></script>
   </head>

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from '../../lib/once.js';
 import { preferredEncoding, prefersHtml } from '../http/negotiation.js';
 import { type GraphiQLAssets, loadGraphiQLAssets } from './assets.js';
-import { renderPage } from './html.js';
+import { ICON, renderPage } from './html.js';
 
 export interface GraphiQLOptions {
   /** Global id of the room that the default tabs use. If null, they start with one that creates a room. */
@@ -11,13 +11,16 @@ export interface GraphiQLOptions {
 
 export interface GraphiQL {
   /**
-   * Serves the page (GET /graphql from a browser) and its assets (below /graphiql/). Resolves to false, with nothing written,
-   * for any other request. Rejects, with nothing written, if the assets cannot be loaded; the next call tries again.
+   * Serves the page (GET /graphql from a browser), its icon and its assets (below /graphiql/), and redirects a browser from
+   * the root to the page. Resolves to false, with nothing written, for any other request. Rejects, with nothing written, if the assets cannot be loaded; the next call tries again.
    */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
 }
 
 const PAGE_PATH = '/graphql';
+const ROOT_PATH = '/';
+/** Browsers request this path by themselves, also for a JSON response. */
+const ICON_PATH = '/favicon.ico';
 const ASSETS_PATH = '/graphiql/';
 const ASSET_PATTERN = /^\/graphiql\/([\w-]+)\/([\w.-]+)$/;
 
@@ -49,10 +52,35 @@ export function createGraphiQL({ lobbyId }: GraphiQLOptions): GraphiQL {
       // A share link (`?query=`) is a page too: a client that wants data does not prefer HTML.
       else if (path === PAGE_PATH && prefersHtml(request))
         sendPage(lobbyId, await assets(), request, response);
+      else if (path === ROOT_PATH && prefersHtml(request)) redirectToPage(response);
+      else if (path === ICON_PATH) sendIcon(request, response);
       else return false;
       return true;
     },
   };
+}
+
+/** Temporary and not stored: what the root serves may change. */
+function redirectToPage(response: ServerResponse): void {
+  response.writeHead(307, {
+    location: PAGE_PATH,
+    'content-length': '0',
+    'cache-control': 'no-store',
+    vary: 'Origin, Accept',
+  });
+  response.end();
+}
+
+function sendIcon(request: IncomingMessage, response: ServerResponse): void {
+  const svg = Buffer.from(ICON);
+  response.writeHead(200, {
+    'content-type': 'image/svg+xml',
+    'content-length': svg.length,
+    'cache-control': 'public, max-age=86400',
+    'content-security-policy': "default-src 'none'",
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(request.method === 'HEAD' ? undefined : svg);
 }
 
 function sendPage(

@@ -28,6 +28,7 @@ const texts = new Map([
 ]);
 // First, since the page imports it by this name.
 addModule(new URL(import.meta.resolve('graphql-ws/client')));
+addModule(new URL('./browser/monaco.js', import.meta.url));
 addModule(new URL('./browser/page.js', import.meta.url));
 
 /**

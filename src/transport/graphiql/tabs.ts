@@ -1,5 +1,7 @@
 export interface DefaultTab {
   query: string;
+  /** JSON. If present, the Variables pane opens with the tab. */
+  variables?: string;
 }
 
 export interface DefaultTabsOptions {
@@ -24,12 +26,12 @@ export function defaultTabs({ lobbyId, username, password }: DefaultTabsOptions)
       ? `# First replace ${ROOM_PLACEHOLDER} with the id of a\n# room (see CreateRoom).\n#\n`
       : '';
   return [
-    signUp(JSON.stringify(username), JSON.stringify(password)),
-    ...(lobbyId === null ? [CREATE_ROOM] : []),
-    hint + sendMessage(roomId),
-    hint + history(roomId),
-    hint + listen(roomId),
-  ].map((query) => ({ query }));
+    { query: signUp(JSON.stringify(username), JSON.stringify(password)) },
+    ...(lobbyId === null ? [{ query: CREATE_ROOM }] : []),
+    { query: hint + sendMessage(roomId) },
+    { query: hint + history(roomId) },
+    { query: hint + listen(roomId), variables: '{\n  "after": null\n}' },
+  ];
 }
 
 const signUp = (username: string, password: string) => `\
@@ -122,7 +124,10 @@ const history = (roomId: string) => `\
 #    the page before it, add the argument
 #    before: "<pageInfo.startCursor>"
 query History {
-  roomMessages(roomId: ${roomId}, last: 20) {
+  roomMessages(
+    roomId: ${roomId}
+    last: 20
+  ) {
     edges {
       cursor
       node {
@@ -154,14 +159,18 @@ const listen = (roomId: string) => `\
 #    stops a subscription when you leave its tab.
 #
 #    To receive the messages since a liveCursor
-#    first, enter it in the Variables pane:
+#    first, enter it in the Variables pane below:
 #    {"after": "<liveCursor>"}
 #
-#    This page sets $after to the cursor of each
-#    message that it receives: after the first
-#    one, no message is lost by a reconnect.
+#    This page reconnects until you stop it, and
+#    sets $after to the cursor of each message
+#    that it receives: after the first one, no
+#    message is lost by a reconnect.
 subscription Listen($after: String) {
-  messageAdded(roomId: ${roomId}, after: $after) {
+  messageAdded(
+    roomId: ${roomId}
+    after: $after
+  ) {
     cursor
     node {
       id

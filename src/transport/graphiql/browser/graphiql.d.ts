@@ -23,7 +23,8 @@ export interface FetcherOptions {
 }
 
 export interface Observer {
-  next(result: GraphQLResult): void;
+  /** GraphiQL displays any object as JSON. */
+  next(result: object): void;
   /** GraphiQL displays the argument as JSON. */
   error(cause: unknown): void;
   complete(): void;
@@ -55,13 +56,33 @@ export interface GraphiQLProps {
   onEditQuery(text: string): void;
   storage: Storage;
   shouldPersistHeaders: boolean;
-  defaultEditorToolsVisibility: 'headers' | 'variables';
+  /** The pane below the editor that is open at the start; false if none is. */
+  defaultEditorToolsVisibility: 'headers' | 'variables' | false;
+  onTabChange(state: { readonly tabs: readonly Tab[]; readonly activeTabIndex: number }): void;
+}
+
+/** The part of Monaco's editor that the page uses. */
+interface Editor {
+  getModel(): { readonly uri: { readonly path: string }; getLineCount(): number } | null;
+  getVisibleRanges(): readonly { readonly endLineNumber: number }[];
+  getScrollTop(): number;
+  setScrollTop(top: number): void;
+  revealLine(line: number): void;
+  updateOptions(options: object): void;
 }
 
 declare global {
   /** graphiql.js, a classic script, defines it before the page's module runs. */
   const YogaGraphiQL: {
     renderYogaGraphiQL(root: Element, props: GraphiQLProps): void;
+  };
+
+  /** Monaco, which defines it if `globalAPI` is set. */
+  const monaco: {
+    editor: {
+      getEditors(): readonly Editor[];
+      onDidCreateEditor(listener: (editor: Editor) => void): void;
+    };
   };
 
   interface Window {

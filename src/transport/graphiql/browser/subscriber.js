@@ -1,10 +1,21 @@
 /** @import { GraphQLRequest, Headers, Observable } from './graphiql.js' */
 import { authorize } from './authorization.js';
 import { createClient } from './client.js';
+import { explainClose, explainError, isUnavailable } from './explain.js';
 import { propertyOf } from './property-of.js';
+import { createResultList } from './result-list.js';
+import { retryWait } from './retry-wait.js';
+import { hideStatus, showStatus } from './status.js';
+
+const PING_INTERVAL_MS = 10_000;
+/** Time that the server has to answer a ping. */
+const PONG_TIMEOUT_MS = 5000;
+
+const MISSING_EVENTS =
+  'Events in the meantime will be missing: only an operation with the variable $after resumes, from its first event on.';
 
 /**
- * Runs subscriptions over WebSocket.
+ * Runs subscriptions over WebSocket. They reconnect until they are stopped, and show their state below the results.
  *
  * @param {URL} endpoint
  */
@@ -42,21 +53,100 @@ export function createSubscriber(endpoint) {
       editedHeaders = undefined;
       return {
         subscribe(observer) {
+          const stopping = new AbortController();
+          const { signal } = stopping;
+          const results = createResultList((view) => observer.next(view));
+          let unsubscribe = () => {};
+          /** When the connection broke, unless there is one. */
+          let lostAt = '';
+          let attempts = 0;
+          /** @type {ReturnType<typeof setTimeout> | undefined} */
+          let pongTimeout;
+
           const client = createClient({
             url: endpoint.href.replace(/^http/, 'ws'),
             connectionParams: () => authorize(currentHeaders(headers)),
-          });
-          const unsubscribe = client.subscribe(request, {
-            next(result) {
-              // After a lost connection, the client subscribes again with this very object.
-              const cursor = propertyOf(Object.values(result.data ?? {})[0], 'cursor');
-              if (isResumable && cursor) request.variables = { ...request.variables, after: cursor };
-              observer.next(result);
+            retryAttempts: Infinity,
+            // By default, the client gives up when a connection is refused.
+            shouldRetry: () => true,
+            retryWait: (attempt) => retryWait(attempt, signal),
+            keepAlive: PING_INTERVAL_MS,
+            on: {
+              connecting: () => {
+                if (!lostAt) showStatus('waiting', 'Connecting …');
+              },
+              connected: () => {
+                if (signal.aborted) return;
+                lostAt = '';
+                showLive();
+              },
+              // A network that has gone silent closes no socket.
+              ping: (isReceived) => {
+                if (!isReceived) pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
+              },
+              pong: (isReceived) => {
+                if (isReceived) clearTimeout(pongTimeout);
+              },
+              closed: (event) => {
+                clearTimeout(pongTimeout);
+                if (!signal.aborted) showLost(explainClose(event));
+              },
             },
-            error: (cause) => observer.error(displayable(cause)),
-            complete: () => observer.complete(),
           });
-          return { unsubscribe };
+
+          function showLive() {
+            showStatus('live', 'Connected. New events appear here, the newest one last.');
+          }
+
+          /** @param {string} why */
+          function showLost(why) {
+            lostAt ||= new Date().toLocaleTimeString();
+            const missing = isResumable && request.variables?.after ? '' : ` ${MISSING_EVENTS}`;
+            showStatus('waiting', `${why} Reconnecting since ${lostAt} …${missing}`);
+          }
+
+          function stop() {
+            stopping.abort();
+            results.stop();
+            unsubscribe();
+            hideStatus();
+          }
+
+          /** @param {unknown} cause */
+          function fail(cause) {
+            results.end(explainError(cause));
+            stop();
+            observer.complete();
+          }
+
+          function start() {
+            if (signal.aborted) return;
+            unsubscribe = client.subscribe(request, {
+              next(result) {
+                attempts = 0;
+                if (lostAt) showLive();
+                lostAt = '';
+                // After a lost connection, the client subscribes again with this very object.
+                const cursor = propertyOf(Object.values(result.data ?? {})[0], 'cursor');
+                if (isResumable && cursor) request.variables = { ...request.variables, after: cursor };
+                results.add(result);
+              },
+              error(cause) {
+                if (!isUnavailable(cause)) return fail(cause);
+                showLost('The server is temporarily unavailable.');
+                retryWait(attempts++, signal).then(start);
+              },
+              complete() {
+                if (signal.aborted) return;
+                results.end();
+                stop();
+                observer.complete();
+              },
+            });
+          }
+
+          start();
+          return { unsubscribe: stop };
         },
       };
     },
@@ -66,15 +156,4 @@ export function createSubscriber(endpoint) {
       editedHeaders = text;
     },
   };
-}
-
-/**
- * GraphiQL would display a close event as {"isTrusted": true}.
- *
- * @param {unknown} cause
- */
-function displayable(cause) {
-  const code = propertyOf(cause, 'code');
-  if (typeof code !== 'number') return cause;
-  return [{ message: `The socket was closed: ${code} ${propertyOf(cause, 'reason')}`.trim() }];
 }

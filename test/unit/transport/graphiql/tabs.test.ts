@@ -38,6 +38,11 @@ describe.each([
     }
   });
 
+  test('the lines of the default tabs fit the editor in a window of 1280 px', () => {
+    const tooLong = documents.flatMap((document) => document.split('\n')).filter((line) => line.length > 50);
+    expect(tooLong).toEqual([]);
+  });
+
   test('the default tabs use the lobby, or else a placeholder', () => {
     const rooms = documents.flatMap((document) => document.match(/roomId: "[^"]*"/g) ?? []);
     expect(rooms).toEqual(Array(3).fill(`roomId: "${lobbyId ?? ROOM_PLACEHOLDER}"`));
