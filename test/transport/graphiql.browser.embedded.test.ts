@@ -276,6 +276,34 @@ test('a subscription in GraphiQL keeps the last 50 results, follows the end, and
   expect(textsIn(await ada.fullResult())).toEqual(texts.slice(2));
 });
 
+test('a subscription in GraphiQL replaces a connection on which the server has fallen silent', async () => {
+  const ada = await openGraphiQL();
+  let isSilent = false;
+  await ada.page.routeWebSocket('**/graphql', (socket) => {
+    const server = socket.connectToServer();
+    const isFirst = !isSilent;
+    server.onMessage((message) => {
+      if (!(isFirst && isSilent)) socket.send(message);
+    });
+  });
+  await ada.page.reload();
+  await ada.run('SignUp');
+  await vi.waitFor(async () => expect(await ada.result()).toContain('"AuthPayload"'), WAIT);
+  await ada.run('Listen');
+  await vi.waitFor(async () => expect(await ada.status()).toMatch(/^Connected/), WAIT);
+  const grace = await signUp(parley.url);
+  await send(grace, LOBBY, 'heard');
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('heard'), WAIT);
+
+  isSilent = true;
+  await send(grace, LOBBY, 'unheard');
+  // The page sends a ping every 10 s and waits 5 s for the answer.
+  const afterPing = { ...WAIT, timeout: 40_000 };
+  await vi.waitFor(async () => expect(textsIn(await ada.fullResult())).toContain('unheard'), afterPing);
+  const texts = textsIn(await ada.fullResult());
+  expect(texts.slice(texts.indexOf('heard'))).toEqual(['heard', 'unheard']);
+});
+
 test('a subscription in GraphiQL survives an outage, says that it waits, and shows each message once', async () => {
   const ada = await openGraphiQL();
   await ada.run('SignUp');
