@@ -26,7 +26,7 @@ export interface Viewer {
 export type Authentication =
   | { readonly kind: 'viewer'; readonly viewer: Viewer; readonly expiresAt: number }
   | { readonly kind: 'missing' | 'invalid' | 'expired' }
-  /** The credentials do not contain an access token; `expected` tells the client how to send one. */
+  /** The credentials do not contain an access token; `expected` says how to send one. */
   | { readonly kind: 'malformed'; readonly expected: string };
 
 /** @throws UnauthenticatedError if the credentials are missing or invalid, or have expired since they were verified. */
