@@ -5,27 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createTokens } from '../../src/auth/tokens.js';
 import { launchChromium } from '../helpers/chromium.js';
-import {
-  at,
-  createRoom,
-  MESSAGE_ADDED,
-  type Person,
-  page as readPage,
-  send,
-  signUp,
-} from '../helpers/client.js';
+import { createRoom, MESSAGE_ADDED, page as readPage, send, signUp } from '../helpers/client.js';
 import { codeBlockWith } from '../helpers/code-blocks.js';
 import { openStores } from '../helpers/database.js';
-import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
-import {
-  RECIPE_GLOBALS,
-  type RecipeOptions,
-  type RunningRecipe,
-  runInChromium,
-  runInNode,
-} from '../helpers/recipe.js';
+import { startParley, startSibling } from '../helpers/parley.js';
+import { startBackend } from '../helpers/recipes/backend.js';
+import { completeRecipes, RECIPE_GLOBALS, type Recipe, readmeRecipe } from '../helpers/recipes/published.js';
+import { runInChromium } from '../helpers/recipes/run-in-chromium.js';
+import { runInNode } from '../helpers/recipes/run-in-node.js';
+import type { RecipeOptions, RunningRecipe } from '../helpers/recipes/running.js';
+import { runScript } from '../helpers/recipes/script.js';
 import { replaceResolver } from '../helpers/replace-resolver.js';
 import { startTcpProxy } from '../helpers/tcp-proxy.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
@@ -33,19 +23,11 @@ import { temporaryFolder } from '../helpers/temporary-folder.js';
 /* Every TypeScript recipe of the documentation, as it is published. */
 
 // On a small machine, Chromium takes seconds to open the page, and minutes to install where it is missing.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 300_000 });
+const PAGE_SIZE = 50;
 const WAIT = { timeout: 20_000, interval: 50 };
 
-const README_CLIENT = codeBlockWith('README.md', 'createClient');
-const PARLEY_CLIENT = codeBlockWith('docs/clients.md', 'createParleyClient');
-const GRAPHQL_WS = codeBlockWith('docs/clients.md', 'createClient(');
-const SERVER_SENT_EVENTS = codeBlockWith('docs/clients.md', 'text/event-stream');
-const RECIPES: Readonly<Record<string, string>> = {
-  "the README's graphql-ws client": README_CLIENT,
-  'parley-client': PARLEY_CLIENT,
-  'graphql-ws': GRAPHQL_WS,
-  'server-sent events': SERVER_SENT_EVENTS,
-};
+const recipes = [readmeRecipe, ...completeRecipes];
 
 let browser: Browser;
 beforeAll(async () => {
@@ -54,11 +36,20 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
-const parleyClient = fileURLToPath(new URL('../../packages/client/src/index.ts', import.meta.url));
+const packageSources = fileURLToPath(new URL('../../packages/client/src', import.meta.url));
 
 test("docs/delivery.md shows the README's client", () => {
-  expect(codeBlockWith('docs/delivery.md', 'createClient')).toBe(README_CLIENT);
+  expect(codeBlockWith('docs/delivery.md', 'createClient')).toBe(readmeRecipe.code);
 });
+
+/** The globals of docs/clients.md, and what the README names besides them. */
+const README_GLOBALS = `
+declare function currentToken(): Promise<string>;
+declare function show(message: { id: string; seq: number; text: string; clientMessageId: string | null }): void;
+declare function showError(error: unknown): void;
+declare const roomId: string;
+declare const page: { liveCursor: string };
+`;
 
 test.each([
   ['a bundler', { module: 'esnext', moduleResolution: 'bundler' }],
@@ -66,13 +57,13 @@ test.each([
 ])('every recipe compiles with `strict` for %s', async (_, options) => {
   const { path } = temporaryFolder('recipes');
   symlinkSync(modules, join(path, 'node_modules'));
-  const blocks = Object.values(RECIPES).map(
-    (block, index) => [`recipe-${index}.ts`, `${block}\nexport {};\n`] as const,
-  );
+  const files = recipes.map((each, index) => {
+    const globals = each.isComplete ? RECIPE_GLOBALS : README_GLOBALS;
+    return [`recipe-${index}.${each.language}`, `${globals}${each.code}\nexport {};\n`] as const;
+  });
   for (const [name, text] of [
-    ...blocks,
+    ...files,
     ['package.json', '{ "type": "module" }'],
-    ['globals.d.ts', RECIPE_GLOBALS],
     [
       'tsconfig.json',
       JSON.stringify({
@@ -81,12 +72,16 @@ test.each([
           noEmit: true,
           target: 'es2022',
           lib: ['es2022', 'dom', 'dom.iterable'],
+          jsx: 'react-jsx',
           types: [],
           // From its sources, since it may not have been built.
-          paths: { 'parley-client': [parleyClient] },
+          paths: {
+            'parley-client': [`${packageSources}/index.ts`],
+            'parley-client/*': [`${packageSources}/*/index.ts`, `${packageSources}/*.ts`],
+          },
           ...options,
         },
-        files: ['globals.d.ts', ...blocks.map(([name]) => name)],
+        files: files.map(([name]) => name),
       }),
     ],
   ] as const)
@@ -99,90 +94,75 @@ test.each([
   expect(stdout).toBe('');
 });
 
-/** Issues tokens that expire during a test. */
-async function shortLivedTokens({ config }: TestParley, { token }: Person) {
-  const tokens = createTokens(config.jwtSecret ?? '', 2);
-  const known = await tokens.authenticate(token);
-  if (known.kind !== 'viewer') throw new Error('A token that was just issued must be good');
-  let lastExpiry = 0;
-  return {
-    /** When the last of the tokens so far expires. */
-    lastExpiry: () => lastExpiry,
-    async issue(): Promise<string> {
-      const { token: issued, expiresAt } = await tokens.issue(known.viewer);
-      lastExpiry = expiresAt.getTime();
-      return issued;
+test('every recipe shows every message once, in order, through an outage, in Chromium', async () => {
+  const backend = await startBackend();
+  const first = await startParley();
+  const other = await startSibling(first);
+  let current = first;
+
+  const results = await runScript({
+    browser,
+    backend,
+    recipes,
+    world: {
+      url: first.url,
+      otherUrl: other.url,
+      jwtSecret: first.config.jwtSecret ?? '',
+      stop: () => current.stop(),
+      async start() {
+        current = await startSibling(first, { env: { PORT: new URL(first.url).port } });
+      },
     },
-  };
-}
+    outageMs: 2000,
+    tokenSeconds: 3,
+    speed: 10,
+  });
 
-const ENVIRONMENTS = [
-  ['Node', runInNode],
-  ['Chromium', (options: RecipeOptions) => runInChromium(browser, options)],
-] as const;
+  expect(results).toHaveLength(1 + 2 * completeRecipes.length);
+  for (const { name, expected, subscriptions, ...faults } of results) {
+    expect({ name, ...faults }).toEqual({
+      name,
+      lost: [],
+      unexpected: [],
+      duplicated: [],
+      outOfOrder: [],
+      errors: [],
+      notOptimistic: [],
+    });
+    expect(expected).toBeGreaterThan(PAGE_SIZE);
+    expect({ name, subscriptions }).toEqual({ name, subscriptions: name.includes('server-sent') ? 0 : 1 });
+  }
+});
 
-/** Runs recipes next to each other; their screens are compared by name, which a failure then shows. */
+/**
+ * Runs recipes next to each other, those with React in Chromium and the others in Node. Their screens are compared by name,
+ * which a failure then shows.
+ */
 async function runAll(
-  recipes: Readonly<Record<string, string>>,
-  run: (options: RecipeOptions) => Promise<RunningRecipe>,
-  options: Omit<RecipeOptions, 'block'>,
+  chosen: readonly Recipe[],
+  options: Omit<RecipeOptions, 'recipe' | 'backend' | 'speed'>,
 ) {
-  const names = Object.keys(recipes);
-  const running = await Promise.all(Object.values(recipes).map((block) => run({ ...options, block })));
+  const backend = await startBackend();
+  const running: readonly RunningRecipe[] = await Promise.all(
+    chosen.map((each) => {
+      const all = { ...options, recipe: each, backend, speed: 10 };
+      return each.language === 'tsx' ? runInChromium(browser, all) : runInNode(all);
+    }),
+  );
   return {
     running,
     async show(expected: readonly string[]): Promise<void> {
-      const screens = () => Object.fromEntries(running.map(({ screen }, index) => [names[index], screen]));
-      await expect.poll(screens, WAIT).toEqual(Object.fromEntries(names.map((name) => [name, expected])));
+      const screens = async () =>
+        Object.fromEntries(
+          await Promise.all(running.map(async ({ name, screen }) => [name, await screen()])),
+        );
+      await expect
+        .poll(screens, WAIT)
+        .toEqual(Object.fromEntries(running.map(({ name }) => [name, expected])));
     },
-    stop: () => Promise.all(running.map((recipe) => recipe.stop())),
+    stop: () => Promise.all(running.map((each) => each.stop())),
   };
 }
-
-test.each(ENVIRONMENTS)(
-  'every recipe shows every message once, in order, after an outage, in %s',
-  async (_, run) => {
-    const first = await startParley();
-    const other = await startSibling(first);
-    const alice = await signUp(first.url);
-    const roomId = await createRoom(alice);
-    const { liveCursor: after } = await readPage(alice, roomId);
-    const tokens = await shortLivedTokens(first, alice);
-    const texts: string[] = [];
-    const sendTo = async ({ url }: TestParley, text: string): Promise<void> => {
-      texts.push(text);
-      await send(at(url, alice), roomId, text);
-    };
-
-    await sendTo(first, 'before it starts');
-    const options = { url: first.url, roomId, after, currentToken: tokens.issue };
-    const recipes = await runAll(RECIPES, run, options);
-    await recipes.show(texts);
-    await sendTo(first, 'live');
-    await recipes.show(texts);
-
-    await first.stop();
-    await sendTo(other, 'during the outage');
-    // By default, the standard client gives up after 5 attempts.
-    const refused = () => Math.min(...recipes.running.map((recipe) => recipe.refused()));
-    await expect.poll(refused, WAIT).toBeGreaterThan(6);
-    await sendTo(other, 'still during the outage');
-    const again = await startSibling(first, { env: { PORT: new URL(first.url).port } });
-    await sendTo(again, 'after it');
-    await recipes.show(texts);
-
-    const expiry = tokens.lastExpiry();
-    const connected = recipes.running.map((recipe) => recipe.connected());
-    await expect.poll(() => Date.now(), WAIT).toBeGreaterThan(expiry);
-    await sendTo(again, 'after the token has expired');
-    await recipes.show(texts);
-    // With the old token, nothing would have been delivered.
-    recipes.running.forEach((recipe, index) => {
-      expect(recipe.connected()).toBeGreaterThan(connected[index] ?? 0);
-    });
-    await recipes.stop();
-  },
-);
 
 const epochOf = (cursor: string) => Buffer.from(cursor, 'base64url').toString('hex', 17, 25);
 
@@ -193,17 +173,16 @@ test('the complete recipes show a new page when the history was replaced', async
   await send(alice, roomId, 'before');
   const { liveCursor: after } = await readPage(alice, roomId);
   const currentToken = async () => alice.token;
-  const blocks = { 'parley-client': PARLEY_CLIENT, 'graphql-ws': GRAPHQL_WS };
-  const recipes = await runAll(blocks, runInNode, { url: parley.url, roomId, after, currentToken });
+  const running = await runAll(completeRecipes, { url: parley.url, roomId, after, currentToken });
   await send(alice, roomId, 'live');
-  await recipes.show(['before', 'live']);
+  await running.show(['before', 'live']);
 
   await openStores(parley.database).epochs.renew(epochOf(after));
   await expect.poll(async () => epochOf((await readPage(alice, roomId)).liveCursor)).not.toBe(epochOf(after));
   await send(alice, roomId, 'in the new history');
 
-  await recipes.show(['before', 'live', 'in the new history']);
-  await recipes.stop();
+  await running.show(['before', 'live', 'in the new history']);
+  await running.stop();
 });
 
 test('every recipe continues after SERVICE_UNAVAILABLE', async () => {
@@ -212,13 +191,14 @@ test('every recipe continues after SERVICE_UNAVAILABLE', async () => {
   const roomId = await createRoom(alice);
   const { liveCursor: after } = await readPage(alice, roomId);
   const currentToken = async () => alice.token;
-  const recipes = await runAll(RECIPES, runInNode, { url: parley.url, roomId, after, currentToken });
+  const running = await runAll(recipes, { url: parley.url, roomId, after, currentToken });
   await send(alice, roomId, 'before');
-  await recipes.show(['before']);
+  await running.show(['before']);
   // More often than there are subscriptions: live at first, then also after some have subscribed again.
+  const max = 2 * recipes.length;
   let failures = 0;
   replaceResolver('text', (resolve) => (source, args, context, info) => {
-    if (source.text !== 'unavailable' || failures === 12) return resolve(source, args, context, info);
+    if (source.text !== 'unavailable' || failures === max) return resolve(source, args, context, info);
     failures += 1;
     throw new Error('It has no text.');
   });
@@ -228,9 +208,9 @@ test('every recipe continues after SERVICE_UNAVAILABLE', async () => {
   await alice.request('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }', {
     input,
   });
-  await recipes.show(['before', 'unavailable']);
-  expect(failures).toBe(12);
-  await recipes.stop();
+  await running.show(['before', 'unavailable']);
+  expect(failures).toBe(max);
+  await running.stop();
 });
 
 test('the complete recipes notice a network that drops everything silently', async () => {
@@ -241,21 +221,16 @@ test('the complete recipes notice a network that drops everything silently', asy
   const proxy = await startTcpProxy(Number(new URL(parley.url).port));
   const url = `http://127.0.0.1:${proxy.port}/graphql`;
   const currentToken = async () => alice.token;
-  const blocks = {
-    'parley-client': PARLEY_CLIENT,
-    'graphql-ws': GRAPHQL_WS,
-    'server-sent events': SERVER_SENT_EVENTS,
-  };
-  const recipes = await runAll(blocks, runInNode, { url, roomId, after, currentToken });
+  const running = await runAll(completeRecipes, { url, roomId, after, currentToken });
   await send(alice, roomId, 'before');
-  await recipes.show(['before']);
+  await running.show(['before']);
 
   proxy.swallow();
   await send(alice, roomId, 'meanwhile');
   // Connections that have lost packets stay silent: the recipes have to give them up.
   proxy.restore();
-  await recipes.show(['before', 'meanwhile']);
-  await recipes.stop();
+  await running.show(['before', 'meanwhile']);
+  await running.stop();
 });
 
 test('a seventh request waits in Chromium while six event streams are open', async () => {
