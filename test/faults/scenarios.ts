@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario.js';
 import { manyBlocked, oneBlocked } from './scenarios/blocked-sockets.js';
+import { clients } from './scenarios/clients.js';
 import { clocksApart } from './scenarios/clocks-apart.js';
 import { crashBeforePublish } from './scenarios/crash-before-publish.js';
 import { databaseRestored } from './scenarios/database-restored.js';
@@ -37,4 +38,5 @@ export const scenarios: readonly Scenario[] = [
   oneBlocked,
   manyBlocked,
   clocksApart,
+  clients,
 ];

@@ -6,6 +6,8 @@ import { type PrivateRedis, startRedis } from '../../helpers/redis-server.js';
 import type { MessageRef } from '../verdict/check.js';
 import { type Instance, startInstance } from './instance.js';
 
+export const JWT_SECRET = 'a secret for tests, longer than 32 bytes';
+
 /** The private servers that scenarios break, one scenario after the other. */
 export interface Servers {
   readonly redis: PrivateRedis;
@@ -53,7 +55,7 @@ export async function openEnvironment({ redis, postgres: server }: Servers): Pro
     DATABASE_URL: databaseUrl,
     REDIS_URL: redis.url,
     REDIS_PREFIX: redisPrefix,
-    JWT_SECRET: 'a secret for tests, longer than 32 bytes',
+    JWT_SECRET,
     RATE_LIMITS: 'off',
     NODE_ENV: 'production',
   };

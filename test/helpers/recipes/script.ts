@@ -38,6 +38,8 @@ export interface ScriptResult extends ScreenVerdict {
   /** All messages of its room. */
   readonly expected: number;
   readonly errors: readonly string[];
+  /** The number of times that its screen changed. */
+  readonly states: number;
   /** Own messages that were not shown until they were stored. */
   readonly notOptimistic: readonly string[];
   /** Subscriptions that were open at the end. */
@@ -224,12 +226,24 @@ async function resultOf(
     ...judgeScreen(states, expected),
     name: tab.name,
     expected: expected.length,
+    states: states.length,
     errors: tab.errors,
     notOptimistic: typed.flatMap(({ tab: where, text }) =>
       where === tab && !wasSending(text) ? [text] : [],
     ),
     subscriptions: tab.subscriptions,
   };
+}
+
+/** What a recipe did wrong, apart from what its screen showed; undefined if it did nothing wrong. */
+export function faultOf({ name, errors, notOptimistic, subscriptions }: ScriptResult): string | undefined {
+  const faults = [
+    ...errors,
+    ...notOptimistic.map((text) => `${text}: not shown before it was stored`),
+    // The recipe with server-sent events has no WebSocket.
+    ...(subscriptions > 1 ? [`${subscriptions} open subscriptions`] : []),
+  ];
+  return faults.length > 0 ? `${name}: ${faults.join('; ')}` : undefined;
 }
 
 function numbered(text: string, count: number): string[] {
