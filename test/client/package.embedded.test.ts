@@ -24,15 +24,22 @@ beforeAll(async () => {
     JSON.stringify({ name: 'app', private: true, type: 'module' }),
   );
   // Without a network: what it depends on comes from here.
-  const links = ['graphql', 'graphql-ws', 'ws', '@apollo/client'].map((name) => join(modules, name));
+  const links = ['graphql', 'graphql-ws', 'ws', '@apollo/client', 'react'].map((name) => join(modules, name));
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball, ...links], { cwd: project });
   mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
-  for (const name of ['node', 'ws'])
+  for (const name of ['node', 'ws', 'react'])
     symlinkSync(join(modules, '@types', name), join(project, 'node_modules/@types', name));
 }, 120_000);
 
 async function compile(files: readonly string[], options: object): Promise<void> {
-  const compilerOptions = { strict: true, noEmit: true, lib: ['es2023', 'dom'], types: ['node'], ...options };
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    lib: ['es2023', 'dom'],
+    types: ['node'],
+    jsx: 'react-jsx',
+    ...options,
+  };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   const { stdout } = await run(process.execPath, [join(modules, 'typescript/bin/tsc')], {
     cwd: project,
@@ -50,10 +57,12 @@ test.each([
 ])(
   'the README compiles with `strict` for %s',
   async (_, options) => {
-    const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block);
-    expect(blocks.length).toBeGreaterThanOrEqual(4);
+    const matches = [...readme.matchAll(/^```(tsx?)\n(.*?)^```$/gms)];
+    const blocks = matches.map(([, , block = '']) => block);
+    expect(blocks.length).toBeGreaterThanOrEqual(5);
     const write = (block: string): string => {
-      const file = `readme-${blocks.indexOf(block)}.ts`;
+      const index = blocks.indexOf(block);
+      const file = `readme-${index}.${matches[index]?.[1]}`;
       writeFileSync(join(project, file), block);
       return file;
     };

@@ -176,6 +176,7 @@ test('files do not import each other in a cycle', () => {
 test.each([
   ['itself, graphql-ws and its peer', '', ['graphql', 'graphql-ws']],
   ['the core, its peer and Apollo Client in its entry', 'apollo', ['graphql', '@apollo/client']],
+  ['the core, its peer and React in its entry', 'react', ['graphql', 'react']],
 ])('parley-client imports nothing but %s', (_, folder, expected) => {
   const packages = [...clientSources]
     .filter(([path]) => path.slice(0, Math.max(0, path.indexOf('/'))) === folder)

@@ -25,7 +25,7 @@ export interface RunningRecipe {
   /** The number of connections (and of HTTP requests) that were opened and that failed to open. */
   readonly connected: number;
   readonly refused: number;
-  /** The subscriptions that are open over WebSocket. */
+  /** The subscriptions that are open. */
   readonly subscriptions: number;
   stop(): Promise<void>;
 }

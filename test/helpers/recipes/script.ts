@@ -219,6 +219,12 @@ async function resultOf(
   tab: RecipePage,
   expected: readonly string[],
 ): Promise<ScriptResult> {
+  // At this moment it may be reconnecting with a new token.
+  let { subscriptions } = tab;
+  await until(`${tab.name} is subscribed once`, async () => {
+    ({ subscriptions } = tab);
+    return subscriptions === 1;
+  }).catch(() => {});
   const states = await tab.states();
   const wasSending = (text: string): boolean =>
     states.some((rows) => rows.some((row) => row.text === text && row.isSending));
@@ -231,7 +237,7 @@ async function resultOf(
     notOptimistic: typed.flatMap(({ tab: where, text }) =>
       where === tab && !wasSending(text) ? [text] : [],
     ),
-    subscriptions: tab.subscriptions,
+    subscriptions,
   };
 }
 
@@ -240,8 +246,7 @@ export function faultOf({ name, errors, notOptimistic, subscriptions }: ScriptRe
   const faults = [
     ...errors,
     ...notOptimistic.map((text) => `${text}: not shown before it was stored`),
-    // The recipe with server-sent events has no WebSocket.
-    ...(subscriptions > 1 ? [`${subscriptions} open subscriptions`] : []),
+    ...(subscriptions === 1 ? [] : [`${subscriptions} open subscriptions`]),
   ];
   return faults.length > 0 ? `${name}: ${faults.join('; ')}` : undefined;
 }

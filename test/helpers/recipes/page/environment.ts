@@ -57,6 +57,11 @@ export function supply({ roomId, after, tokenUrl, speed, report, show, ...networ
       try {
         const response = await unobservedFetch(...options);
         report({ event: 'connected' });
+        if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body) {
+          const [observed, body] = response.body.tee();
+          void countStream(observed, report);
+          return new Response(body, response);
+        }
         return response;
       } catch (error) {
         report({ event: 'refused' });
@@ -64,6 +69,17 @@ export function supply({ roomId, after, tokenUrl, speed, report, show, ...networ
       }
     },
   });
+}
+
+let openStreams = 0;
+
+/** Counts an event stream until it ends. */
+async function countStream(stream: ReadableStream<Uint8Array>, report: Environment['report']): Promise<void> {
+  openStreams += 1;
+  report({ event: 'subscriptions', open: openStreams });
+  await stream.pipeTo(new WritableStream()).catch(() => {});
+  openStreams -= 1;
+  report({ event: 'subscriptions', open: openStreams });
 }
 
 /** A WebSocket that reports its connections, and how many subscriptions are open on all of them. */
