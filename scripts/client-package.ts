@@ -21,6 +21,7 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
   '.': 5000,
   './http': 1500,
   './apollo': 4000,
+  './urql': 3200,
   './react': 2400,
 };
 

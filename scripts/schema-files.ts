@@ -1,4 +1,11 @@
-import { type GraphQLSchema, introspectionFromSchema, isAbstractType, printSchema } from 'graphql';
+import {
+  type GraphQLSchema,
+  introspectionFromSchema,
+  isAbstractType,
+  isIntrospectionType,
+  isObjectType,
+  printSchema,
+} from 'graphql';
 
 /** The files of `schema/` that are generated from the code, by name. */
 export function schemaFiles(schema: GraphQLSchema): Readonly<Record<string, string>> {
@@ -16,6 +23,15 @@ export function possibleTypes(schema: GraphQLSchema): Record<string, string[]> {
   return Object.fromEntries(
     abstract.map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
   );
+}
+
+/** The object types without an `id`, other than the root types. */
+export function embeddedTypes(schema: GraphQLSchema): string[] {
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  return Object.values(schema.getTypeMap())
+    .filter((type) => isObjectType(type) && !isIntrospectionType(type) && !roots.includes(type))
+    .filter((type) => isObjectType(type) && !type.getFields().id)
+    .map(({ name }) => name);
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

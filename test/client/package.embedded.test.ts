@@ -24,7 +24,15 @@ beforeAll(async () => {
     JSON.stringify({ name: 'app', private: true, type: 'module' }),
   );
   // Without a network: what it depends on comes from here.
-  const links = ['graphql', 'graphql-ws', 'ws', '@apollo/client', 'react'].map((name) => join(modules, name));
+  const links = [
+    'graphql',
+    'graphql-ws',
+    'ws',
+    '@apollo/client',
+    '@urql/core',
+    '@urql/exchange-graphcache',
+    'react',
+  ].map((name) => join(modules, name));
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball, ...links], { cwd: project });
   mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
   for (const name of ['node', 'ws', 'react'])
@@ -66,12 +74,12 @@ test.each([
       writeFileSync(join(project, file), block);
       return file;
     };
-    const forApollo = blocks.filter((block) => block.includes('@apollo/client'));
-    expect(forApollo).toHaveLength(1);
+    const forOthers = blocks.filter((block) => /'@apollo\/client'|'@urql\//.test(block));
+    expect(forOthers).toHaveLength(2);
 
-    await compile(blocks.filter((block) => !forApollo.includes(block)).map(write), options);
-    // Apollo Client's own declarations do not compile with all of the options.
-    await compile(forApollo.map(write), { ...options, skipLibCheck: true });
+    await compile(blocks.filter((block) => !forOthers.includes(block)).map(write), options);
+    // The declarations of these clients do not compile with all of the options.
+    await compile(forOthers.map(write), { ...options, skipLibCheck: true });
   },
   60_000,
 );

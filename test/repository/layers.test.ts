@@ -176,6 +176,11 @@ test('files do not import each other in a cycle', () => {
 test.each([
   ['itself, graphql-ws and its peer', '', ['graphql', 'graphql-ws']],
   ['the core, its peer and Apollo Client in its entry', 'apollo', ['graphql', '@apollo/client']],
+  [
+    'the core, its peer and urql in its entry',
+    'urql',
+    ['graphql', '@urql/core', '@urql/exchange-graphcache'],
+  ],
   ['the core, its peer and React in its entry', 'react', ['graphql', 'react']],
 ])('parley-client imports nothing but %s', (_, folder, expected) => {
   const packages = [...clientSources]

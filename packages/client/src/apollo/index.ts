@@ -1,3 +1,3 @@
+export { possibleTypes } from '../schema-types.js';
 export { parleyLink } from './link.js';
 export { parleyTypePolicies } from './policies.js';
-export { possibleTypes } from './possible-types.js';

@@ -1,0 +1,2 @@
+export { parleyCache } from './cache.js';
+export { parleyExchange } from './exchange.js';
