@@ -12,6 +12,7 @@ import { openStores } from '../helpers/database.js';
 import { startParley, startSibling } from '../helpers/parley.js';
 import { startBackend } from '../helpers/recipes/backend.js';
 import { completeRecipes, RECIPE_GLOBALS, type Recipe, readmeRecipe } from '../helpers/recipes/published.js';
+import { compileRelay, usesRelay } from '../helpers/recipes/relay.js';
 import { runInChromium } from '../helpers/recipes/run-in-chromium.js';
 import { runInNode } from '../helpers/recipes/run-in-node.js';
 import type { RecipeOptions, RunningRecipe } from '../helpers/recipes/running.js';
@@ -52,15 +53,24 @@ declare const page: { liveCursor: string };
 `;
 
 test.each([
-  ['a bundler', { module: 'esnext', moduleResolution: 'bundler' }],
-  ['Node', { module: 'nodenext', exactOptionalPropertyTypes: true }],
-])('every recipe compiles with `strict` for %s', async (_, options) => {
+  ['a bundler', recipes, { module: 'esnext', moduleResolution: 'bundler' }],
+  // The files of Relay's compiler are for bundlers.
+  [
+    'Node',
+    recipes.filter(({ code }) => !usesRelay(code)),
+    { module: 'nodenext', exactOptionalPropertyTypes: true },
+  ],
+])('every recipe compiles with `strict` for %s', async (_, chosen, options) => {
   const { path } = temporaryFolder('recipes');
   symlinkSync(modules, join(path, 'node_modules'));
-  const files = recipes.map((each, index) => {
-    const globals = each.isComplete ? RECIPE_GLOBALS : README_GLOBALS;
-    return [`recipe-${index}.${each.language}`, `${globals}${each.code}\nexport {};\n`] as const;
-  });
+  const files = await Promise.all(
+    chosen.map(async ({ isComplete, language, code }, index) => {
+      const text = `${isComplete ? RECIPE_GLOBALS : README_GLOBALS}${code}\nexport {};\n`;
+      if (!usesRelay(code)) return [`recipe-${index}.${language}`, text] as const;
+      await compileRelay(join(path, `relay-${index}`), text);
+      return [`relay-${index}/Chat.tsx`, text] as const;
+    }),
+  );
   for (const [name, text] of [
     ...files,
     ['package.json', '{ "type": "module" }'],

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { temporaryFolder } from '../temporary-folder.js';
 import type { Recipe } from './published.js';
+import { compileRelay, usesRelay } from './relay.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const packageSource = (path: string): string => `${root}packages/client/src/${path}`;
@@ -15,11 +17,17 @@ export async function bundleRecipe(
 ): Promise<string> {
   const contents = code.replaceAll('localhost:4000', new URL(serverUrl).host);
   if (contents === code) throw new Error(`The recipe ${name} does not connect to localhost:4000.`);
+  const folder = usesRelay(contents) ? temporaryFolder('relay').path : null;
+  const source = folder === null ? contents : await compileRelay(folder, contents);
   const recipe: Plugin = {
     name: 'recipe',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^recipe$/ }, () => ({ path: `${name}.${language}`, namespace: 'recipe' }));
-      onLoad({ filter: /.*/, namespace: 'recipe' }, () => ({ contents, loader: language, resolveDir: root }));
+      onLoad({ filter: /.*/, namespace: 'recipe' }, () => ({
+        contents: source,
+        loader: language,
+        resolveDir: folder ?? root,
+      }));
     },
   };
   const environment = platform === 'node' ? 'node' : 'chromium';
@@ -52,6 +60,7 @@ export async function bundleRecipe(
       'parley-client/react': packageSource('react/index.ts'),
     },
     plugins: [recipe],
+    nodePaths: [`${root}node_modules`],
   });
   return outputFiles[0]?.text ?? '';
 }
