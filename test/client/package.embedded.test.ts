@@ -3,10 +3,13 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build, preview } from 'vite';
 import { beforeAll, expect, test } from 'vitest';
 import { packClient } from '../../scripts/pack-client.js';
+import { launchChromium } from '../helpers/chromium.js';
 import { createRoom, page, send, signUp } from '../helpers/client.js';
 import { startParley } from '../helpers/parley.js';
+import { recipe } from '../helpers/recipes/published.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
 const run = promisify(execFile);
@@ -32,6 +35,7 @@ beforeAll(async () => {
     '@urql/core',
     '@urql/exchange-graphcache',
     'react',
+    'react-dom',
   ].map((name) => join(modules, name));
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball, ...links], { cwd: project });
   mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
@@ -144,3 +148,43 @@ console.log(texts.join());
   });
   expect(stdout.trim()).toBe('one,two');
 });
+
+test('a production build by Vite of the React recipe runs with the installed package', async () => {
+  const parley = await startParley();
+  const alice = await signUp(parley.url);
+  const roomId = await createRoom(alice);
+  await send(alice, roomId, 'one');
+  const app = join(project, 'vite-app');
+  mkdirSync(app);
+  const globals = { roomId, token: alice.token };
+  writeFileSync(
+    join(app, 'index.html'),
+    `<!doctype html>
+<title>App</title>
+<div id="root"></div>
+<script>
+  const { roomId, token } = ${JSON.stringify(globals)};
+  const currentToken = async () => token;
+  const showError = console.error;
+</script>
+<script type="module" src="/main.tsx"></script>
+`,
+  );
+  writeFileSync(
+    join(app, 'main.tsx'),
+    recipe('react').code.replaceAll('localhost:4000', new URL(parley.url).host),
+  );
+  await build({ root: app, configFile: false, logLevel: 'warn', build: { outDir: 'dist' } });
+  const server = await preview({ root: app, configFile: false, logLevel: 'warn', preview: { port: 0 } });
+  const browser = await launchChromium();
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(server.resolvedUrls?.local[0] ?? '');
+    await expect.poll(() => tab.locator('li').allTextContents(), { timeout: 20_000 }).toEqual(['one']);
+    await send(alice, roomId, 'two');
+    await expect.poll(() => tab.locator('li').allTextContents(), { timeout: 20_000 }).toEqual(['one', 'two']);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}, 120_000);
