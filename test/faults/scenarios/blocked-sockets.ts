@@ -10,7 +10,8 @@ const LONG_TEXT = '€'.repeat(4000);
 const MAX_GROWTH_MB = 512;
 /** An instance closes a socket that reads nothing for 10 s; it checks once per second, and may be busy. */
 const STALL_TIMEOUT_MS = 15_000;
-const CLOSE_TIMEOUT_MS = 10_000;
+/** Before its end, a socket reads what the network has buffered for it: tens of MB on some machines. */
+const CLOSE_TIMEOUT_MS = 60_000;
 
 /** The number of sockets that stop reading, of subscribers that keep reading, and of long messages. */
 type Size = readonly [blocked: number, subscribers: number, count: number];
