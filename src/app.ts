@@ -29,7 +29,7 @@ import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { GRAPHQL_PATH } from './transport/http/paths.js';
-import { createHttpServer, type Readiness } from './transport/http/server.js';
+import { createHttpServer, RECEIVE_TIMEOUT_MS, type Readiness } from './transport/http/server.js';
 import { createYogaAdapter } from './transport/http/yoga.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
@@ -49,6 +49,8 @@ export interface App {
 export interface Overrides {
   readonly database?: DatabaseAddress;
   readonly bus?: Bus;
+  /** How long a client may take to send a request over HTTP, in ms. */
+  readonly receiveTimeoutMs?: number;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs?: number;
   /** Unsent bytes of all connections together, above which the slowest are disconnected. */
@@ -72,6 +74,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const http = createHttpServer({
     config,
     log,
+    receiveTimeoutMs: overrides.receiveTimeoutMs ?? RECEIVE_TIMEOUT_MS,
     stallTimeoutMs,
     budget,
     graphiql: config.graphiql
