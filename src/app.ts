@@ -146,6 +146,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const pipeline = createPipeline({
       services,
       introspection: config.introspection,
+      maxCost: config.maxOperationCost,
       log,
       hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
     });

@@ -52,7 +52,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     if (!isAccepted(document)) return false;
     const operation = getOperationAST(document, operationName);
     if (!operation || operation.operation === 'subscription') return false;
-    const contextValue = pipeline.contextOf(await clientOf(request));
+    const contextValue = pipeline.contextOf(await clientOf(request), () => response.destroyed);
     const result = await pipeline.execute({ document, variableValues, operationName, contextValue });
     if (result.errors) await sendErrors(response, type, result);
     else send(response, 200, { 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
