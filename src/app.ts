@@ -1,3 +1,4 @@
+import { deriveKey } from './auth/keys.js';
 import { createPasswordHasher } from './auth/passwords.js';
 import { readOrCreateSecret } from './auth/secret.js';
 import { createTokens } from './auth/tokens.js';
@@ -95,7 +96,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       overrides.database,
     );
 
-    const bus = overrides.bus ?? createBus(config, log);
+    const secret = config.jwtSecret ?? (await readOrCreateSecret(config.dataDir));
+    const bus = overrides.bus ?? createBus(config, secret, log);
     resources.add(() => bus.close());
     const limits = config.rateLimits ? createRateLimiter(redisOptions(config), log) : null;
     resources.add(() => limits?.close());
@@ -118,10 +120,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, publish, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
-    const tokens = createTokens(
-      config.jwtSecret ?? (await readOrCreateSecret(config.dataDir)),
-      config.accessTokenTtlSeconds,
-    );
+    const tokens = createTokens(secret, config.accessTokenTtlSeconds);
     const services = {
       users: createUsers({
         users: stores.users,
@@ -211,9 +210,9 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
   };
 }
 
-function createBus(config: Config, log: Logger): Bus {
+function createBus(config: Config, secret: string, log: Logger): Bus {
   const redis = redisOptions(config);
-  return redis ? createRedisBus({ ...redis, log }) : createLocalBus(log);
+  return redis ? createRedisBus({ ...redis, key: deriveKey(secret, 'bus'), log }) : createLocalBus(log);
 }
 
 function redisOptions({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {

@@ -96,8 +96,7 @@ export function removeValues(error: unknown): void {
 }
 
 function removeServerDetails(error: unknown): void {
-  if (error instanceof postgres.PostgresError)
-    Object.assign(error, { detail: undefined, where: undefined, parameters: undefined });
+  if (error instanceof postgres.PostgresError) Object.assign(error, { detail: undefined, where: undefined });
 }
 
 /** Converts a driver's error to the domain's, if the domain has one for it. */
