@@ -1,3 +1,4 @@
+import { deriveKey } from './auth/keys.js';
 import { createPasswordHasher } from './auth/passwords.js';
 import { readOrCreateSecret } from './auth/secret.js';
 import { createTokens } from './auth/tokens.js';
@@ -29,7 +30,7 @@ import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { GRAPHQL_PATH } from './transport/http/paths.js';
-import { createHttpServer, type Readiness } from './transport/http/server.js';
+import { createHttpServer, RECEIVE_TIMEOUT_MS, type Readiness } from './transport/http/server.js';
 import { createYogaAdapter } from './transport/http/yoga.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
@@ -49,6 +50,8 @@ export interface App {
 export interface Overrides {
   readonly database?: DatabaseAddress;
   readonly bus?: Bus;
+  /** How long a client may take to send a request over HTTP, in ms. */
+  readonly receiveTimeoutMs?: number;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs?: number;
   /** Unsent bytes of all connections together, above which the slowest are disconnected. */
@@ -72,6 +75,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const http = createHttpServer({
     config,
     log,
+    receiveTimeoutMs: overrides.receiveTimeoutMs ?? RECEIVE_TIMEOUT_MS,
     stallTimeoutMs,
     budget,
     graphiql: config.graphiql
@@ -92,7 +96,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       overrides.database,
     );
 
-    const bus = overrides.bus ?? createBus(config, log);
+    const secret = config.jwtSecret ?? (await readOrCreateSecret(config.dataDir));
+    const bus = overrides.bus ?? createBus(config, secret, log);
     resources.add(() => bus.close());
     const limits = config.rateLimits ? createRateLimiter(redisOptions(config), log) : null;
     resources.add(() => limits?.close());
@@ -115,10 +120,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, publish, log });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
-    const tokens = createTokens(
-      config.jwtSecret ?? (await readOrCreateSecret(config.dataDir)),
-      config.accessTokenTtlSeconds,
-    );
+    const tokens = createTokens(secret, config.accessTokenTtlSeconds);
     const services = {
       users: createUsers({
         users: stores.users,
@@ -143,6 +145,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const pipeline = createPipeline({
       services,
       introspection: config.introspection,
+      maxCost: config.maxOperationCost,
       log,
       hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
     });
@@ -207,9 +210,9 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
   };
 }
 
-function createBus(config: Config, log: Logger): Bus {
+function createBus(config: Config, secret: string, log: Logger): Bus {
   const redis = redisOptions(config);
-  return redis ? createRedisBus({ ...redis, log }) : createLocalBus(log);
+  return redis ? createRedisBus({ ...redis, key: deriveKey(secret, 'bus'), log }) : createLocalBus(log);
 }
 
 function redisOptions({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {

@@ -34,6 +34,8 @@ export interface Config {
   readonly graphiql: boolean;
   /** Whether introspection queries are allowed. */
   readonly introspection: boolean;
+  /** The most that an operation may cost; see `graphql/cost.ts`. */
+  readonly maxOperationCost: number;
   /** Time over which a shutdown spreads the closing of connections, in seconds. */
   readonly drainSeconds: number;
   /** Whether `NODE_ENV` is `production`. */
@@ -110,8 +112,10 @@ const settings = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
   RATE_LIMITS: onOff.default(true),
   TRUSTED_PROXIES: integer(0, 10, 'a whole number of proxies from 0 to 10').default(0),
-  GRAPHIQL: onOff.default(true),
-  INTROSPECTION: onOff.default(true),
+  // Off by default in production, on otherwise.
+  GRAPHIQL: onOff.optional(),
+  INTROSPECTION: onOff.optional(),
+  MAX_OPERATION_COST: integer(100, 1_000_000, 'a whole number from 100 to 1000000').default(5000),
   DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
 });
 
@@ -179,8 +183,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: data.LOG_LEVEL,
     rateLimits: data.RATE_LIMITS,
     trustedProxies: data.TRUSTED_PROXIES,
-    graphiql: data.GRAPHIQL,
-    introspection: data.INTROSPECTION,
+    graphiql: data.GRAPHIQL ?? !production,
+    introspection: data.INTROSPECTION ?? !production,
+    maxOperationCost: data.MAX_OPERATION_COST,
     drainSeconds: data.DRAIN_SECONDS,
     production,
   };

@@ -49,3 +49,14 @@ export function onNpmGone(listener: () => void): () => void {
   }, PARENT_CHECK_INTERVAL_MS).unref();
   return () => clearInterval(watch);
 }
+
+/**
+ * Ends the process with status 1 if it is still running after the time, in ms: a part that does not stop must not keep the
+ * process from being replaced.
+ */
+export function exitAfter(ms: number, onExit: () => void): void {
+  setTimeout(() => {
+    onExit();
+    process.exit(1);
+  }, ms).unref();
+}

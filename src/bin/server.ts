@@ -1,7 +1,10 @@
 import { createApp } from '../app.js';
 import { loadConfig } from '../config.js';
 import { createLog } from '../log.js';
-import { nextSignal, runProgram } from './process.js';
+import { exitAfter, nextSignal, runProgram } from './process.js';
+
+/** How long a stop may take after its drain, in ms. */
+const STOP_TIMEOUT_MS = 20_000;
 
 await runProgram(async () => {
   const config = loadConfig();
@@ -12,6 +15,8 @@ await runProgram(async () => {
     const isReady = await Promise.race([app.ready.then(() => true), signal.then(() => false)]);
     if (isReady) log.info({ url: app.url, graphiql: config.graphiql, ...app.description }, 'Parley is ready');
     log.info({ signal: await signal }, 'Parley is stopping');
+    const timeoutMs = config.drainSeconds * 1000 + STOP_TIMEOUT_MS;
+    exitAfter(timeoutMs, () => log.error({ timeoutMs }, 'Parley did not stop in time'));
   } finally {
     await app.close();
   }

@@ -4,6 +4,7 @@ import type { BusCounters } from '../domain/bus.js';
 export function createCounters(): BusCounters {
   return {
     droppedEnvelopes: 0,
+    forgedEnvelopes: 0,
     refusedSubscribes: 0,
     unpublished: 0,
     timeouts: 0,

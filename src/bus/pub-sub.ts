@@ -1,10 +1,10 @@
-import type { RoomChanged } from '../domain/events.js';
+import type { BusEvent, RoomChanged } from '../domain/events.js';
 import type { Log } from '../domain/ports.js';
 
 /** The event target beneath a bus: the platform's own, or that of `@graphql-yoga/redis-event-target`. */
 export interface BusTarget {
-  addEventListener(topic: string, listener: (event: CustomEvent<RoomChanged | null>) => void): void;
-  removeEventListener(topic: string, listener: (event: CustomEvent<RoomChanged | null>) => void): void;
+  addEventListener(topic: string, listener: (event: CustomEvent<BusEvent | null>) => void): void;
+  removeEventListener(topic: string, listener: (event: CustomEvent<BusEvent | null>) => void): void;
   dispatchEvent(event: CustomEvent<RoomChanged>): boolean;
 }
 
@@ -16,9 +16,9 @@ export function createPubSub(target: BusTarget, topicOf: (roomId: string) => str
     },
 
     /** @returns a function that stops listening. Idempotent. */
-    listen(roomId: string, listener: (change: RoomChanged) => void): () => void {
+    listen(roomId: string, listener: (event: BusEvent) => void): () => void {
       const topic = topicOf(roomId);
-      const onEvent = ({ detail }: CustomEvent<RoomChanged | null>): void => {
+      const onEvent = ({ detail }: CustomEvent<BusEvent | null>): void => {
         // Null: the serializer has dropped it, and has counted and logged that.
         if (detail === null) return;
         try {

@@ -1,7 +1,7 @@
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import type { Redis } from 'ioredis';
 import type { Bus } from '../domain/bus.js';
-import type { RoomChanged } from '../domain/events.js';
+import type { BusEvent, RoomChanged } from '../domain/events.js';
 import type { Log } from '../domain/ports.js';
 import { throttleLog } from '../lib/throttle-log.js';
 import { createRedisClient } from '../redis/client.js';
@@ -9,12 +9,18 @@ import { createCounters } from './counters.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
 import { type BusTarget, createPubSub } from './pub-sub.js';
 import { createPublisher } from './publisher.js';
+import { createSigner } from './signature.js';
 import { createSubscriptions } from './subscriptions.js';
+
+/** Minimum time between two lines about forged messages, in ms. */
+const FORGED_LOG_INTERVAL_MS = 60_000;
 
 export interface RedisBusOptions {
   readonly url: string;
   /** Prefix of every channel, so that several deployments can share one Redis. */
   readonly prefix: string;
+  /** Key of this deployment's signatures; see `auth/keys.ts`. */
+  readonly key: Buffer;
   readonly log: Log;
   /** Interval of the heartbeat on each connection, in ms; for tests. */
   readonly pingIntervalMs?: number;
@@ -24,7 +30,8 @@ export interface RedisBusOptions {
  * Creates the bus between instances, on `@graphql-yoga/redis-event-target`. It neither awaits nor catches its clients'
  * promises, so it receives wrappers that never reject.
  */
-export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOptions): Bus {
+export function createRedisBus({ url, prefix, key, log, pingIntervalMs }: RedisBusOptions): Bus {
+  const signer = createSigner(key);
   const counters = createCounters();
   const clientOptions = {
     pingIntervalMs,
@@ -49,6 +56,16 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     return null;
   }
 
+  const warnForged = throttleLog((fields, message) => log.warn(fields, message), FORGED_LOG_INTERVAL_MS);
+  function dropForged(): null {
+    counters.forgedEnvelopes += 1;
+    warnForged(
+      { topic },
+      'Dropped a message with a wrong signature: someone else publishes on this channel, or the instances have different secrets (JWT_SECRET)',
+    );
+    return null;
+  }
+
   /** Channel of the message that is being parsed; the serializer receives only the text. */
   let topic = '';
   const guardedSubscriber = {
@@ -68,13 +85,16 @@ export function createRedisBus({ url, prefix, log, pingIntervalMs }: RedisBusOpt
     subscribeClient: guardedSubscriber as unknown as Redis,
     serializer: {
       // Only `publish` below dispatches events.
-      stringify: (change) => encodeEnvelope(change as RoomChanged),
-      parse(text: string): RoomChanged | null {
+      stringify: (change) => signer.sign(encodeEnvelope(change as RoomChanged)),
+      parse(text: string): BusEvent | null {
         try {
+          const signature = signer.verify(text);
+          if (signature === 'forged') return dropForged();
           const change = decodeEnvelope(text);
-          return topicOf(change.roomId) === topic
-            ? change
-            : drop('It is of another room than its channel', Buffer.byteLength(text));
+          const { roomId } = change;
+          if (topicOf(roomId) !== topic)
+            return drop('It is of another room than its channel', Buffer.byteLength(text));
+          return signature === 'signed' ? change : { roomId, isHint: true };
         } catch (error) {
           return drop(error, Buffer.byteLength(text));
         }

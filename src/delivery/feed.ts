@@ -46,8 +46,8 @@ export interface Feed {
 export interface FeedServices {
   readonly messages: Pick<MessageStore, 'readSince'>;
   readonly log: Log;
-  /** Called if an event shows that the database holds another history than this feed. */
-  readonly onContradiction: () => void;
+  /** Called if a message claims the place of one that this feed has delivered: one of them is of another history. */
+  readonly onContradiction: (message: Message) => void;
 }
 
 export function createFeed(
@@ -145,7 +145,7 @@ export function createFeed(
       const revBefore = head.rev;
       for (const message of change.messages) {
         if (message.rev <= head.rev) {
-          if (ring.contradicts(message.seq, message.id)) onContradiction();
+          if (ring.contradicts(message.seq, message.id)) onContradiction(message);
         } else if (outOfOrder.size < MAX_RING_EVENTS) outOfOrder.set(message.rev, message);
       }
       appendInOrder();

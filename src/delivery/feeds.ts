@@ -1,6 +1,7 @@
 import type { Bus } from '../domain/bus.js';
-import type { RoomChanged } from '../domain/events.js';
+import { type BusEvent, isHint, type RoomChanged } from '../domain/events.js';
 import type { EpochStore, History } from '../domain/history.js';
+import type { Message } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
 import type { Log } from '../domain/ports.js';
 import type { Head } from '../domain/position.js';
@@ -29,6 +30,8 @@ interface Entry {
   feed: Feed | null;
   unsubscribe(): void;
   subscribers: number;
+  /** When the room was last looked up in the database because of the bus, by `performance.now()`. */
+  lookedUpAt: number;
   /** Removes one subscriber. */
   leave(): void;
   idleTimer: NodeJS.Timeout | undefined;
@@ -76,11 +79,51 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     end(roomId);
   }
 
-  function receive(change: RoomChanged): void {
+  function receive(event: BusEvent): void {
+    if (isHint(event)) void observe(event.roomId);
+    else receiveChange(event);
+  }
+
+  function receiveChange(change: RoomChanged): void {
     const entry = entries.get(change.roomId);
     if (change.epoch !== history.epoch) receiveForeign();
     else if (entry?.feed) entry.feed.apply(change);
     else if (entry && entry.buffered.length < MAX_BUFFERED_CHANGES) entry.buffered.push(change);
+  }
+
+  /** Whether the bus may cause a look-up of this room: at most one per second, whatever arrives. The tick finds the rest. */
+  function mayLookUp({ lookedUpAt }: Entry): boolean {
+    return performance.now() - lookedUpAt >= TICK_INTERVAL_MS;
+  }
+
+  /** Looks at the head of a room that may have changed. */
+  async function observe(roomId: string): Promise<void> {
+    const entry = entries.get(roomId);
+    if (!entry?.feed || !mayLookUp(entry)) return;
+    entry.lookedUpAt = performance.now();
+    try {
+      const { epoch, head } = await messages.readHead(roomId);
+      if (epoch === history.epoch && head) entry.feed.observeHead(head);
+    } catch (error) {
+      log.debug({ roomId, error: String(error) }, 'Could not look at a room: the tick does');
+    }
+  }
+
+  /**
+   * A message claims the place of one that was delivered here. The database decides: if it holds that message, it has lost
+   * the delivered one; otherwise the event is of a copy of the database, and is ignored.
+   */
+  async function resolve(roomId: string, { seq, id }: Message): Promise<void> {
+    const entry = entries.get(roomId);
+    if (!entry?.feed || !mayLookUp(entry)) return;
+    entry.lookedUpAt = performance.now();
+    try {
+      const stored = await messages.findId(roomId, seq);
+      if (stored === id) tick.renewEpoch(roomId);
+      else receiveForeign();
+    } catch (error) {
+      log.warn({ roomId, error: String(error) }, 'Could not compare a message with the database');
+    }
   }
 
   /**
@@ -93,7 +136,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     if (performance.now() - foreignAt > FOREIGN_LOG_INTERVAL_MS)
       log.warn(
         {},
-        'Received events of another epoch: the database was restored, or another deployment uses the same REDIS_PREFIX',
+        'Received events of another history: the database was restored, or another deployment uses the same REDIS_PREFIX',
       );
     foreignAt = performance.now();
     void tick.run();
@@ -107,6 +150,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       feed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
+      lookedUpAt: Number.NEGATIVE_INFINITY,
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
@@ -126,7 +170,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       const feed = createFeed(roomId, head, {
         messages,
         log,
-        onContradiction: () => tick.renewEpoch(roomId),
+        onContradiction: (message) => void resolve(roomId, message),
       });
       entry.feed = feed;
       for (const change of entry.buffered.splice(0)) if (change.epoch === history.epoch) feed.apply(change);
@@ -173,7 +217,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
 
     /** Publishes a change that this instance has committed: to its own feed at once, and to the other instances. */
     publish(change: RoomChanged): void {
-      receive(change);
+      receiveChange(change);
       bus.publish(change);
     },
 

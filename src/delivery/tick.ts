@@ -24,7 +24,7 @@ export interface Tick {
   switchEpoch(known: string, epoch: string): void;
   /**
    * Renews the epoch because the database has lost data that was committed before: an older copy has taken its place. All
-   * instances notice the new epoch.
+   * instances notice the new epoch. Only what the database says may lead to it.
    */
   renewEpoch(roomId: string): void;
 }

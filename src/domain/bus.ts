@@ -1,4 +1,4 @@
-import type { RoomChanged } from './events.js';
+import type { BusEvent, RoomChanged } from './events.js';
 
 /**
  * Notifies all instances of changes in rooms. Delivery is best effort: an event may be lost, and the database still holds the
@@ -17,7 +17,7 @@ export interface Bus {
    */
   subscribe(
     roomId: string,
-    listener: (change: RoomChanged) => void,
+    listener: (event: BusEvent) => void,
   ): { readonly confirmed: Promise<void>; unsubscribe(): void };
   /** The listener is called whenever all subscriptions are in place again after an outage or a refusal. */
   onRecovered(listener: () => void): void;
@@ -40,6 +40,8 @@ export interface BusCounters {
   timeouts: number;
   /** Connections that were established again after a loss. */
   reconnects: number;
-  /** Events of another epoch: our database was restored, or another deployment uses the same channels. */
+  /** Messages whose signature is wrong: someone else writes to our channels, or instances have different secrets. */
+  forgedEnvelopes: number;
+  /** Events of another epoch, or of another history than the database: our database was restored, or another deployment uses the same channels. */
   foreignEvents: number;
 }

@@ -25,6 +25,22 @@ export interface RoomChanged {
   readonly messages: readonly Message[];
 }
 
+/**
+ * Says that a room may have changed, without proof: the event is not signed, as those of the release before. Its content is
+ * not used.
+ */
+export interface RoomHint {
+  readonly roomId: string;
+  readonly isHint: true;
+}
+
+/** What arrives on the bus. */
+export type BusEvent = RoomChanged | RoomHint;
+
+export function isHint(event: BusEvent): event is RoomHint {
+  return 'isHint' in event;
+}
+
 /** Publishes a committed change to the subscribers of all instances. */
 export type PublishChange = (change: RoomChanged) => void;
 

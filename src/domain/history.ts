@@ -6,7 +6,7 @@ export interface History {
 
 /** The epoch as stored in the database. */
 export interface EpochStore {
-  /** Renews the epoch if the data is on another server or timeline than the one that the epoch was created on. */
+  /** Renews the epoch if the data is on another server, timeline or database than the one that the epoch was created on. */
   check(): Promise<void>;
   /** Renews the epoch, unless it is no longer `known`, because another instance has renewed it before. */
   renew(known: string): Promise<void>;

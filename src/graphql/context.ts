@@ -11,6 +11,7 @@ import {
   type Viewer,
 } from '../domain/user.js';
 import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
+import { Work } from './work.js';
 
 /** Services that resolvers use: those of the domain, and the stores that the loaders read by id. */
 export interface Services {
@@ -32,12 +33,21 @@ export interface Context {
   authentication: Authentication;
   /** The client's IP address, for rate limits. */
   readonly address: string;
+  /** Bounds what the operation reads: every read of a resolver goes through it, as the loaders' do. */
+  readonly work: Work;
   loaders: Loaders;
 }
 
-export function createContext(services: Services, authentication: Authentication, address: string): Context {
+/** @param isGone whether nobody waits for the result any more. */
+export function createContext(
+  services: Services,
+  authentication: Authentication,
+  address: string,
+  isGone: () => boolean,
+): Context {
   const viewer = authentication.kind === 'viewer' ? authentication.viewer : null;
-  return { services, authentication, address, loaders: createLoaders(services.stores, viewer) };
+  const work = new Work(isGone);
+  return { services, authentication, address, work, loaders: createLoaders(services.stores, viewer, work) };
 }
 
 /**
@@ -46,6 +56,7 @@ export function createContext(services: Services, authentication: Authentication
  * fails.
  */
 export function createSharedContext(services: Services): Context {
+  const work = new Work(() => false);
   return {
     services,
     get authentication(): Authentication {
@@ -56,7 +67,8 @@ export function createSharedContext(services: Services): Context {
     get address(): string {
       throw new Error('This event is executed for several viewers at once, who have no common address.');
     },
-    loaders: createSharedLoaders(services.stores),
+    work,
+    loaders: createSharedLoaders(services.stores, work),
   };
 }
 
@@ -67,7 +79,7 @@ export function createSharedContext(services: Services): Context {
 export function signInto(context: Context, { user, accessToken }: SignedIn): void {
   const viewer = { userId: user.id, sessionId: accessToken.sessionId };
   context.authentication = { kind: 'viewer', viewer, expiresAt: accessToken.expiresAt.getTime() };
-  context.loaders = createLoaders(context.services.stores, viewer);
+  context.loaders = createLoaders(context.services.stores, viewer, context.work);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Message } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
 import type { Room, RoomStore } from '../domain/room.js';
 import type { User, UserStore, Viewer } from '../domain/user.js';
+import type { Work } from './work.js';
 
 /** Load rows by id: in batches, and each row once per operation or event. */
 export interface Loaders {
@@ -19,13 +20,13 @@ interface Stores {
   readonly messages: Pick<MessageStore, 'findByIds'>;
 }
 
-export function createLoaders(stores: Stores, viewer: Viewer | null): Loaders {
-  return new ViewerLoaders(stores, viewer);
+export function createLoaders(stores: Stores, viewer: Viewer | null, work: Work): Loaders {
+  return new ViewerLoaders(stores, viewer, work);
 }
 
 /** Loaders without a viewer, for data that every member of a room may see. */
-export function createSharedLoaders(stores: Stores): Loaders {
-  return new MemberLoaders(stores);
+export function createSharedLoaders(stores: Stores, work: Work): Loaders {
+  return new MemberLoaders(stores, work);
 }
 
 // These classes create each loader at its first use: most operations and events need at most one.
@@ -38,16 +39,18 @@ class ViewerLoaders implements Loaders {
   constructor(
     private readonly stores: Stores,
     private readonly viewer: Viewer | null,
+    private readonly work: Work,
   ) {}
 
   get user(): Loaders['user'] {
-    this.users ??= userLoader(this.stores);
+    this.users ??= userLoader(this.stores, this.work);
     return this.users;
   }
 
   get room(): Loaders['room'] {
-    const { stores, viewer } = this;
+    const { stores, viewer, work } = this;
     this.rooms ??= loaderOf(
+      work,
       async (ids) => (viewer ? stores.rooms.findVisible(ids, viewer.userId) : []),
       ({ room }) => room.id,
     );
@@ -55,8 +58,9 @@ class ViewerLoaders implements Loaders {
   }
 
   get message(): Loaders['message'] {
-    const { stores, viewer } = this;
+    const { stores, viewer, work } = this;
     this.messages ??= loaderOf(
+      work,
       async (ids) => (viewer ? stores.messages.findByIds(ids, viewer.userId) : []),
       (message) => message.id,
     );
@@ -68,16 +72,20 @@ class MemberLoaders implements Loaders {
   private users: Loaders['user'] | undefined;
   private rooms: Loaders['room'] | undefined;
 
-  constructor(private readonly stores: Stores) {}
+  constructor(
+    private readonly stores: Stores,
+    private readonly work: Work,
+  ) {}
 
   get user(): Loaders['user'] {
-    this.users ??= userLoader(this.stores);
+    this.users ??= userLoader(this.stores, this.work);
     return this.users;
   }
 
   get room(): Loaders['room'] {
-    const { stores } = this;
+    const { stores, work } = this;
     this.rooms ??= loaderOf(
+      work,
       async (ids) => (await stores.rooms.findByIds(ids)).map((room) => ({ room, isMember: true })),
       ({ room }) => room.id,
     );
@@ -89,16 +97,21 @@ class MemberLoaders implements Loaders {
   }
 }
 
-function userLoader({ users }: Stores): Loaders['user'] {
+function userLoader({ users }: Stores, work: Work): Loaders['user'] {
   return loaderOf(
+    work,
     (ids) => users.findByIds(ids),
     (user) => user.id,
   );
 }
 
-function loaderOf<Row>(find: (ids: readonly string[]) => Promise<Row[]>, idOf: (row: Row) => string) {
+function loaderOf<Row>(
+  work: Work,
+  find: (ids: readonly string[]) => Promise<Row[]>,
+  idOf: (row: Row) => string,
+) {
   return new DataLoader<string, Row | null>(async (ids) => {
-    const rows = new Map((await find(ids)).map((row) => [idOf(row), row]));
+    const rows = new Map((await work.read(() => find(ids))).map((row) => [idOf(row), row]));
     return ids.map((id) => rows.get(id) ?? null);
   });
 }

@@ -11,6 +11,7 @@ import type { EventStream, OnLive } from '../delivery/stream.js';
 import type { Log } from '../domain/ports.js';
 import type { Authentication } from '../domain/user.js';
 import { type Context, createContext, type Services } from './context.js';
+import { createCosts } from './cost.js';
 import { createDocuments, type Documents } from './documents.js';
 import { payloadOf, toGraphQLError } from './errors.js';
 import {
@@ -22,12 +23,16 @@ import {
 } from './hooks.js';
 import { schema } from './schema/index.js';
 import { executeEvent, executeShared, mapEvents, type Results } from './subscribe.js';
+import { assertAnswerSize } from './work.js';
 
 /** The caller of an operation: the outcome of checking its token, and its IP address. */
 export interface Client {
   readonly authentication: Authentication;
   readonly address: string;
 }
+
+/** Whether nobody waits for the result of an operation any more. */
+export type IsGone = () => boolean;
 
 /** One operation of a prepared document. */
 export interface OperationArgs extends Pick<ExecutionArgs, 'document' | 'variableValues' | 'operationName'> {
@@ -41,6 +46,8 @@ export interface PipelineOptions {
   readonly services: Services;
   /** Whether clients may query the schema itself. */
   readonly introspection: boolean;
+  /** The most that an operation may cost, or an event of a subscription; see `cost.ts`. */
+  readonly maxCost: number;
   readonly log: Log;
   readonly hooks?: readonly PipelineHooks[] | undefined;
 }
@@ -53,7 +60,8 @@ export interface Pipeline extends Documents {
   readonly schema: GraphQLSchema;
   /** For deliveries outside of the pipeline's own streams; null if no hook is registered. */
   readonly hooks: HookDispatcher | null;
-  contextOf(client: Client): Context;
+  /** @param isGone asked before each read of a query, which then ends. */
+  contextOf(client: Client, isGone: IsGone): Context;
   /** Executes a query or a mutation. Never rejects. */
   execute(args: OperationArgs): Promise<ExecutionResult>;
   /** Subscribes for one client. Never rejects; the stream of results rejects when it cannot continue. */
@@ -84,9 +92,11 @@ export interface Pipeline extends Documents {
 export function createPipeline({
   services,
   introspection,
+  maxCost,
   log,
   hooks: registered = [],
 }: PipelineOptions): Pipeline {
+  const costs = createCosts(schema, maxCost);
   const hooks = combineHooks(registered, log);
   const observe = (args: OperationArgs): OperationObserver | null => hooks?.start(operationOf(args)) ?? null;
 
@@ -127,6 +137,7 @@ export function createPipeline({
 
   function open(args: OperationArgs, onLive?: OnLive): Promise<Results | ExecutionResult> {
     return toResult(async () => {
+      costs.assertAffordable(args);
       const events = await createSourceEventStream({ schema, ...args });
       if (!isAsyncIterable(events)) return masked(events);
       if (onLive && canHandOff(events)) events.handOff(onLive);
@@ -138,11 +149,22 @@ export function createPipeline({
     schema,
     hooks,
     ...createDocuments(schema, introspection, log),
-    contextOf: ({ authentication, address }) => createContext(services, authentication, address),
+    contextOf: ({ authentication, address }, isGone) =>
+      createContext(services, authentication, address, isGone),
 
     async execute(args) {
       const observer = observe(args);
-      const result = await toResult(async () => masked(await execute({ schema, ...args })));
+      const result = await toResult(async () => {
+        costs.assertAffordable(args);
+        const { work } = args.contextValue;
+        const isMutation = operationOf(args).kind === 'mutation';
+        if (isMutation) work.runToEnd();
+        const executed = await execute({ schema, ...args });
+        // A query that ended early has no result; what a mutation has done is reported.
+        if (work.end && !isMutation) throw work.end;
+        assertAnswerSize(executed.data);
+        return masked(executed);
+      });
       // Without `data`, nothing was executed: a variable had the wrong type, for example.
       if (result.errors && !('data' in result))
         for (const error of result.errors) error.extensions.http = { status: 400 };

@@ -17,7 +17,8 @@ export type Results = AsyncIterableIterator<ExecutionResult, void, void>;
 export async function executeEvent(args: ExecutionArgs, event: unknown): Promise<ExecutionResult> {
   // Created by the pipeline's `contextOf`; graphql-js does not type it.
   const { services, authentication, address } = args.contextValue as Context;
-  const contextValue = createContext(services, authentication, address);
+  // Its subscription ends the stream when the client is gone.
+  const contextValue = createContext(services, authentication, address, () => false);
   viewerOf(contextValue);
   const result = await execute({ ...args, rootValue: event, contextValue });
   if (result.data == null) throw new UndeliverableEventError({ cause: result.errors?.[0] });

@@ -7,6 +7,7 @@ import { meta } from './tables.js';
 
 export const EPOCH = 'epoch';
 const SERVER = 'server';
+const DATABASE = 'database';
 
 /**
  * The system identifier and timeline of the server, which change when its data are restored, copied or promoted. The
@@ -17,9 +18,14 @@ const CURRENT_SERVER = sql`(
   from pg_control_system()
 )`;
 
-/** Whether the server or timeline differs from the one that the epoch was created on. */
+/** Identifies the database on its server: a copy (`createdb -T`) and a restored dump have another one. */
+const CURRENT_DATABASE = sql`(select oid::text from pg_database where datname = current_database())`;
+
+/** Whether the server, the timeline or the database differs from the one that the epoch was created on. */
 export const isMoved = sql<boolean>`exists (
-  select from ${meta} as recorded where recorded.key = ${SERVER} and recorded.value <> ${CURRENT_SERVER}
+  select from ${meta} as recorded
+  where (recorded.key = ${SERVER} and recorded.value <> ${CURRENT_SERVER})
+    or (recorded.key = ${DATABASE} and recorded.value <> ${CURRENT_DATABASE})
 )`;
 
 /** Reads the epoch, which identifies the history in this database: 16 hex digits, part of every cursor. */
@@ -35,8 +41,8 @@ export function epochMissing(): Error {
 }
 
 /**
- * Creates the first epoch, and replaces it if the server or timeline has changed since: the data may then lack
- * messages that clients have seen.
+ * Creates the first epoch, and replaces it if the server, the timeline or the database has changed since: the data may then
+ * lack messages that clients have seen. What an earlier release has not recorded is added, without a new epoch.
  *
  * @returns whether an older epoch was replaced.
  */
@@ -46,13 +52,15 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
     .values([
       { key: EPOCH, value: newEpoch() },
       { key: SERVER, value: CURRENT_SERVER },
+      { key: DATABASE, value: CURRENT_DATABASE },
     ])
     .onConflictDoNothing();
   // One statement, so that only one of many instances that see the change creates the new epoch.
   const renewed = await db.execute(sql`
     with moved as (
-      update ${meta} set value = ${CURRENT_SERVER}
-      where ${meta.key} = ${SERVER} and ${meta.value} <> ${CURRENT_SERVER}
+      update ${meta} set value = case ${meta.key} when ${SERVER} then ${CURRENT_SERVER} else ${CURRENT_DATABASE} end
+      where (${meta.key} = ${SERVER} and ${meta.value} <> ${CURRENT_SERVER})
+        or (${meta.key} = ${DATABASE} and ${meta.value} <> ${CURRENT_DATABASE})
       returning key
     )
     update ${meta} set value = ${newEpoch()} where ${meta.key} = ${EPOCH} and exists (select from moved)

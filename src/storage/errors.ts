@@ -83,6 +83,22 @@ function isClosed(error: unknown): boolean {
   return databaseErrorCode(error) === 'CONNECTION_ENDED';
 }
 
+/**
+ * Removes the values of a statement from its error, in place: they may be password hashes or messages, and errors are logged.
+ * Drizzle puts the parameters into the message, and Postgres quotes the row in `detail`.
+ */
+export function removeValues(error: unknown): void {
+  const isWrapped = error instanceof DrizzleQueryError;
+  removeServerDetails(isWrapped ? error.cause : error);
+  if (!isWrapped) return;
+  const message = `Failed query: ${error.query}`;
+  Object.assign(error, { message, params: [], stack: `${error.name}: ${message}` });
+}
+
+function removeServerDetails(error: unknown): void {
+  if (error instanceof postgres.PostgresError) Object.assign(error, { detail: undefined, where: undefined });
+}
+
 /** Converts a driver's error to the domain's, if the domain has one for it. */
 export function translateError(error: unknown): unknown {
   if (isConnectionError(error) || isTimeout(error) || isTransactionConflict(error) || isClosed(error))

@@ -18,6 +18,7 @@ const RETRY_POLICIES = {
   readChanges: 'idempotent',
   findByIds: 'idempotent',
   readSince: 'idempotent',
+  findId: 'idempotent',
   readHead: 'idempotent',
   readHeads: 'idempotent',
 } as const;
@@ -97,6 +98,13 @@ export function createMessageStore(pool: Pool): MessageStore {
 
     readSince: (roomId, rev, limit) => readSince(db, roomId, rev, limit),
 
+    async findId(roomId, seq) {
+      const [row] = await db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(and(eq(messages.roomId, roomId), eq(messages.seq, seq)));
+      return row?.id ?? null;
+    },
     readHead: (roomId) => readHead(db, roomId),
     readHeads: (known) => readHeads(db, known),
   }));

@@ -4,7 +4,7 @@ import type postgres from 'postgres';
 import { ServiceUnavailableError } from '../domain/errors.js';
 import { createSemaphore } from '../lib/semaphore.js';
 import { withTimeout } from '../lib/timeout.js';
-import { isConnectionLost } from './errors.js';
+import { isConnectionLost, removeValues } from './errors.js';
 
 /** Drizzle's database, with the driver's client below it. */
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
@@ -84,6 +84,7 @@ export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIM
         return unavailable();
       });
     } catch (error) {
+      removeValues(error);
       if (isConnectionLost(error)) replace(generation);
       throw error;
     } finally {

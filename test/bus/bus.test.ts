@@ -4,7 +4,8 @@ import { afterEach, expect, inject, test } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
-import type { RoomChanged } from '../../src/domain/events.js';
+import { isHint, type RoomChanged } from '../../src/domain/events.js';
+import { BUS_KEY } from '../helpers/bus.js';
 
 /** The contract of both buses. The project (`embedded` or `cluster`) decides which one is tested. */
 const log = pino({ level: 'silent' });
@@ -15,7 +16,7 @@ async function createBus(): Promise<Bus> {
   const bus =
     inject('pair') === 'embedded'
       ? createLocalBus(log)
-      : createRedisBus({ url: inject('redisUrl'), prefix, log });
+      : createRedisBus({ url: inject('redisUrl'), prefix, key: BUS_KEY, log });
   open.push(bus);
   await expect.poll(() => bus.isReady()).toBe(true);
   return bus;
@@ -60,7 +61,7 @@ function change(roomId: string, seq = 1): RoomChanged {
 /** Listens to a room. `received` resolves when at least that many events have arrived. */
 async function listen(bus: Bus, roomId: string) {
   const heard: RoomChanged[] = [];
-  const { confirmed, unsubscribe } = bus.subscribe(roomId, (event) => heard.push(event));
+  const { confirmed, unsubscribe } = bus.subscribe(roomId, (event) => !isHint(event) && heard.push(event));
   await confirmed;
   const received = (count: number) => expect.poll(() => heard.length).toBeGreaterThanOrEqual(count);
   return { heard, received, unsubscribe };

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { MAX_OUTSTANDING_PUBLISHES } from '../../src/bus/publisher.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
-import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
+import { BUS_KEY, change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { startParley, startSibling } from '../helpers/parley.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
@@ -34,10 +34,11 @@ beforeEach(async () => {
   near = createRedisBus({
     url: `redis://127.0.0.1:${network.port}`,
     prefix,
+    key: BUS_KEY,
     log,
     pingIntervalMs: PING_INTERVAL_MS,
   });
-  far = createRedisBus({ url: redis.url, prefix, log, pingIntervalMs: PING_INTERVAL_MS });
+  far = createRedisBus({ url: redis.url, prefix, key: BUS_KEY, log, pingIntervalMs: PING_INTERVAL_MS });
   await expect.poll(() => near.isReady() && far.isReady()).toBe(true);
 });
 

@@ -3,10 +3,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deriveKey } from '../../src/auth/keys.js';
 import { encodeEnvelope } from '../../src/bus/envelope.js';
 import { createRedisBus } from '../../src/bus/redis.js';
+import { createSigner } from '../../src/bus/signature.js';
 import type { Bus } from '../../src/domain/bus.js';
-import { change, listen, unhandledRejections } from '../helpers/bus.js';
+import type { BusEvent } from '../../src/domain/events.js';
+import { BUS_KEY, change, listen, unhandledRejections } from '../helpers/bus.js';
 import { connect, createRoom, page, send, signUp, subscribe } from '../helpers/client.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, startSibling } from '../helpers/parley.js';
@@ -35,7 +38,7 @@ afterAll(async () => {
 });
 
 async function createBus(url = redis.url, busPrefix = prefix): Promise<Bus> {
-  const bus = createRedisBus({ url, prefix: busPrefix, log });
+  const bus = createRedisBus({ url, prefix: busPrefix, key: BUS_KEY, log });
   open.push(bus);
   await expect.poll(() => bus.isReady()).toBe(true);
   return bus;
@@ -63,14 +66,49 @@ test("an envelope of one room on another room's channel is dropped, counted once
   const heard = [await listen(bus, here), await listen(bus, here), await listen(bus, there)];
   const channel = `${prefix}:0:room:${here}`;
 
-  expect(await publisher.publish(channel, encodeEnvelope(change(there)))).toBe(1);
+  const { sign } = createSigner(BUS_KEY);
+  expect(await publisher.publish(channel, sign(encodeEnvelope(change(there))))).toBe(1);
   const good = change(here);
   // On the same connection, so it comes after the other.
-  expect(await publisher.publish(channel, encodeEnvelope(good))).toBe(1);
+  expect(await publisher.publish(channel, sign(encodeEnvelope(good)))).toBe(1);
 
   await expect.poll(() => heard).toEqual([[good], [good], []]);
   expect(bus.counters.droppedEnvelopes).toBe(1);
   expect(logged.some((line) => line.includes('of another room than its channel'))).toBe(true);
+});
+
+test('an envelope with a wrong signature is dropped, counted, and logged once', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard: BusEvent[] = [];
+  await bus.subscribe(roomId, (event) => heard.push(event)).confirmed;
+  const channel = `${prefix}:0:room:${roomId}`;
+  const signed = createSigner(BUS_KEY).sign(encodeEnvelope(change(roomId)));
+  const forged = [
+    createSigner(deriveKey('another secret of another deployment', 'bus')).sign(
+      encodeEnvelope(change(roomId)),
+    ),
+    signed.replace('hello', 'jello'),
+    signed.replace(/.{3}"}$/, 'AAA"}'),
+    signed.replace(/"mac":".*"/, `"mac":"${'A'.repeat(43)}"`),
+  ];
+  for (const text of forged) expect(await publisher.publish(channel, text)).toBe(1);
+  bus.publish(change(roomId, 'good'));
+
+  await expect.poll(() => heard).toHaveLength(1);
+  expect(heard).toMatchObject([{ messages: [{ text: 'good' }] }]);
+  expect(bus.counters.forgedEnvelopes).toBe(forged.length);
+  expect(logged.filter((line) => line.includes('wrong signature'))).toHaveLength(1);
+});
+
+test('an envelope without a signature only says that its room may have changed', async () => {
+  const bus = await createBus();
+  const roomId = randomUUID();
+  const heard: BusEvent[] = [];
+  await bus.subscribe(roomId, (event) => heard.push(event)).confirmed;
+  expect(await publisher.publish(`${prefix}:0:room:${roomId}`, encodeEnvelope(change(roomId)))).toBe(1);
+
+  await expect.poll(() => heard).toEqual([{ roomId, isHint: true }]);
 });
 
 test('each invalid envelope of a flood is counted, and at most one per second is logged', async () => {
@@ -159,7 +197,7 @@ test('a subscription during an outage is confirmed when Redis is back, or at onc
 });
 
 test('closing the bus confirms pending and later subscriptions', async () => {
-  const bus = createRedisBus({ url: `redis://127.0.0.1:${await freePort()}`, prefix, log });
+  const bus = createRedisBus({ url: `redis://127.0.0.1:${await freePort()}`, prefix, key: BUS_KEY, log });
   const confirmed: string[] = [];
   const subscribeTo = (name: string) =>
     void bus.subscribe(randomUUID(), () => {}).confirmed.then(() => confirmed.push(name));
@@ -179,7 +217,7 @@ test('closing the bus confirms pending and later subscriptions', async () => {
 
 test('a bus that starts before Redis becomes ready once Redis is up', async () => {
   const port = await freePort();
-  const bus = createRedisBus({ url: `redis://127.0.0.1:${port}`, prefix, log });
+  const bus = createRedisBus({ url: `redis://127.0.0.1:${port}`, prefix, key: BUS_KEY, log });
   open.push(bus);
   expect(bus.isReady()).toBe(false);
   const roomId = randomUUID();

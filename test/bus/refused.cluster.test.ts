@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
-import { change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
+import { BUS_KEY, change, listen, textsOf, unhandledRejections } from '../helpers/bus.js';
 import { type PrivateRedis, startRedis } from '../helpers/redis-server.js';
 
 /** A Redis that answers but rejects commands: the tests change its access control list while the bus runs. */
@@ -26,8 +26,8 @@ beforeAll(async () => {
 beforeEach(async () => {
   logged = [];
   await permit('reset', 'on', '>secret', '~*', '+@all', 'allchannels');
-  far = createRedisBus({ url: redis.url, prefix, log });
-  bus = createRedisBus({ url: `redis://parley:secret@127.0.0.1:${redis.port}`, prefix, log });
+  far = createRedisBus({ url: redis.url, prefix, key: BUS_KEY, log });
+  bus = createRedisBus({ url: `redis://parley:secret@127.0.0.1:${redis.port}`, prefix, key: BUS_KEY, log });
   await expect.poll(() => bus.isReady() && far.isReady()).toBe(true);
 });
 

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll } from 'vitest';
+import { deriveKey } from '../../src/auth/keys.js';
 import type { Bus } from '../../src/domain/bus.js';
-import type { RoomChanged } from '../../src/domain/events.js';
+import { isHint, type RoomChanged } from '../../src/domain/events.js';
+
+/** Key of the signatures of the buses under test. */
+export const BUS_KEY = deriveKey('a secret for tests, longer than 32 bytes', 'bus');
 
 /** An event with one message. */
 export function change(roomId: string, text = 'hello'): RoomChanged {
@@ -25,7 +29,7 @@ export function change(roomId: string, text = 'hello'): RoomChanged {
 /** Collects the events of a room from now on; resolves when the subscription is confirmed. */
 export async function listen(bus: Bus, roomId: string): Promise<RoomChanged[]> {
   const received: RoomChanged[] = [];
-  await bus.subscribe(roomId, (event) => received.push(event)).confirmed;
+  await bus.subscribe(roomId, (event) => !isHint(event) && received.push(event)).confirmed;
   return received;
 }
 

@@ -28,7 +28,10 @@ export interface ModelRoom {
   edit(seq: number): RoomChanged;
   /** Replaces the room by an older copy, with messages up to this `seq`. */
   restore(seq: number): void;
-  readonly store: Pick<MessageStore, 'read' | 'readChanges' | 'readSince' | 'readHead' | 'readHeads'>;
+  readonly store: Pick<
+    MessageStore,
+    'read' | 'readChanges' | 'readSince' | 'findId' | 'readHead' | 'readHeads'
+  >;
 }
 
 /**
@@ -106,6 +109,9 @@ export function createModelRoom(stored = 0): ModelRoom {
       async readSince(_roomId, after, limit) {
         const found = messages.filter((each) => each.rev > after);
         return respond({ head: head(), messages: byRev(found).slice(0, limit) });
+      },
+      async findId(_roomId, seq) {
+        return messages[seq - 1]?.id ?? null;
       },
       async readHead() {
         const found = { epoch: room.epoch, head: head() };

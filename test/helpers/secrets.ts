@@ -88,8 +88,12 @@ export async function useEverySecret(url: string, jwtSecret: string): Promise<st
   return [PASSWORD, WRONG_PASSWORD, jwtSecret, ...tokens];
 }
 
-/** Causes an unexpected error: the database has another schema than the code expects. */
+/** Causes unexpected errors: the database refuses a new user, then has another schema than the code expects. */
 export async function failUnexpectedly(url: string, sql: Sql): Promise<void> {
+  await sql`create function refuse() returns trigger language plpgsql as 'begin raise exception ''no''; end'`;
+  await sql`create trigger refuse before insert on users for each row execute function refuse()`;
+  const refused = await request(url, SIGN_UP, { input: { username: 'refused', password: PASSWORD } });
+  expect(refused.errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
   await sql`alter table users rename column avatar_url to picture`;
   const input = { username: 'alice', password: PASSWORD };
   const { errors } = await request(url, LOGIN, { input });

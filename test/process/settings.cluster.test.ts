@@ -227,6 +227,20 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       expect(await ask('off')).toBeFalsy();
     },
   ],
+  MAX_OPERATION_COST: [
+    'is the most that an operation may cost',
+    async () => {
+      const ask = async (MAX_OPERATION_COST: string) => {
+        const { url } = await start({ MAX_OPERATION_COST });
+        const { token } = await signUp(url);
+        return request(url, '{ rooms(first: 100) { nodes { id } } }', {}, token);
+      };
+      expect((await ask('1000')).errors).toBeUndefined();
+      expect((await ask('200')).errors).toMatchObject([
+        { extensions: { code: 'LIMIT_EXCEEDED', cost: 212, maxCost: 200 } },
+      ]);
+    },
+  ],
   DRAIN_SECONDS: [
     'is the time over which a stop closes the sockets',
     async () => {

@@ -193,3 +193,20 @@ test('a SIGTERM to `npm start` stops the server, although the shell in between d
     await folder.clear();
   }
 }, 60_000);
+
+test('a process that does not stop exits with status 1 at its deadline', async () => {
+  const module = new URL('../../dist/bin/process.js', import.meta.url).href;
+  const code = `
+    import { exitAfter } from ${JSON.stringify(module)};
+    exitAfter(100, () => console.log('late'));
+    setInterval(() => {}, 1000);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [output] = await once(child.stdout, 'data');
+  const [status] = await once(child, 'exit');
+
+  expect(String(output)).toBe('late\n');
+  expect(status).toBe(1);
+});

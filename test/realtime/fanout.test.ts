@@ -73,7 +73,7 @@ const OPERATIONS: readonly (readonly [string, string])[] = [
     `subscription ($roomId: ID!, $after: String) {
       messageAdded(roomId: $roomId, after: $after) {
         cursor
-        node { text room { viewerTitle viewerIsMember messages(first: 1) { nodes { seq } } } }
+        node { text room { viewerTitle viewerIsMember } }
       }
     }`,
   ],

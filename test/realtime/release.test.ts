@@ -8,6 +8,7 @@ import { createLocalBus } from '../../src/bus/local.js';
 import { createRedisBus } from '../../src/bus/redis.js';
 import type { Bus } from '../../src/domain/bus.js';
 import { rowId } from '../../src/graphql/schema/global-id.js';
+import { BUS_KEY } from '../helpers/bus.js';
 import { connect, createRoom, MESSAGE_ADDED, type Person, signUp, subscribe } from '../helpers/client.js';
 import { openEventStream } from '../helpers/event-stream.js';
 import { mixture } from '../helpers/mixture.js';
@@ -61,7 +62,7 @@ beforeAll(async () => {
   const log = pino({ level: 'silent' });
   const bus =
     inject('pair') === 'cluster'
-      ? createRedisBus({ url: inject('redisUrl'), prefix: redisPrefix, log })
+      ? createRedisBus({ url: inject('redisUrl'), prefix: redisPrefix, key: BUS_KEY, log })
       : createLocalBus(log);
   parley = await startParley({ redisPrefix, overrides: { bus: observe(bus) } });
   alice = await signUp(parley.url);

@@ -72,6 +72,7 @@ function requestOf(bytes: number): string {
 const variants: Record<string, readonly string[]> = {
   'as plain JSON': [JSON_TYPE],
   'with a charset': [`${JSON_TYPE}; charset=utf-8`],
+  'by a client of event streams': [JSON_TYPE, 'Accept: text/event-stream'],
   'by a client of the newer type': [JSON_TYPE, 'Accept: application/graphql-response+json'],
 };
 
@@ -117,8 +118,8 @@ test('a body that is too long by its Content-Length is rejected before any of it
   const sender = await upload(JSON_TYPE, `Content-Length: ${LIMIT + 1}`);
 
   await expect.poll(sender.text).toMatch(/^HTTP\/1\.1 413 /);
-  await expect.poll(sender.text).toContain('"code":"LIMIT_EXCEEDED"');
-  sender.destroy();
+  expect(sender.text()).toContain('"code":"LIMIT_EXCEEDED"');
+  await expect.poll(sender.isClosed).toBe(true);
 });
 
 test('nothing that arrives after the rejection is kept', async () => {

@@ -33,6 +33,7 @@ test('every setting has its documented default', () => {
     drainSeconds: 5,
     graphiql: true,
     introspection: true,
+    maxOperationCost: 5000,
     production: false,
   });
 });
@@ -54,6 +55,7 @@ test('every setting is read', () => {
     TRUSTED_PROXIES: '2',
     GRAPHIQL: 'off',
     INTROSPECTION: 'off',
+    MAX_OPERATION_COST: '200',
     DRAIN_SECONDS: '60',
   };
   expect(Object.keys(env)).toEqual(settingNames);
@@ -78,6 +80,7 @@ test('every setting is read', () => {
     drainSeconds: 60,
     graphiql: false,
     introspection: false,
+    maxOperationCost: 200,
     production: true,
   });
 });
@@ -119,6 +122,8 @@ test.each([
   ['DRAIN_SECONDS', '601'],
   ['GRAPHIQL', 'true'],
   ['INTROSPECTION', '0'],
+  ['MAX_OPERATION_COST', '99'],
+  ['MAX_OPERATION_COST', 'unlimited'],
 ])('a wrong %s (%j) is reported in one line that names it', (name, value) => {
   expect(mistakes({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} must be .+\\.$`))]);
 });
@@ -163,4 +168,18 @@ test('ALLOWED_ORIGINS is a list of origins, or * for any', () => {
     localhost: true,
   });
   expect(readConfig({ ALLOWED_ORIGINS: '*' }).allowedOrigins.any).toBe(true);
+});
+
+test('GraphiQL and introspection are off by default in production', () => {
+  const production = {
+    NODE_ENV: 'production',
+    DATABASE_URL: 'postgres://db/parley',
+    JWT_SECRET: 'x'.repeat(32),
+  };
+  expect(readConfig({})).toMatchObject({ graphiql: true, introspection: true });
+  expect(readConfig(production)).toMatchObject({ graphiql: false, introspection: false });
+  expect(readConfig({ ...production, GRAPHIQL: 'on', INTROSPECTION: 'on' })).toMatchObject({
+    graphiql: true,
+    introspection: true,
+  });
 });

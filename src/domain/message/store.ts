@@ -61,6 +61,8 @@ export interface MessageStore {
     rev: number,
     limit: number,
   ): Promise<{ head: Head; messages: readonly Message[] } | null>;
+  /** The id of the message that has this `seq`; null if there is none. Does not check access. */
+  findId(roomId: string, seq: number): Promise<string | null>;
   /** Reads the epoch and the room's head in one snapshot; `head` is null if the room does not exist. */
   readHead(roomId: string): Promise<{ epoch: string; head: Head | null }>;
   /**

@@ -135,7 +135,8 @@ builder.queryField('roomMessages', (t) =>
     async resolve(_root, { roomId, ...args }, context) {
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
-      const page = id === null ? null : await context.services.messages.page(viewer, id, args);
+      const page =
+        id === null ? null : await context.work.read(() => context.services.messages.page(viewer, id, args));
       return page && messageConnection(page);
     },
   }),
@@ -150,7 +151,8 @@ builder.objectField(Room, 'messages', (t) =>
     description: `Returns a page of messages of this room, like \`Query.roomMessages\`, with the same errors. Null, with \`FORBIDDEN\` in \`errors\`, if the viewer is not a member. ${PER_VIEWER}`,
     args: connectionArguments(t.arg, NEWEST),
     async resolve({ id }, args, context) {
-      const page = await context.services.messages.page(viewerOf(context), id, args);
+      const viewer = viewerOf(context);
+      const page = await context.work.read(() => context.services.messages.page(viewer, id, args));
       return page && messageConnection(page);
     },
   }),

@@ -101,7 +101,8 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'Lists public rooms, most recent activity first.',
     args: connectionArguments(t.arg, 'returns the first 50'),
-    resolve: async (_root, args, { services }) => roomPage(await services.rooms.listPublic(listRange(args))),
+    resolve: async (_root, args, { services, work }) =>
+      roomPage(await work.read(() => services.rooms.listPublic(listRange(args)))),
   }),
 }));
 

@@ -33,6 +33,6 @@ builder.queryField('user', (t) =>
       username: t.arg.string({ required: true, description: 'The complete username, in any letter case.' }),
     },
     resolve: (_root, { username }, context) =>
-      context.services.users.findByUsername(viewerOf(context), username),
+      context.work.read(() => context.services.users.findByUsername(viewerOf(context), username)),
   }),
 );

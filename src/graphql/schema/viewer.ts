@@ -38,8 +38,8 @@ export const Viewer = builder.node(builder.objectRef<UserRow>('Viewer'), {
       type: RoomConnection,
       description: 'Lists the rooms of which the viewer is a member, most recent activity first.',
       args: connectionArguments(t.arg, 'returns the first 50'),
-      resolve: async (user, args, { services }) =>
-        roomPage(await services.rooms.listJoined(user.id, listRange(args))),
+      resolve: async (user, args, { services, work }) =>
+        roomPage(await work.read(() => services.rooms.listJoined(user.id, listRange(args)))),
     }),
   }),
 });

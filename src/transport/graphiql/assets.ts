@@ -11,7 +11,7 @@ const CONTENT_TYPES = {
 
 export interface Asset {
   type: string;
-  /** Derived from the Brotli form, off the event loop; `identity`, which hardly any client asks for, is not cached. */
+  /** Derived from the Brotli form at the first request for it, off the event loop. All responses share one buffer. */
   body(encoding: Encoding): Promise<Buffer>;
 }
 
@@ -48,7 +48,7 @@ function prepareAssets(): Promise<PreparedAssets> {
 }
 
 function createAsset(name: string, brotli: Buffer): Asset {
-  const text = () => promisify(brotliDecompress)(brotli);
+  const text = once(() => promisify(brotliDecompress)(brotli));
   const gzipped = once(async () => promisify(gzip)(await text()));
   return {
     type: name.endsWith('.css') ? CONTENT_TYPES.css : CONTENT_TYPES.js,

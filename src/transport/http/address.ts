@@ -1,15 +1,37 @@
 import type { IncomingMessage } from 'node:http';
+import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * Returns the client's IP address. Each trusted proxy appends the address of its peer to `X-Forwarded-For`, so the client
- * is the entry that many places from the right; entries further left are set by the client and not trusted.
+ * Returns the client's IP address, or its network for IPv6: one subscriber line has a whole /64. Each trusted proxy appends
+ * the address of its peer to `X-Forwarded-For`, so the client is the entry that many places from the right; entries further
+ * left are set by the client and not trusted.
  *
  * @param trustedProxies number of proxies in front of this server; with 0, the header is ignored.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
   const direct = request.socket.remoteAddress ?? 'unknown';
-  if (trustedProxies === 0) return direct;
+  if (trustedProxies === 0) return networkOf(direct);
   const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
   const hops = forwarded.map((hop) => hop.trim()).filter((hop) => hop !== '');
-  return hops.at(-trustedProxies) ?? hops[0] ?? direct;
+  return networkOf(hops.at(-trustedProxies) ?? hops[0] ?? direct);
+}
+
+/** Entries that are no addresses count as they are, up to this length. */
+const MAX_NAME_CHARACTERS = 64;
+
+/** An address without its port and brackets; of an IPv6 address, the first 64 bits. */
+function networkOf(entry: string): string {
+  const [, bracketed, withPort] = /^\[([^\]]*)\](?::\d+)?$|^([^:]*):\d+$/.exec(entry) ?? [];
+  const address = bracketed ?? withPort ?? entry;
+  if (isIPv4(address)) return address;
+  if (!isIPv6(address)) return entry.slice(0, MAX_NAME_CHARACTERS);
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  // Serialized by the URL standard, which also removes leading zeros; a zone (`%eth0`) is not part of the address.
+  const text = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
+  const [head = '', tail] = text.split('::');
+  const first = head === '' ? [] : head.split(':');
+  const last = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array<string>(tail === undefined ? 0 : 8 - first.length - last.length).fill('0');
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(':')}::/64`;
 }

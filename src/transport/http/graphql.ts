@@ -45,14 +45,14 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
     type: string,
     body: Buffer,
   ): Promise<boolean> {
-    const params = body.length > REQUEST_LIMITS.requestBytes ? null : parseParams(body);
+    const params = parseParams(body);
     if (!params) return false;
     const { query, variables: variableValues, operationName } = params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) return false;
     const operation = getOperationAST(document, operationName);
     if (!operation || operation.operation === 'subscription') return false;
-    const contextValue = pipeline.contextOf(await clientOf(request));
+    const contextValue = pipeline.contextOf(await clientOf(request), () => response.destroyed);
     const result = await pipeline.execute({ document, variableValues, operationName, contextValue });
     if (result.errors) await sendErrors(response, type, result);
     else send(response, 200, { 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
@@ -71,10 +71,9 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
       const { single, eventStream } = acceptedTypes(headers.accept);
       if (!single) return sendRefusal(response, REFUSAL.mediaType);
       const isJson = mediaTypeOf(headers['content-type']) === JSON_TYPE;
-      if (request.method === 'POST' && isJson && !isTooLarge(request)) {
-        const body = await readBody(request);
-        // The rest of the body is discarded, so the connection must close after the response.
-        if (body.length > REQUEST_LIMITS.requestBytes) response.setHeader('connection', 'close');
+      if (request.method === 'POST' && isJson) {
+        const body = isTooLarge(request) ? null : await readBody(request);
+        if (!body) return sendRefusal(response, REFUSAL.body);
         if (isJsonType(single) && (await handleDirectly(request, response, single, body))) return;
         // Yoga reads `body` if it is set, since the request itself has been consumed.
         Object.assign(request, { body: Readable.from([body]) });
@@ -106,8 +105,8 @@ function isTooLarge({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) > REQUEST_LIMITS.requestBytes;
 }
 
-/** Reads a body; one over the limit only until it exceeds the limit. Rejects if the client disconnects. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
+/** Reads a body; null as soon as it is over the limit. Rejects if the client disconnects. */
+function readBody(request: IncomingMessage): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -115,7 +114,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       if (bytes > REQUEST_LIMITS.requestBytes) return;
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > REQUEST_LIMITS.requestBytes) resolve(Buffer.concat(chunks));
+      if (bytes > REQUEST_LIMITS.requestBytes) resolve(null);
     });
     request.once('end', () => resolve(Buffer.concat(chunks)));
     request.once('error', reject);

@@ -1,6 +1,7 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../../graphql/errors.js';
+import { REQUEST_LIMITS } from '../../graphql/limits.js';
 import { GRAPHQL_PATH } from './paths.js';
 
 /*
@@ -39,6 +40,28 @@ export const REFUSAL = {
     message:
       'No response has an accepted media type: accept application/json or application/graphql-response+json, or text/event-stream for subscriptions.',
   },
+  body: {
+    status: 413,
+    code: 'LIMIT_EXCEEDED',
+    message: `The request body is larger than ${REQUEST_LIMITS.requestBytes / 1024} KiB: send less in one request.`,
+    // The rest of the body is not read.
+    headers: { connection: 'close' },
+  },
+  timeout: {
+    status: 408,
+    code: 'BAD_USER_INPUT',
+    message: 'The request took too long to arrive: send it again.',
+  },
+  headers: {
+    status: 431,
+    code: 'LIMIT_EXCEEDED',
+    message: `The headers of the request are larger than ${maxHeaderSize / 1024} KiB: send fewer or shorter ones.`,
+  },
+  unreadable: {
+    status: 400,
+    code: 'BAD_USER_INPUT',
+    message: 'The request is not valid HTTP/1.1.',
+  },
   notReady: {
     status: 503,
     code: 'SERVICE_UNAVAILABLE',
@@ -65,8 +88,16 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.end(JSON.stringify(body));
 }
 
-/** Rejects an upgrade request with an HTTP response and closes the connection. */
-export function refuseUpgrade(
+/** Rejects what is not a request, or does not arrive, with an HTTP response, and closes the connection. */
+export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) socket.destroy();
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseConnection(socket, REFUSAL.timeout);
+  else if (error.code === 'HPE_HEADER_OVERFLOW') refuseConnection(socket, REFUSAL.headers);
+  else refuseConnection(socket, REFUSAL.unreadable);
+}
+
+/** Rejects an upgrade request, or a connection, with an HTTP response, and closes the connection. */
+export function refuseConnection(
   socket: Duplex,
   refusal: Refusal,
   headers: Readonly<Record<string, string>> = {},

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config.js';
 import type { BusCounters } from '../../domain/bus.js';
 import type { Log } from '../../domain/ports.js';
@@ -13,7 +14,8 @@ import { createStallClock } from '../stalls.js';
 import type { GraphQLOverHttp } from './graphql.js';
 import { createOrigins } from './origins.js';
 import { GRAPHQL_PATH, pathOf } from './paths.js';
-import { REFUSAL, refuseUpgrade, sendJson, sendRefusal } from './refusals.js';
+import { REFUSAL, refuseConnection, refuseUnreadable, sendJson, sendRefusal } from './refusals.js';
+import { createTurns, MAX_PIPELINED_REQUESTS } from './turns.js';
 
 /** Handlers of the server's routes. `graphql` and `webSockets` return null until the server is ready. */
 export interface HttpServices {
@@ -23,6 +25,8 @@ export interface HttpServices {
   /** The response of `/ready`. */
   readonly readiness: () => Promise<Readiness>;
   readonly graphql: () => GraphQLOverHttp | null;
+  /** How long a client may take to send a request, with its body, in ms. */
+  readonly receiveTimeoutMs: number;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
   /** Limits the unsent bytes of all connections; enforced here, once a second. */
@@ -55,14 +59,23 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** How long a client may take to send a request, with its body, in ms. */
+export const RECEIVE_TIMEOUT_MS = 20_000;
 /** How long pending responses may take when the server stops, in ms. */
 const RESPONSE_TIMEOUT_MS = 5000;
-/** How often pending responses are checked for stalled clients, in ms. */
+/** How often requests and pending responses are checked for stalled clients, in ms. */
 const CHECK_INTERVAL_MS = 1000;
+
+/** Of every response, unless it says otherwise: most have the data or the token of one person. */
+const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['cache-control', 'no-store'],
+  ['x-content-type-options', 'nosniff'],
+];
 
 /** Creates the HTTP server, which also passes on WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { config, log, graphiql, readiness, graphql, webSockets, stallTimeoutMs, budget } = parts;
+  const { config, log, graphiql, readiness, graphql, webSockets, receiveTimeoutMs, stallTimeoutMs, budget } =
+    parts;
 
   const origins = createOrigins(config.allowedOrigins, log);
 
@@ -95,17 +108,39 @@ export function createHttpServer(parts: HttpServices): HttpServer {
   /** The pending responses of subscriptions; added before the subscription starts. */
   const eventStreams = new WeakSet<ServerResponse>();
   let isListening = true;
-  const server = createServer((request, response) => {
+  const turns = createTurns(() =>
+    log.debug(
+      { max: MAX_PIPELINED_REQUESTS },
+      'Disconnecting an HTTP client that pipelines too many requests',
+    ),
+  );
+  const server = createServer(
+    {
+      headersTimeout: receiveTimeoutMs,
+      requestTimeout: receiveTimeoutMs,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    },
+    (request, response) => turns.take(request, response, () => handle(request, response)),
+  );
+  server.on('clientError', (error, socket) => {
+    log.debug({ error: error.message }, 'Rejecting a request that is not valid HTTP');
+    // A response in the middle of another one would be garbage.
+    if (turns.pending(socket)?.headersSent) socket.destroy();
+    else refuseUnreadable(error, socket);
+  });
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     pending.add(response);
-    if (!isListening) response.setHeader('connection', 'close');
     response.once('close', () => pending.delete(response));
+    for (const [name, value] of DEFAULT_HEADERS) response.setHeader(name, value);
+    if (!isListening) response.setHeader('connection', 'close');
     respond(request, response).catch((error) => {
       if (response.destroyed) return;
       const { message, extensions } = toGraphQLError(error, log);
       if (response.headersSent) response.destroy();
       else sendJson(response, 500, { errors: [{ message, extensions }] });
     });
-  });
+  }
 
   const stalledFor = createStallClock();
   budget.track(function* () {
@@ -134,12 +169,14 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     socket.on('error', onSocketError);
     const sockets = webSockets();
     const { isAllowed, headers } = origins.decide(request);
-    if (pathOf(request) !== GRAPHQL_PATH) refuseUpgrade(socket, REFUSAL.path, headers);
+    // Responses to requests before this one would get between the frames.
+    if (turns.pending(socket)) socket.destroy();
+    else if (pathOf(request) !== GRAPHQL_PATH) refuseConnection(socket, REFUSAL.path, headers);
     else if (!isAllowed) {
       origins.logRefused(request);
-      refuseUpgrade(socket, REFUSAL.origin, headers);
-    } else if (!isListening) refuseUpgrade(socket, REFUSAL.stopping, headers);
-    else if (!sockets) refuseUpgrade(socket, REFUSAL.notReady, headers);
+      refuseConnection(socket, REFUSAL.origin, headers);
+    } else if (!isListening) refuseConnection(socket, REFUSAL.stopping, headers);
+    else if (!sockets) refuseConnection(socket, REFUSAL.notReady, headers);
     else sockets.upgrade(request, socket, head);
   });
 
@@ -164,11 +201,10 @@ export function createHttpServer(parts: HttpServices): HttpServer {
         if (eventStreams.has(response)) response.destroy();
         return new Promise((resolve) => response.once('close', resolve));
       });
-      const timeout = setTimeout(() => server.closeAllConnections(), RESPONSE_TIMEOUT_MS);
-      await Promise.all(completed);
-      clearTimeout(timeout);
+      const timeout = new AbortController();
+      await Promise.race([Promise.all(completed), sleep(RESPONSE_TIMEOUT_MS, undefined, timeout)]);
+      timeout.abort();
       clearInterval(timer);
-      // Only idle connections are left.
       server.closeAllConnections();
     },
   };

@@ -43,7 +43,7 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     cors: false,
     // The pipeline caches documents itself, bounded by number and size.
     parserAndValidationCache: false,
-    context: async ({ req }) => pipeline.contextOf(await clientOf(req)),
+    context: async ({ req, res }) => pipeline.contextOf(await clientOf(req), () => res?.destroyed === true),
     plugins: [
       onlyJsonBodies,
       onlyJsonParameters,

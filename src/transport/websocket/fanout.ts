@@ -41,7 +41,12 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
     const { services, authentication, address } = args.contextValue;
     // The viewer's tokens may expire at different times: each socket is closed when its own token expires.
     if (dependsOnViewer && authentication.kind === 'viewer')
-      return createContext(services, { ...authentication, expiresAt: Number.POSITIVE_INFINITY }, address);
+      return createContext(
+        services,
+        { ...authentication, expiresAt: Number.POSITIVE_INFINITY },
+        address,
+        () => false,
+      );
     if (!sharedContext) {
       sharedContext = createSharedContext(services);
       // DataLoader waits just as long before it dispatches a batch. Later events need a new context to read newer data.

@@ -49,7 +49,9 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
     if (!operation) return [operationNotFound(operationName)];
     // graphql-ws retains `params` until the operation is over: share the text with the cached document.
     Object.assign(params, { query: document.loc?.source.body ?? query });
-    const args = { document, operationName, variableValues, contextValue: pipeline.contextOf(connection) };
+    const isGone = (): boolean => !connection.isOpen || !(id in subscriptions);
+    const contextValue = pipeline.contextOf(connection, isGone);
+    const args = { document, operationName, variableValues, contextValue };
     const rootValue: SingleResultOperation | SocketSubscription =
       operation.operation === 'subscription'
         ? new SocketSubscription(services, connection, id, params, args)

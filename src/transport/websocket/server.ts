@@ -11,7 +11,7 @@ import { authenticateConnection, authenticateHeader, authorizationOf } from '../
 import type { BudgetedConnection, ByteBudget } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { clientAddress } from '../http/address.js';
-import { refuseUpgrade } from '../http/refusals.js';
+import { refuseConnection } from '../http/refusals.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { ClientSocket, Connection } from './connection.js';
@@ -71,7 +71,7 @@ export function createWebSockets({
     perMessageDeflate: false,
   });
   server.on('wsClientError', ({ message }, socket) =>
-    refuseUpgrade(
+    refuseConnection(
       socket,
       {
         status: 400,

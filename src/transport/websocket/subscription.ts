@@ -126,7 +126,12 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     const { query, operationName, variables: variableValues } = this.params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) throw firstError(document);
-    return { document, operationName, variableValues, contextValue: pipeline.contextOf(this.connection) };
+    return {
+      document,
+      operationName,
+      variableValues,
+      contextValue: pipeline.contextOf(this.connection, () => false),
+    };
   }
 
   private takeReader(): LiveReader | null {

@@ -62,12 +62,15 @@ test.each([
     room.restore(kept);
     for (const n of numbers(1, sentAfter)) {
       const change = room.add();
-      feeds.publish({ ...change, messages: change.messages.map((each) => ({ ...each, id: `after ${n}` })) });
+      for (const message of change.messages) Object.assign(message, { id: `after ${n}` });
+      feeds.publish(change);
     }
-    await expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
-    const [gap, caughtUp] = await take(events, 2);
-    expect(gap).toMatchObject({ kind: 'gap', reason: 'RESET' });
-    expect(caughtUp?.kind).toBe('caught-up');
+    // Messages of the new history may arrive while the database is asked which one is true.
+    await expect(take(edges, 100)).rejects.toMatchObject({ reason: 'RESET' });
+    const seen: (string | undefined)[] = [];
+    while (!seen.at(-1)?.startsWith('gap')) seen.push(...(await takeBriefs(events, 1)));
+    expect(seen.at(-1)).toBe('gap RESET');
+    expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
     expect(room.epoch).not.toBe(epoch);
     feeds.publish(room.add());
     expect(await takeBriefs(events, 1)).toEqual([`added ${kept + sentAfter + 1}`]);

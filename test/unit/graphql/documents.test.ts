@@ -45,3 +45,125 @@ test.each(['{ nonsense }', '{ __typename', `{ ${'__typename '.repeat(2500)} }`])
     expect(rejection()).toEqual(first);
   },
 );
+
+const rejectionOf = (query: string, from = documents) => {
+  const errors = from.prepare(query);
+  if ('definitions' in errors) throw new Error('The document was accepted.');
+  return errors;
+};
+
+test('an invalid document is validated once, whatever asks for it', () => {
+  const query = '{ nonsense, and more }';
+  const errors = rejectionOf(query);
+  expect(rejectionOf(query)).toBe(errors);
+  expect(documents.validate(documents.parse(query))).toBe(errors);
+  expect(() => documents.parse('{')).toThrow(rejectionOf('{')[0]);
+});
+
+test('rejected documents do not displace valid ones', () => {
+  const valid = documents.prepare('{ kept: __typename }');
+  for (let index = 0; index < 2000; index += 1) rejectionOf(`{ unknown${index} }`);
+
+  expect(documents.prepare('{ kept: __typename }')).toBe(valid);
+});
+
+const repeat = (count: number, part: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => part(index)).join(' ');
+
+test.each([
+  ['root fields', (count: number) => `{ ${repeat(count, (index) => `a${index}: viewer { id }`)} }`, 20],
+  [
+    'the same field, selected again',
+    (count: number) => `{ viewer { ${repeat(count + 1, () => 'id')} } }`,
+    15,
+  ],
+  [
+    'the same field in inline fragments',
+    (count: number) => `{ viewer { ${repeat(count + 1, () => '... { id }')} } }`,
+    15,
+  ],
+  [
+    'the same field in different places',
+    (count: number) =>
+      `{ viewer { ${repeat(count / 2 + 1, () => 'id')} user { ${repeat(count / 2 + 1, () => 'id')} } } }`,
+    15,
+  ],
+  [
+    'the same field in a fragment',
+    (count: number) => `{ viewer { ...F } } fragment F on Viewer { ${repeat(count + 1, () => 'id')} }`,
+    15,
+  ],
+  [
+    'uses of fragments',
+    (count: number) => `{ viewer { ${repeat(count, () => '...F')} } } fragment F on Viewer { id }`,
+    40,
+  ],
+  ['aliases', (count: number) => `{ viewer { ${repeat(count, (index) => `a${index}: id`)} } }`, 50],
+  [
+    'aliases of __typename',
+    (count: number) => `{ viewer { ${repeat(count, (index) => `a${index}: __typename`)} } }`,
+    50,
+  ],
+  [
+    'selections of __schema',
+    (count: number) => `{ ${repeat(count, (index) => `a${index}: __schema { __typename }`)} }`,
+    2,
+  ],
+  [
+    'selections of __type',
+    (count: number) => `{ ${repeat(count, (index) => `a${index}: __type(name: "Room") { name }`)} }`,
+    2,
+  ],
+])('%s are limited', (_, query, limit) => {
+  expect(documents.prepare(query(limit))).toHaveProperty('definitions');
+  for (const count of [limit + 2, 180]) {
+    const errors = rejectionOf(query(count));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    if (count !== 180) expect(errors[0]?.message).toContain(`at most ${limit} are allowed`);
+  }
+});
+
+test('without introspection, errors suggest no names', () => {
+  const closed = createDocuments(schema, false, pino({ level: 'silent' }));
+  for (const query of [
+    '{ viewerr { id } }',
+    '{ viewer { idd } }',
+    '{ roomMessages(room: "x") { liveCursor } }',
+    'query ($id: IDD!) { node(id: $id) { id } }',
+    'mutation { sendMessage(input: { roomid: "x" }) { __typename } }',
+    '{ node(id: "x") { ... on Rom { id } } }',
+  ]) {
+    expect(
+      rejectionOf(query)
+        .map(({ message }) => message)
+        .join(),
+      query,
+    ).toContain('Did you mean');
+    expect(
+      rejectionOf(query, closed)
+        .map(({ message }) => message)
+        .join(),
+      query,
+    ).not.toContain('Did you mean');
+  }
+});
+
+test('the depth counts fields, not fragments', () => {
+  const nested = (levels: number): string =>
+    levels === 0 ? 'id' : `room { messages { nodes { ${nested(levels - 1)} } } }`;
+  const inFragments = (levels: number): string =>
+    `{ node(id: "x") { ...F0 } } ${repeat(levels, (index) => `fragment F${index} on Message { ...F${index + 1} }`)} fragment F${levels} on Message { ${nested(3)} }`;
+  expect(documents.prepare(inFragments(12))).toHaveProperty('definitions');
+
+  for (const query of [
+    `{ node(id: "x") { ... on Message { ${nested(4)} } } }`,
+    inFragments(2).replace(nested(3), nested(4)),
+  ])
+    expect(rejectionOf(query)[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+});
+
+test('a fragment that uses itself is reported', () => {
+  const query = '{ viewer { ...F } } fragment F on Viewer { ...G ...G } fragment G on Viewer { ...F }';
+  expect(rejectionOf(query)[0]?.message).toContain('Cannot spread fragment "F" within itself');
+});

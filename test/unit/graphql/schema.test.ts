@@ -38,7 +38,7 @@ async function refusal(kind: string, field: GraphQLField<unknown, unknown>): Pro
   const args = {
     schema,
     document: parse(`${kind} { ${selection(field)} }`),
-    contextValue: createContext(services, { kind: 'missing' }, '::1'),
+    contextValue: createContext(services, { kind: 'missing' }, '::1', () => false),
   };
   const result = await (kind === 'subscription' ? createSourceEventStream(args) : execute(args));
   const [error] = 'errors' in result ? (result.errors ?? []) : [];

@@ -30,7 +30,19 @@ test.each([
   [1, 'a,b ,  c  ', 'c'],
   [1, 'a, b,', 'b'],
   [1, ['a, b', 'c'], 'c'],
-  [1, '2001:db8::1, 2001:db8::2', '2001:db8::2'],
+  [1, '2001:db8::1, 2001:db8:0:1::2', '2001:db8:0:1::/64'],
+  [1, '1.2.3.4:5678', '1.2.3.4'],
+  [1, '[2001:DB8:1:2:3:4:5:6]:443', '2001:db8:1:2::/64'],
+  [1, '[2001:db8:1:2::ffff]', '2001:db8:1:2::/64'],
+  [1, '2001:0db8:0001:0002:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+  [1, '2001:db8:1::', '2001:db8:1:0::/64'],
+  [1, '::1', '0:0:0:0::/64'],
+  [1, '::ffff:192.0.2.7', '192.0.2.7'],
+  [1, '[::ffff:192.0.2.7]:80', '192.0.2.7'],
+  [1, 'fe80::1%eth0', 'fe80:0:0:0::/64'],
+  [1, '_hidden:80', '_hidden:80'],
+  [1, '[not an address]:80', '[not an address]:80'],
+  [1, 'x'.repeat(1000), 'x'.repeat(64)],
   [2, undefined, DIRECT],
   [2, 'a', 'a'],
   [2, 'a, b', 'a'],
@@ -40,6 +52,17 @@ test.each([
   [10, 'a, b, c', 'a'],
 ])('behind %i trusted proxies, X-Forwarded-For %j means %s', (proxies, forwarded, address) => {
   expect(clientAddress(requestFrom(DIRECT, forwarded), proxies)).toBe(address);
+});
+
+test('all addresses of a /64 are one client, also without proxies', () => {
+  const addresses = Array.from({ length: 300 }, (_, index) => `2001:db8:1:2:${index.toString(16)}::${index}`);
+  const of = (proxies: number) =>
+    addresses.map((address) =>
+      clientAddress(proxies === 0 ? requestFrom(address, undefined) : requestFrom(DIRECT, address), proxies),
+    );
+
+  expect(new Set([...of(0), ...of(1)])).toEqual(new Set(['2001:db8:1:2::/64']));
+  expect(clientAddress(requestFrom('::ffff:127.0.0.1', undefined), 0)).toBe('127.0.0.1');
 });
 
 test('a connection that is already lost has an unknown address', () => {
