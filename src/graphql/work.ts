@@ -2,7 +2,7 @@ import { GraphQLError } from 'graphql';
 import { ServiceUnavailableError } from '../domain/errors.js';
 import type { ErrorCode } from './errors.js';
 
-/** Limits of what one operation may do; docs/security.md lists them. */
+/** Limits of what one operation may do. The README lists them. */
 export const OPERATION_LIMITS = {
   /** Reads of the database. A loader's batch is one. */
   reads: 150,
