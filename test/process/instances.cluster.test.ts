@@ -91,6 +91,7 @@ test('a process waits for a Postgres that starts later, and is alive but not rea
     checks: { database: true, bus: true, migrations: true },
     bus: {
       droppedEnvelopes: 0,
+      forgedEnvelopes: 0,
       refusedSubscribes: 0,
       unpublished: 0,
       timeouts: 0,

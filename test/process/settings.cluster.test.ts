@@ -237,7 +237,7 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       };
       expect((await ask('1000')).errors).toBeUndefined();
       expect((await ask('200')).errors).toMatchObject([
-        { extensions: { code: 'LIMIT_EXCEEDED', cost: 212, maxCost: 200 } },
+        { extensions: { code: 'LIMIT_EXCEEDED', cost: 211, maxCost: 200 } },
       ]);
     },
   ],

@@ -348,6 +348,7 @@ describe('other paths', () => {
       checks: { database: true, bus: true, migrations: true },
       bus: {
         droppedEnvelopes: 0,
+        forgedEnvelopes: 0,
         refusedSubscribes: 0,
         unpublished: 0,
         timeouts: 0,
