@@ -81,11 +81,12 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
     },
 
     async authenticate(token) {
-      if (token.length > MAX_TOKEN_CHARACTERS || !isCanonical(token)) return { kind: 'invalid' };
+      if (token.length > MAX_TOKEN_CHARACTERS) return { kind: 'invalid' };
       const key = hash('sha256', token, 'base64url');
       const cached = cache.get(key);
       if (cached && cached.expiresAt > Date.now()) return cached;
       cache.delete(key);
+      if (!isCanonical(token)) return { kind: 'invalid' };
       const authentication = await verify(token);
       if (authentication.kind === 'viewer') cache.set(key, authentication);
       return authentication;
