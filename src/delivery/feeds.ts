@@ -30,8 +30,9 @@ interface Entry {
   feed: Feed | null;
   unsubscribe(): void;
   subscribers: number;
-  /** When the room was last looked up in the database because of the bus, by `performance.now()`. */
-  lookedUpAt: number;
+  /** When hints and contradictions last caused a look at the database, by `performance.now()`. */
+  observedAt: number;
+  resolvedAt: number;
   /** Removes one subscriber. */
   leave(): void;
   idleTimer: NodeJS.Timeout | undefined;
@@ -91,16 +92,11 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
     else if (entry && entry.buffered.length < MAX_BUFFERED_CHANGES) entry.buffered.push(change);
   }
 
-  /** Whether the bus may cause a look-up of this room: at most one per second, whatever arrives. The tick finds the rest. */
-  function mayLookUp({ lookedUpAt }: Entry): boolean {
-    return performance.now() - lookedUpAt >= TICK_INTERVAL_MS;
-  }
-
-  /** Looks at the head of a room that may have changed. */
+  /** Looks at the head of a room that may have changed, at most once per second: the tick finds the rest. */
   async function observe(roomId: string): Promise<void> {
     const entry = entries.get(roomId);
-    if (!entry?.feed || !mayLookUp(entry)) return;
-    entry.lookedUpAt = performance.now();
+    if (!entry?.feed || performance.now() - entry.observedAt < TICK_INTERVAL_MS) return;
+    entry.observedAt = performance.now();
     try {
       const { epoch, head } = await messages.readHead(roomId);
       if (epoch === history.epoch && head) entry.feed.observeHead(head);
@@ -111,12 +107,13 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
 
   /**
    * A message claims the place of one that was delivered here. The database decides: if it holds that message, it has lost
-   * the delivered one; otherwise the event is of a copy of the database, and is ignored.
+   * the delivered one; otherwise the event is of a copy of the database, and is ignored. It is asked at most once per second,
+   * and hints, which anyone can send, do not count.
    */
   async function resolve(roomId: string, { seq, id }: Message): Promise<void> {
     const entry = entries.get(roomId);
-    if (!entry?.feed || !mayLookUp(entry)) return;
-    entry.lookedUpAt = performance.now();
+    if (!entry?.feed || performance.now() - entry.resolvedAt < TICK_INTERVAL_MS) return;
+    entry.resolvedAt = performance.now();
     try {
       const stored = await messages.findId(roomId, seq);
       if (stored === id) tick.renewEpoch(roomId);
@@ -150,7 +147,8 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       feed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
-      lookedUpAt: Number.NEGATIVE_INFINITY,
+      observedAt: Number.NEGATIVE_INFINITY,
+      resolvedAt: Number.NEGATIVE_INFINITY,
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;

@@ -34,10 +34,12 @@ export function subscribeToModel(stored: number, text?: string) {
       if (room.epoch === known) room.epoch = NEW_EPOCH;
     },
   };
-  const feeds = createFeeds({ messages, epochs, bus: createLocalBus(silent), history, log: silent });
+  const bus = createLocalBus(silent);
+  const feeds = createFeeds({ messages, epochs, bus, history, log: silent });
   onTestFinished(() => feeds.close());
   return {
     room,
+    bus,
     feeds,
     history,
     subscriptions: createSubscriptions({ messages, feeds, history }),

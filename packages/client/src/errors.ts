@@ -47,6 +47,11 @@ export class ParleyError extends Error {
   }
 }
 
+/** Anything that was thrown, as an error of the client. */
+export function parleyErrorOf(cause: unknown): ParleyError {
+  return cause instanceof ParleyError ? cause : new ParleyError('INTERNAL', String(cause), { cause });
+}
+
 /** The errors of a result as one. */
 export function errorOf({ data, errors = [] }: Result): ParleyError {
   const [first] = errors;

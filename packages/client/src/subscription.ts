@@ -1,6 +1,6 @@
 import { createDeduplicator } from './deduplicator.js';
 import { argumentOf, payloadOf, type Variables, valueAt } from './documents.js';
-import { ParleyError } from './errors.js';
+import { ParleyError, parleyErrorOf } from './errors.js';
 import type { Run } from './operation.js';
 import type { Result } from './result.js';
 import type { EventShape, Path, Resumable } from './resumable.js';
@@ -51,8 +51,7 @@ export function startSubscription(
   function fail(cause: unknown): void {
     if (isOver) return;
     end();
-    const error =
-      cause instanceof ParleyError ? cause : new ParleyError('INTERNAL', String(cause), { cause });
+    const error = parleyErrorOf(cause);
     if (error.code === 'DISPOSED') observer.complete();
     else observer.error(error);
   }

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { decodeMessageCursor, encodeMessageCursor, historyGapAfter } from '../../../src/domain/cursor.js';
+import type { RoomChanged } from '../../../src/domain/events.js';
 import { MODEL_EPOCH, MODEL_ROOM_ID, numbers } from '../../helpers/model-room.js';
 import {
   brief,
@@ -76,6 +77,34 @@ test.each([
     expect(await takeBriefs(events, 1)).toEqual([`added ${kept + sentAfter + 1}`]);
   },
 );
+
+test('hints that anyone can send do not prevent the detection of another history', async () => {
+  fakeTimers();
+  const { room, bus, history, feeds, subscriptions } = subscribeToModel(5);
+  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const ended = expect(take(edges, 100)).rejects.toMatchObject({ reason: 'RESET' });
+  feeds.publish(room.add());
+  let looks = 0;
+  const { readHead } = room.store;
+  room.store.readHead = (id) => {
+    looks += 1;
+    return readHead(id);
+  };
+  // The local bus passes on what it is given.
+  const hint = { roomId, isHint: true } as unknown as RoomChanged;
+  for (const _ of numbers(1, 50)) bus.publish(hint);
+  expect(looks).toBe(1);
+
+  // An older copy that has grown beyond the former head.
+  room.restore(3);
+  const changes = numbers(1, 9).map(() => room.add());
+  for (const { messages } of changes)
+    for (const message of messages) Object.assign(message, { id: `other ${message.seq}` });
+  for (const change of changes) feeds.publish(change);
+  await vi.advanceTimersByTimeAsync(2000);
+  await ended;
+  expect(history.epoch).toBe(NEW_EPOCH);
+});
 
 test('resets a reader who is behind when an older copy of the database takes its place', async () => {
   fakeTimers();

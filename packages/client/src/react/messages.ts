@@ -36,12 +36,12 @@ export interface MessageList<Fields> {
   remove(key: string): void;
   /** In `seq` order, those that are not stored last. */
   all(): readonly RoomMessage<Fields>[];
-  /** Forgets the stored messages when the first new one is added: the history was replaced. */
+  /** Forgets the stored messages; those that are not stored stay. */
   clearStored(): void;
 }
 
 export function createMessageList<Fields>(): MessageList<Fields> {
-  let stored = new Map<string, SentMessage<Fields>>();
+  const stored = new Map<string, SentMessage<Fields>>();
   const unsent = new Map<string, UnsentMessage>();
   /** The keys of own messages, by id. */
   const keys = new Map<string, string>();
@@ -66,8 +66,6 @@ export function createMessageList<Fields>(): MessageList<Fields> {
     unsent: (key) => unsent.get(key),
     remove: (key) => void unsent.delete(key),
     all: () => [...[...stored.values()].sort((a, b) => a.seq - b.seq), ...unsent.values()],
-    clearStored() {
-      stored = new Map();
-    },
+    clearStored: () => stored.clear(),
   };
 }

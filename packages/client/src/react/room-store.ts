@@ -1,6 +1,6 @@
 import type { DocumentNode } from 'graphql';
 import type { ParleyClient } from '../client.js';
-import { ParleyError } from '../errors.js';
+import { ParleyError, parleyErrorOf } from '../errors.js';
 import { createThrottle } from '../throttle.js';
 import type { ParleyStatus } from '../types.js';
 import { type Page, roomDocuments } from './documents.js';
@@ -85,7 +85,7 @@ export function createRoomStore<Fields>(options: RoomStoreOptions): RoomStore<Fi
   }
 
   function fail(cause: unknown): void {
-    error = cause instanceof ParleyError ? cause : new ParleyError('INTERNAL', String(cause), { cause });
+    error = parleyErrorOf(cause);
     changed();
   }
 
@@ -100,7 +100,11 @@ export function createRoomStore<Fields>(options: RoomStoreOptions): RoomStore<Fi
   async function readNewest(signal: AbortSignal): Promise<string> {
     const changes: (() => void)[] = [];
     waiting = changes;
-    const page = await readPage(signal, null);
+    const page = await readPage(signal, null).catch((cause) => {
+      // Otherwise what arrives would wait for ever.
+      if (waiting === changes) waiting = null;
+      throw cause;
+    });
     // Another gap, or another run, has started over.
     if (waiting !== changes) return page.liveCursor;
     waiting = null;
@@ -198,7 +202,7 @@ export function createRoomStore<Fields>(options: RoomStoreOptions): RoomStore<Fi
     } catch (cause) {
       const message = list.unsent(key);
       // It may have arrived by the subscription.
-      if (message && cause instanceof ParleyError) list.put({ ...message, status: 'failed', error: cause });
+      if (message) list.put({ ...message, status: 'failed', error: parleyErrorOf(cause) });
     }
     changed();
   }

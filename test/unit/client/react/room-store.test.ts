@@ -250,6 +250,18 @@ test('should replace the list after a gap, with what arrived while the new page 
   expect(room().hasOlder).toBe(false);
 });
 
+test('should go on with the list that it has if the page after a gap is refused', async () => {
+  const { queries, subscriptions, texts, room, pass } = await openWith([5]);
+  subscriptions[0]?.subscriber.historyGap();
+  queries[1]?.reject(new ParleyError('RATE_LIMITED', 'Later.'));
+  await pass();
+  expect(room().error).toMatchObject({ code: 'RATE_LIMITED' });
+  subscriptions[0]?.subscriber.next(added(6));
+  await pass();
+
+  expect(texts()).toEqual(['text 5', 'text 6']);
+});
+
 test('should drop an older page of a history that was replaced', async () => {
   const { queries, subscriptions, texts, room, pass } = await openWith([5, 6], true);
   room().loadOlder();
