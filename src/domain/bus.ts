@@ -42,6 +42,9 @@ export interface BusCounters {
   reconnects: number;
   /** Messages whose signature is wrong: someone else writes to our channels, or instances have different secrets. */
   forgedEnvelopes: number;
-  /** Events of another epoch, or of another history than the database: our database was restored, or another deployment uses the same channels. */
+  /**
+   * Events of another epoch, or of messages that the database does not hold: it was restored, or another deployment uses
+   * the same channels.
+   */
   foreignEvents: number;
 }

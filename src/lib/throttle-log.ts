@@ -2,8 +2,8 @@
 const MIN_LOG_INTERVAL_MS = 1000;
 
 /**
- * Throttles a log line that a flood could repeat: at most one per interval is written, a second by default. The field `suppressed` counts the lines
- * suppressed since the last one.
+ * Throttles a log line that a flood could repeat: at most one per interval is written, a second by default. The field
+ * `suppressed` counts the lines suppressed since the last one.
  *
  * @returns a function that logs, and returns whether it wrote this line.
  */

@@ -70,7 +70,7 @@ test('should show the room that it is given last, and leave nothing open', async
     speed: 1,
   });
   await expect.poll(page.screen, WAIT).toEqual(['in room 1', 'in room 1']);
-  await expect.poll(() => page.subscriptions, WAIT).toBe(2);
+  await expect.poll(() => page.reported.subscriptions, WAIT).toBe(2);
 
   // Two changes at once: the second room is left before its page arrives.
   await page.pageUp();
@@ -79,13 +79,13 @@ test('should show the room that it is given last, and leave nothing open', async
   await send(alice, rooms[0] ?? '', 'too late');
   await send(alice, rooms[2] ?? '', 'live');
   await expect.poll(page.screen, WAIT).toEqual(['in room 3', 'live', 'in room 3', 'live']);
-  await expect.poll(() => page.subscriptions, WAIT).toBe(2);
+  await expect.poll(() => page.reported.subscriptions, WAIT).toBe(2);
 
   await page.pageUp();
   await expect.poll(page.screen, WAIT).toEqual(['NOT_FOUND', 'NOT_FOUND']);
   await page.pageUp();
   await expect.poll(page.screen, WAIT).toEqual([]);
-  await expect.poll(() => page.subscriptions, WAIT).toBe(0);
-  expect(page.errors).toEqual([]);
+  await expect.poll(() => page.reported.subscriptions, WAIT).toBe(0);
+  expect(page.reported.errors).toEqual([]);
   await page.stop();
 });

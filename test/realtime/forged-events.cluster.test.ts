@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { deriveKey } from '../../src/auth/keys.js';
 import { encodeEnvelope } from '../../src/bus/envelope.js';
 import { createSigner } from '../../src/bus/signature.js';
@@ -39,12 +40,8 @@ beforeAll(async () => {
   parley = await startParley();
   alice = await signUp(parley.url);
   redis = new Redis(inject('redisUrl'));
-  onTestFinishedAll(() => redis.disconnect());
 });
-
-function onTestFinishedAll(stop: () => void): void {
-  process.once('exit', stop);
-}
+afterAll(() => redis.disconnect());
 
 /** A room with a live subscriber, and its channel. */
 async function openRoom() {
@@ -147,7 +144,7 @@ test('a signed event of a copy of the database is not believed, and resets nobod
 
 test('events of the release before, which are not signed, are delivered within a second', async () => {
   const { globalId, live, channel, event } = await openRoom();
-  const { sql, end } = await openSql();
+  const sql = postgres(parley.database.url, { max: 1 });
   // What another instance stores and announces.
   await sql`insert into messages (id, room_id, seq, rev, type, text, revision, created_at)
     values (${randomUUID()}, ${event.roomId}, 2, 2, 'TEXT', 'of the release before', 1, now())`;
@@ -158,11 +155,5 @@ test('events of the release before, which are not signed, are delivered within a
   expect((await live.received(2)).map(({ node }) => node.text)).toEqual(['first', 'of the release before']);
   expect(performance.now() - start).toBeLessThan(1500);
   expect((await page(alice, globalId)).edges).toHaveLength(2);
-  await end();
+  await sql.end();
 });
-
-async function openSql() {
-  const { default: postgres } = await import('postgres');
-  const sql = postgres(parley.database.url, { max: 1 });
-  return { sql, end: () => sql.end() };
-}

@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { beforeAll, expect, test } from 'vitest';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { stopAtEnd } from '../helpers/stopping.js';
+import { openRawHttp } from '../helpers/raw-http.js';
 
 const LIMIT = 64 * 1024;
 const MIB = 1024 * 1024;
@@ -30,20 +28,11 @@ interface Upload {
 
 /** Posts to the API with these headers; the body is up to the test. */
 async function upload(...headers: string[]): Promise<Upload> {
-  const { hostname, port, pathname } = new URL(parley.url);
-  const socket = connect(Number(port), hostname);
-  const stop = stopAtEnd(async () => void socket.destroy());
-  let text = '';
-  socket.setEncoding('latin1').on('data', (part) => {
-    text += part;
-  });
-  // A connection that the server closes while something is sent fails.
-  socket.on('error', () => {});
-  socket.once('close', stop);
-  await once(socket, 'connect');
+  const { hostname, pathname } = new URL(parley.url);
+  const { socket, text, isClosed } = await openRawHttp(parley.url);
   socket.write([`POST ${pathname} HTTP/1.1`, `Host: ${hostname}`, ...headers, '', ''].join('\r\n'));
   return {
-    text: () => text,
+    text,
     write: (part) => void socket.write(part),
     async sendChunks(until, bytes) {
       let sent = 0;
@@ -53,7 +42,7 @@ async function upload(...headers: string[]): Promise<Upload> {
       }
       return sent;
     },
-    isClosed: () => socket.closed,
+    isClosed,
     destroy: () => void socket.destroy(),
   };
 }

@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { MAX_PIPELINED_REQUESTS } from '../../src/transport/http/turns.js';
 import { createRoom, MESSAGE_ADDED, type Person, signUp } from '../helpers/client.js';
 import { exchange } from '../helpers/exchange.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { stopAtEnd } from '../helpers/stopping.js';
+import { openRawHttp } from '../helpers/raw-http.js';
 
 /* HTTP connections of clients that send more, less or something else than a request. */
 
@@ -21,32 +19,12 @@ beforeAll(async () => {
   alice = await signUp(parley.url);
 });
 
-interface Connection {
-  readonly socket: Socket;
-  /** Everything that the server has sent. */
-  text(): string;
-  /** How often it has sent this text. */
-  count(part: string): number;
-  isClosed(): boolean;
-}
-
-async function open(url = parley.url): Promise<Connection> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  const stop = stopAtEnd(async () => void socket.destroy());
-  let text = '';
-  socket.setEncoding('latin1').on('data', (part) => {
-    text += part;
-  });
-  // A connection that the server closes while something is sent fails.
-  socket.on('error', () => {});
-  socket.once('close', stop);
-  await once(socket, 'connect');
+async function open(url = parley.url) {
+  const connection = await openRawHttp(url);
   return {
-    socket,
-    text: () => text,
-    count: (part) => text.split(part).length - 1,
-    isClosed: () => socket.closed,
+    ...connection,
+    /** How often the server has sent this text. */
+    count: (part: string): number => connection.text().split(part).length - 1,
   };
 }
 

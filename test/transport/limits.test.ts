@@ -1,9 +1,9 @@
 import { getIntrospectionQuery } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createRoom, type Person, page, type Result, request, send, signUp } from '../helpers/client.js';
-import { openEventStream } from '../helpers/event-stream.js';
+import { createRoom, type Person, page, send, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
+import { transportsOf } from '../helpers/transports.js';
 
 let parley: TestParley;
 let alice: Person;
@@ -15,30 +15,8 @@ beforeAll(async () => {
   roomId = await createRoom(alice);
 });
 
-type Run = (query: string, variables?: object, url?: string) => Promise<Result<object>>;
-
-/** Runs one operation over each transport. */
-const transports: Record<string, Run> = {
-  HTTP: (query, variables, url = parley.url) => request(url, query, variables, alice.token),
-
-  async WebSocket(query, variables = {}, url = parley.url) {
-    const socket = await openSocketOf(alice, url.replace('http', 'ws'));
-    socket.subscribe('1', variables, query);
-    const [frame] = await Promise.race([socket.received('next'), socket.received('error')]);
-    socket.destroy();
-    if (frame?.type === 'next') return frame.payload;
-    return { errors: frame?.payload ?? [] };
-  },
-
-  async SSE(query, variables = {}, url = parley.url) {
-    const stream = await openEventStream(url, alice, variables, query);
-    const [first] = await stream.received(1);
-    stream.abort();
-    return first?.result ?? {};
-  },
-};
-const names = Object.keys(transports);
-const over = (name: string): Run => transports[name] ?? Promise.reject;
+const transports = transportsOf(() => ({ url: parley.url, person: alice }));
+const names = ['HTTP', 'WebSocket', 'SSE'] as const;
 
 const repeat = (count: number, part: (index: number) => string) =>
   Array.from({ length: count }, (_, i) => part(i)).join(' ');
@@ -65,7 +43,9 @@ const tooLarge: Record<string, string> = {
 
 describe.each(names)('over %s', (name) => {
   test.each(Object.keys(tooLarge))('%s are rejected, and nothing is executed', async (excess) => {
-    const { data, errors } = await over(name)(tooLarge[excess] ?? '', { input: { roomId, text: excess } });
+    const { data, errors } = await transports[name](tooLarge[excess] ?? '', {
+      input: { roomId, text: excess },
+    });
 
     expect(data).toBeFalsy();
     expect(errors).not.toEqual([]);
@@ -75,17 +55,19 @@ describe.each(names)('over %s', (name) => {
 
   test('50 aliases, hundreds of tokens and 12 levels are accepted', async () => {
     const aliases = `{ viewer { ${repeat(50, (i) => `a${i}: __typename`)} } }`;
-    expect(await over(name)(aliases)).toMatchObject({ data: { viewer: { a49: 'Viewer' } } });
+    expect(await transports[name](aliases)).toMatchObject({ data: { viewer: { a49: 'Viewer' } } });
     const fields = 'id username displayName avatarUrl createdAt';
     const tokens = `{ ${repeat(20, (i) => `a${i}: viewer { id user { ${fields} } rooms(first: 1) { nodes { id name kind } } }`)} }`;
-    expect(await over(name)(tokens)).toMatchObject({ data: { a19: { user: { username: alice.username } } } });
+    expect(await transports[name](tokens)).toMatchObject({
+      data: { a19: { user: { username: alice.username } } },
+    });
     // One level for `node`, 3 × 3 for the rooms, one for the id; the braces of a fragment do not count.
     const levels = `query ($id: ID!) { node(id: $id) { ... on Message { ${nested(3)} } } }`;
-    expect(await over(name)(levels, { id: 'x' })).toEqual({ data: { node: null } });
+    expect(await transports[name](levels, { id: 'x' })).toEqual({ data: { node: null } });
   });
 
   test('the standard introspection query is executed', async () => {
-    const { data, errors } = await over(name)(
+    const { data, errors } = await transports[name](
       getIntrospectionQuery({ descriptions: true, specifiedByUrl: true }),
     );
 
@@ -96,7 +78,7 @@ describe.each(names)('over %s', (name) => {
   test('a recursive introspection query is rejected', async () => {
     const recursive = (times: number): string =>
       times === 0 ? 'name' : `fields { type { ${recursive(times - 1)} } }`;
-    const { data, errors } = await over(name)(`{ __schema { types { ${recursive(10)} } } }`);
+    const { data, errors } = await transports[name](`{ __schema { types { ${recursive(10)} } } }`);
 
     expect(data).toBeFalsy();
     expect(errors?.length).toBeGreaterThan(0);
@@ -106,13 +88,15 @@ describe.each(names)('over %s', (name) => {
 test('INTROSPECTION=off rejects introspection, and only that, on every transport', async () => {
   const { url } = await startParley({ env: { INTROSPECTION: 'off' } });
   for (const name of names) {
-    const { data, errors } = await over(name)('{ __schema { queryType { name } } }', {}, url);
+    const { data, errors } = await transports[name]('{ __schema { queryType { name } } }', {}, url);
 
     expect(data, name).toBeFalsy();
     expect(errors?.length, name).toBeGreaterThan(0);
     for (const { extensions } of errors ?? [])
       expect(extensions, name).toMatchObject({ code: 'BAD_USER_INPUT' });
-    expect(await over(name)('{ __typename }', {}, url), name).toEqual({ data: { __typename: 'Query' } });
+    expect(await transports[name]('{ __typename }', {}, url), name).toEqual({
+      data: { __typename: 'Query' },
+    });
   }
 });
 

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OPERATION_LIMITS } from '../../src/graphql/work.js';
-import { createRoom, type Person, type Result, request, send, signUp } from '../helpers/client.js';
-import { openEventStream } from '../helpers/event-stream.js';
+import { createRoom, type Person, request, send, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
 import { replaceResolver } from '../helpers/replace-resolver.js';
+import { transportsOf } from '../helpers/transports.js';
 
 /* What one operation may cost, read and answer; alike on every transport. */
 
@@ -18,24 +18,7 @@ beforeAll(async () => {
   roomId = await createRoom(alice);
 });
 
-type Run = (query: string, variables?: object) => Promise<Result<Record<string, unknown>>>;
-
-const transports: Record<string, Run> = {
-  HTTP: (query, variables) => request(parley.url, query, variables, alice.token),
-  async WebSocket(query, variables = {}) {
-    const socket = await openSocketOf(alice, parley.webSocketUrl);
-    socket.subscribe('1', variables, query);
-    const [frame] = await Promise.race([socket.received('next'), socket.received('error')]);
-    socket.destroy();
-    return frame?.type === 'next' ? frame.payload : { errors: frame?.payload ?? [] };
-  },
-  async SSE(query, variables = {}) {
-    const stream = await openEventStream(parley.url, alice, variables, query);
-    const [first] = await stream.received(1);
-    stream.abort();
-    return first?.result ?? {};
-  },
-};
+const transports = transportsOf(() => ({ url: parley.url, person: alice }));
 
 describe.each(Object.entries(transports))('over %s', (_, run) => {
   const NESTED = `query ($roomId: ID!, $size: Int = 100) {
@@ -132,7 +115,7 @@ describe('the reads of an operation', () => {
     ]);
   });
 
-  /** Starts a query whose second read is made when `go` is called; `ended` tells how that read went. */
+  /** Starts a query whose second read is made when `go` is called; `ended` resolves to the outcome of that read. */
   function slowQuery() {
     let go = (): void => {};
     let started = (): void => {};

@@ -28,7 +28,8 @@ export async function runInChromium(browser: Browser, options: RecipeOptions): P
 }
 
 async function openTab(context: BrowserContext, name: string, address: string): Promise<RecipePage> {
-  const { errors, counts, report } = createReporter();
+  const { reported, report } = createReporter();
+  const { errors } = reported;
   const page = await context.newPage();
   await page.exposeFunction('report', report);
   page.on('pageerror', (error) => errors.push(`error: ${error.message}`));
@@ -40,17 +41,8 @@ async function openTab(context: BrowserContext, name: string, address: string): 
   await page.goto(address);
   return {
     name,
-    errors,
+    reported,
     screen: async () => [...(await textsOf(page)), ...errors],
-    get connected() {
-      return counts.connected;
-    },
-    get refused() {
-      return counts.refused;
-    },
-    get subscriptions() {
-      return counts.subscriptions;
-    },
     states: () => page.evaluate<ScreenStates>('states'),
     pageUp: () => page.getByRole('button', { name: 'Older' }).click(),
     async send(text) {

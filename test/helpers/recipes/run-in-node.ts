@@ -17,7 +17,7 @@ export async function runInNode(options: RecipeOptions): Promise<RunningRecipe> 
   const address = backend.add({ script, currentToken });
   const child = fork(file, [roomId, after, `${address}token`, String(speed)]);
   const exited = once(child, 'exit');
-  const { errors, counts, report } = createReporter();
+  const { reported, report } = createReporter();
   child.on('message', report);
   const stop = async (): Promise<void> => {
     stopped();
@@ -27,17 +27,8 @@ export async function runInNode(options: RecipeOptions): Promise<RunningRecipe> 
   const stopped = stopAtEnd(stop);
   return {
     name: recipe.name,
-    screen: async () => [...counts.texts, ...errors],
-    errors,
-    get connected() {
-      return counts.connected;
-    },
-    get refused() {
-      return counts.refused;
-    },
-    get subscriptions() {
-      return counts.subscriptions;
-    },
+    screen: async () => [...reported.texts, ...reported.errors],
+    reported,
     stop,
   };
 }

@@ -21,27 +21,27 @@ export interface RunningRecipe {
   readonly name: string;
   /** The texts that are on the screen, and errors after them. */
   screen(): Promise<readonly string[]>;
-  readonly errors: readonly string[];
-  /** The number of connections (and of HTTP requests) that were opened and that failed to open. */
-  readonly connected: number;
-  readonly refused: number;
-  /** The subscriptions that are open. */
-  readonly subscriptions: number;
+  readonly reported: Reported;
   stop(): Promise<void>;
 }
 
-/** Counts what a recipe reports. */
+/** What a recipe has reported so far. */
+export interface Reported {
+  readonly errors: string[];
+  /** The number of subscriptions that are open. */
+  subscriptions: number;
+  /** The texts that were shown last, in Node. */
+  texts: readonly string[];
+}
+
 export function createReporter() {
-  const errors: string[] = [];
-  const counts = { connected: 0, refused: 0, subscriptions: 0, texts: [] as readonly string[] };
+  const reported: Reported = { errors: [], subscriptions: 0, texts: [] };
   return {
-    errors,
-    counts,
+    reported,
     report(report: Report): void {
-      if (report.event === 'error') errors.push(`error: ${report.message}`);
-      else if (report.event === 'subscriptions') counts.subscriptions = report.open;
-      else if (report.event === 'shown') counts.texts = report.texts;
-      else counts[report.event] += 1;
+      if (report.event === 'error') reported.errors.push(`error: ${report.message}`);
+      else if (report.event === 'subscriptions') reported.subscriptions = report.open;
+      else reported.texts = report.texts;
     },
   };
 }

@@ -220,9 +220,9 @@ async function resultOf(
   expected: readonly string[],
 ): Promise<ScriptResult> {
   // At this moment it may be reconnecting with a new token.
-  let { subscriptions } = tab;
+  let subscriptions = 0;
   await until(`${tab.name} is subscribed once`, async () => {
-    ({ subscriptions } = tab);
+    ({ subscriptions } = tab.reported);
     return subscriptions === 1;
   }).catch(() => {});
   const states = await tab.states();
@@ -233,7 +233,7 @@ async function resultOf(
     name: tab.name,
     expected: expected.length,
     states: states.length,
-    errors: tab.errors,
+    errors: tab.reported.errors,
     notOptimistic: typed.flatMap(({ tab: where, text }) =>
       where === tab && !wasSending(text) ? [text] : [],
     ),

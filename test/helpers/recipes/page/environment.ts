@@ -7,7 +7,6 @@ export interface Message {
 
 /** What happens while a recipe runs. */
 export type Report =
-  | { readonly event: 'connected' | 'refused' }
   | { readonly event: 'error'; readonly message: string }
   | { readonly event: 'shown'; readonly texts: readonly string[] }
   | { readonly event: 'subscriptions'; readonly open: number };
@@ -54,19 +53,12 @@ export function supply({ roomId, after, tokenUrl, speed, report, show, ...networ
     setTimeout: (run: () => void, ms = 0, ...rest: []) => originalSetTimeout(run, ms / speed, ...rest),
     WebSocket: observed(network.WebSocket, report),
     async fetch(...options: Parameters<typeof fetch>) {
-      try {
-        const response = await unobservedFetch(...options);
-        report({ event: 'connected' });
-        if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body) {
-          const [observed, body] = response.body.tee();
-          void countStream(observed, report);
-          return new Response(body, response);
-        }
+      const response = await unobservedFetch(...options);
+      if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body)
         return response;
-      } catch (error) {
-        report({ event: 'refused' });
-        throw error;
-      }
+      const [observed, body] = response.body.tee();
+      void countStream(observed, report);
+      return new Response(body, response);
     },
   });
 }
@@ -82,7 +74,7 @@ async function countStream(stream: ReadableStream<Uint8Array>, report: Environme
   report({ event: 'subscriptions', open: openStreams });
 }
 
-/** A WebSocket that reports its connections, and how many subscriptions are open on all of them. */
+/** A WebSocket that reports how many subscriptions are open on all connections. */
 function observed(Socket: typeof WebSocket, report: Environment['report']): typeof WebSocket {
   const open = new Map<WebSocket, Set<string>>();
   const count = (): void => {
@@ -92,11 +84,7 @@ function observed(Socket: typeof WebSocket, report: Environment['report']): type
   return class extends Socket {
     constructor(...options: ConstructorParameters<typeof WebSocket>) {
       super(...options);
-      this.addEventListener('open', () => {
-        open.set(this, new Set());
-        report({ event: 'connected' });
-      });
-      this.addEventListener('error', () => report({ event: 'refused' }));
+      this.addEventListener('open', () => open.set(this, new Set()));
       this.addEventListener('close', () => {
         open.delete(this);
         count();
