@@ -28,10 +28,11 @@ export interface Reader {
 
 /** Reads a room's history from the database for subscribers. Each snapshot includes a check of the reader's access. */
 export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges'>) {
-  const pageReads = createSemaphore(MAX_CONCURRENT_PAGE_READS, null);
-  const headReads = createSemaphore(MAX_CONCURRENT_HEAD_READS, {
-    ms: HEAD_READ_TIMEOUT_MS,
-    error: () => new ServiceUnavailableError(),
+  // Users take turns, however many replays each of them has.
+  const pageReads = createSemaphore({ permits: MAX_CONCURRENT_PAGE_READS });
+  const headReads = createSemaphore({
+    permits: MAX_CONCURRENT_HEAD_READS,
+    timeout: { ms: HEAD_READ_TIMEOUT_MS, error: () => new ServiceUnavailableError() },
   });
 
   async function readSnapshot(
@@ -39,7 +40,7 @@ export function createReplays(messages: Pick<MessageStore, 'read' | 'readChanges
     reader: Reader,
     read: () => Promise<MessageSnapshot | null>,
   ): Promise<MessageSnapshot> {
-    const snapshot = await semaphore.run(read, reader.signal);
+    const snapshot = await semaphore.run(read, { key: reader.userId, signal: reader.signal });
     if (!snapshot) throw roomNotFound();
     if (!snapshot.isMember) throw readForbidden();
     reader.checkedSeq = snapshot.head.seq;

@@ -69,7 +69,8 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
 }
 
 export function createEpochStore(pool: Pool): EpochStore {
-  return createStore<EpochStore>(pool, { check: 'idempotent', renew: 'idempotent' }, (db) => ({
+  const policy = { retry: 'idempotent', turn: 'repair' } as const;
+  return createStore<EpochStore>(pool, { check: policy, renew: policy }, (db) => ({
     async check() {
       await ensureEpoch(db);
     },

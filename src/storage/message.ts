@@ -6,22 +6,22 @@ import { readHead, readHeads } from './head.js';
 import { readPage, readSince } from './message-page.js';
 import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
 import type { Pool } from './pool.js';
-import { createStore } from './store.js';
+import { type CallPolicies, createStore } from './store.js';
 import { members, messages } from './tables.js';
 
-const RETRY_POLICIES = {
+const POLICIES: CallPolicies<MessageStore> = {
   // A retry finds the messages that were stored by the ids of their drafts.
-  send: 'idempotent',
+  send: { retry: 'idempotent', turn: 'write', userOf: (_roomId, [first]) => first?.authorId },
   // A retry would count as a second edit.
-  edit: 'at-most-once',
-  read: 'idempotent',
-  readChanges: 'idempotent',
-  findByIds: 'idempotent',
-  readSince: 'idempotent',
-  findId: 'idempotent',
-  readHead: 'idempotent',
-  readHeads: 'idempotent',
-} as const;
+  edit: { retry: 'at-most-once', turn: 'write', userOf: ({ editorId }) => editorId },
+  read: { retry: 'idempotent', turn: 'page', userOf: (_roomId, readerId) => readerId },
+  readChanges: { retry: 'idempotent', turn: 'page', userOf: (_roomId, readerId) => readerId },
+  findByIds: { retry: 'idempotent', turn: 'page', userOf: (_ids, readerId) => readerId },
+  readSince: { retry: 'idempotent', turn: 'repair' },
+  findId: { retry: 'idempotent', turn: 'repair' },
+  readHead: { retry: 'idempotent', turn: 'repair' },
+  readHeads: { retry: 'idempotent', turn: 'repair' },
+};
 
 const SEND = `
   select outcome, epoch, last_seq, last_rev, ${MESSAGE_COLUMNS}
@@ -31,7 +31,7 @@ const SEND = `
   order by place`;
 
 export function createMessageStore(pool: Pool): MessageStore {
-  return createStore<MessageStore>(pool, RETRY_POLICIES, (db) => ({
+  return createStore<MessageStore>(pool, POLICIES, (db) => ({
     async send(roomId, drafts) {
       // Uses the driver directly: Drizzle does not prepare this kind of statement, so each call would parse, plan and
       // describe it again, in a round trip of its own.

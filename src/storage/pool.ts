@@ -9,15 +9,30 @@ import { isConnectionLost, removeValues } from './errors.js';
 /** Drizzle's database, with the driver's client below it. */
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 
+/**
+ * What a call waits for: writes and what a login needs, which people wait for, go before pages of lists, and those before
+ * the repairs of feeds, which do not show as long as Redis works.
+ */
+export const TURNS = ['write', 'page', 'repair'] as const;
+
+/** How a call takes its turn for a connection. */
+export interface CallTurn {
+  readonly turn: (typeof TURNS)[number];
+  /** The user on whose behalf the call is made: those with the same turn take turns. Null for none in particular. */
+  readonly userId: string | null;
+}
+
 /** Access to the database with a bounded number of connections and bounded waits. */
 export interface Pool {
   /**
    * Runs a call with a connection of its own. A call should run its statements one after another.
    *
+   * @param turn of a write by nobody in particular by default.
+   *
    * @throws ServiceUnavailableError if no connection becomes free within 5 s, or the call takes longer than 20 s;
    *   otherwise the driver's errors.
    */
-  run<Result>(call: (db: Database) => Promise<Result>): Promise<Result>;
+  run<Result>(call: (db: Database) => Promise<Result>, turn?: CallTurn): Promise<Result>;
   /** Resolves if the database answers; rejects as `run` does. */
   ping(): Promise<void>;
   /** Waits up to a second for running calls, then closes their connections. Later calls reject. */
@@ -26,6 +41,8 @@ export interface Pool {
 
 /** The connections of one instance. */
 export const POOL_SIZE = 10;
+/** The connections that one user's calls may take, so that slow ones leave some to others. */
+const CONNECTIONS_PER_USER = POOL_SIZE / 2;
 /** How long a call waits for a free connection. */
 const ACQUIRE_TIMEOUT_MS = 5_000;
 /**
@@ -54,7 +71,12 @@ interface Generation {
  *   other calls have finished.
  */
 export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIMEOUT_MS): Pool {
-  const semaphore = createSemaphore(POOL_SIZE, { ms: ACQUIRE_TIMEOUT_MS, error: unavailable });
+  const semaphore = createSemaphore({
+    permits: POOL_SIZE,
+    permitsPerKey: CONNECTIONS_PER_USER,
+    classes: TURNS.length,
+    timeout: { ms: ACQUIRE_TIMEOUT_MS, error: unavailable },
+  });
   const generations = new Set<Generation>();
   let closing = false;
   let current = open();
@@ -93,7 +115,8 @@ export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIM
     }
   }
 
-  const run: Pool['run'] = (task) => semaphore.run(() => call(task));
+  const run: Pool['run'] = (task, { turn, userId } = { turn: 'write', userId: null }) =>
+    semaphore.run(() => call(task), { priority: TURNS.indexOf(turn), key: userId ?? '' });
   return {
     run,
     ping: async () => {

@@ -6,23 +6,24 @@ import type { Room, RoomStore } from '../domain/room.js';
 import { roomColumns } from './columns.js';
 import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
 import type { Database, Pool } from './pool.js';
-import { createStore } from './store.js';
+import { type CallPolicies, createStore } from './store.js';
 import { members, rooms } from './tables.js';
 
-const RETRY_POLICIES = {
+const POLICIES: CallPolicies<RoomStore> = {
   // A retry would find the room of the first attempt and fail, because its id is taken.
-  create: 'at-most-once',
-  ensurePublic: 'idempotent',
+  create: { retry: 'at-most-once', turn: 'write', userOf: ({ creatorId }) => creatorId },
+  ensurePublic: { retry: 'idempotent', turn: 'write' },
   // A retry finds the membership of the first attempt. The feeds then find the message at their next comparison of
   // heads.
-  join: 'idempotent',
+  join: { retry: 'idempotent', turn: 'write', userOf: ({ userId }) => userId },
   // A retry would find no membership to end.
-  removeMember: 'at-most-once',
-  findByIds: 'idempotent',
-  findVisible: 'idempotent',
-  listPublic: 'idempotent',
-  listJoined: 'idempotent',
-} as const;
+  removeMember: { retry: 'at-most-once', turn: 'write', userOf: ({ actorId }) => actorId },
+  findMembership: { retry: 'idempotent', turn: 'page', userOf: (_roomId, userId) => userId },
+  findByIds: { retry: 'idempotent', turn: 'page' },
+  findVisible: { retry: 'idempotent', turn: 'page', userOf: (_ids, userId) => userId },
+  listPublic: { retry: 'idempotent', turn: 'page' },
+  listJoined: { retry: 'idempotent', turn: 'page', userOf: (userId) => userId },
+};
 
 export function createRoomStore(pool: Pool): RoomStore {
   /**
@@ -76,7 +77,7 @@ export function createRoomStore(pool: Pool): RoomStore {
     };
   }
 
-  return createStore<RoomStore>(pool, RETRY_POLICIES, (db) => ({
+  return createStore<RoomStore>(pool, POLICIES, (db) => ({
     async create({ creatorId, ...room }) {
       // One statement instead of a transaction: if Postgres goes away during a transaction, postgres.js (3.4.9)
       // writes `rollback` to a closed socket, outside of any promise, which ends the process.
@@ -129,6 +130,16 @@ export function createRoomStore(pool: Pool): RoomStore {
           ${sql.raw(JOIN_AUTHOR)}`,
       );
       return row ? changeOf(row) : null;
+    },
+
+    async findMembership(roomId, userId) {
+      const [row] = await db
+        .select({ kind: rooms.kind, memberId: members.userId })
+        .from(rooms)
+        .leftJoin(members, and(eq(members.roomId, rooms.id), eq(members.userId, userId)))
+        .where(eq(rooms.id, roomId));
+      if (row?.memberId) return 'member';
+      return row?.kind === 'PUBLIC' ? 'not-a-member' : 'not-found';
     },
 
     findByIds: (ids) =>

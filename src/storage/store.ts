@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConnectionError, isTransactionConflict, translateError, wasNotExecuted } from './errors.js';
-import type { Database, Pool } from './pool.js';
+import type { CallTurn, Database, Pool } from './pool.js';
 
 /**
  * Whether a method is retried after a lost connection, when it is unknown whether it was executed.
@@ -14,23 +14,36 @@ export type RetryPolicy = 'idempotent' | 'at-most-once';
 
 type Method = (...args: never[]) => Promise<unknown>;
 
+/** How the calls of a method are made. */
+export interface CallPolicy<M extends Method> {
+  readonly retry: RetryPolicy;
+  readonly turn: CallTurn['turn'];
+  /** The user on whose behalf a call is made; absent if there is none. */
+  readonly userOf?: (...args: Parameters<M>) => string | undefined;
+}
+
+/** One policy for every method, so that none is forgotten. */
+export type CallPolicies<Store extends { [Name in keyof Store]: Method }> = {
+  readonly [Name in keyof Store]: CallPolicy<Store[Name]>;
+};
+
 /**
- * Creates a store from methods that only contain queries. Each call waits for a permit of the pool, is retried by its
- * policy, and throws the domain's errors instead of the driver's.
- *
- * @param policies one for every method, so that none is forgotten
+ * Creates a store from methods that only contain queries. Each call takes its turn for a connection of the pool, is retried
+ * by its policy, and throws the domain's errors instead of the driver's.
  */
 export function createStore<Store extends { [Name in keyof Store]: Method }>(
   pool: Pool,
-  policies: { readonly [Name in keyof Store]: RetryPolicy },
+  policies: CallPolicies<Store>,
   methods: (db: Database) => Store,
 ): Store {
   const names = Object.keys(policies) as (keyof Store)[];
   const entries = names.map((name) => [
     name,
-    async (...args: never[]) => {
+    async (...args: Parameters<Store[typeof name]>) => {
+      const { retry, turn, userOf } = policies[name];
+      const userId = userOf?.(...args) ?? null;
       try {
-        return await withRetries(policies[name], () => pool.run((db) => methods(db)[name](...args)));
+        return await withRetries(retry, () => pool.run((db) => methods(db)[name](...args), { turn, userId }));
       } catch (error) {
         throw translateError(error);
       }

@@ -4,19 +4,19 @@ import type { UserStore } from '../domain/user.js';
 import { type User, usernameKey } from '../domain/user.js';
 import { userColumns } from './columns.js';
 import type { Pool } from './pool.js';
-import { createStore } from './store.js';
+import { type CallPolicies, createStore } from './store.js';
 import { users } from './tables.js';
 
-const RETRY_POLICIES = {
+const POLICIES: CallPolicies<UserStore> = {
   // A retry would find the username taken by the first attempt.
-  create: 'at-most-once',
-  findByUsername: 'idempotent',
-  findByIds: 'idempotent',
-  update: 'idempotent',
-} as const;
+  create: { retry: 'at-most-once', turn: 'write' },
+  findByUsername: { retry: 'idempotent', turn: 'write' },
+  findByIds: { retry: 'idempotent', turn: 'page' },
+  update: { retry: 'idempotent', turn: 'write', userOf: (id) => id },
+};
 
 export function createUserStore(pool: Pool): UserStore {
-  return createStore<UserStore>(pool, RETRY_POLICIES, (db) => ({
+  return createStore<UserStore>(pool, POLICIES, (db) => ({
     async create(user) {
       const [created] = await db
         .insert(users)

@@ -62,7 +62,11 @@ function notes() {
     await db.execute(sql`with waited as materialized (select pg_advisory_xact_lock(${LOCK}))
       insert into notes select ${text} from waited`);
   };
-  return createStore(pool, { atMostOnce: 'at-most-once', idempotent: 'idempotent' }, (db) => ({
+  const policies = {
+    atMostOnce: { retry: 'at-most-once', turn: 'write' },
+    idempotent: { retry: 'idempotent', turn: 'write' },
+  } as const;
+  return createStore(pool, policies, (db) => ({
     atMostOnce: write(db),
     idempotent: write(db),
   }));

@@ -42,7 +42,7 @@ function setUp(semaphore: Semaphore) {
 }
 
 test('tasks run concurrently up to the number of permits, and the others follow in order of arrival', async () => {
-  const { begun, outcomes, queue, end } = setUp(createSemaphore(2, null));
+  const { begun, outcomes, queue, end } = setUp(createSemaphore({ permits: 2 }));
   await queue('a', 'b', 'c', 'd');
   expect(begun).toEqual(['a', 'b']);
   await end('b');
@@ -55,7 +55,7 @@ test('tasks run concurrently up to the number of permits, and the others follow 
 });
 
 test('a task that rejects or throws releases its permit, and its error reaches only its caller', async () => {
-  const semaphore = createSemaphore(1, null);
+  const semaphore = createSemaphore({ permits: 1 });
   const { begun, outcomes, queue, end } = setUp(semaphore);
   await queue('a', 'b');
   const thrown = semaphore.run(() => {
@@ -72,7 +72,7 @@ test('a task that rejects or throws releases its permit, and its error reaches o
 });
 
 test('a task that arrives as a permit is released does not overtake waiting tasks', async () => {
-  const { begun, queue, end } = setUp(createSemaphore(1, null));
+  const { begun, queue, end } = setUp(createSemaphore({ permits: 1 }));
   await queue('a', 'b');
   const ended = end('a');
   const queued = queue('c');
@@ -83,7 +83,7 @@ test('a task that arrives as a permit is released does not overtake waiting task
 });
 
 test('a task that waits longer than the timeout is rejected and never begins; the next ones move up', async () => {
-  const { begun, outcomes, queue, end } = setUp(createSemaphore(1, timeout(5000)));
+  const { begun, outcomes, queue, end } = setUp(createSemaphore({ permits: 1, timeout: timeout(5000) }));
   await queue('a', 'b');
   await vi.advanceTimersByTimeAsync(3000);
   await queue('c');
@@ -96,7 +96,7 @@ test('a task that waits longer than the timeout is rejected and never begins; th
 });
 
 test('the timeout limits the wait, not the task, and leaves no timer behind', async () => {
-  const { outcomes, queue, end } = setUp(createSemaphore(1, timeout(5000)));
+  const { outcomes, queue, end } = setUp(createSemaphore({ permits: 1, timeout: timeout(5000) }));
   await queue('a', 'b');
   await end('a');
   expect(vi.getTimerCount()).toBe(0);
@@ -106,7 +106,7 @@ test('the timeout limits the wait, not the task, and leaves no timer behind', as
 });
 
 test('without a timeout a task waits as long as it takes, without a timer', async () => {
-  const { outcomes, queue, end } = setUp(createSemaphore(1, null));
+  const { outcomes, queue, end } = setUp(createSemaphore({ permits: 1 }));
   await queue('a', 'b');
   expect(vi.getTimerCount()).toBe(0);
   await vi.advanceTimersByTimeAsync(24 * 3600_000);
@@ -116,14 +116,14 @@ test('without a timeout a task waits as long as it takes, without a timer', asyn
 });
 
 test('a rejected wait has the error that the timeout creates', async () => {
-  const semaphore = createSemaphore(0, timeout(1));
+  const semaphore = createSemaphore({ permits: 0, timeout: timeout(1) });
   const rejected = expect(semaphore.run(async () => {})).rejects.toThrow(ServiceUnavailableError);
   await vi.advanceTimersByTimeAsync(1);
   await rejected;
 });
 
 test('idle resolves when no task runs or waits, not before', async () => {
-  const semaphore = createSemaphore(1, null);
+  const semaphore = createSemaphore({ permits: 1 });
   await semaphore.idle();
   const { queue, end } = setUp(semaphore);
   await queue('a', 'b');
@@ -137,7 +137,7 @@ test('idle resolves when no task runs or waits, not before', async () => {
 
 test('a queue of ten thousand tasks is served in order and quickly', async () => {
   vi.useRealTimers();
-  const semaphore = createSemaphore(10, timeout(60_000));
+  const semaphore = createSemaphore({ permits: 10, timeout: timeout(60_000) });
   const begun: number[] = [];
   const numbers = Array.from({ length: 10_000 }, (_, index) => index);
   const start = performance.now();
