@@ -1,37 +1,39 @@
 import { deriveKey } from './auth/keys.js';
-import { createPasswordHasher } from './auth/passwords.js';
+import { createPasswordHasher, MAX_WAITING_HASHES } from './auth/passwords.js';
 import { readOrCreateSecret } from './auth/secret.js';
 import { createTokens } from './auth/tokens.js';
 import { createLocalBus } from './bus/local.js';
 import { createRedisBus } from './bus/redis.js';
-import type { Config } from './config.js';
+import type { Config } from './config/index.js';
 import { openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
 import type { History } from './domain/history.js';
+import { createMemberships } from './domain/memberships.js';
 import { createMessages } from './domain/message/messages.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
+import { createAdmission } from './graphql/limits/admission.js';
 import { createOperationLog } from './graphql/operation-log.js';
 import { createPipeline } from './graphql/pipeline.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
 import { createResources } from './lib/resources.js';
 import type { Logger } from './log.js';
-import { createRateLimiter, noRateLimits } from './redis/rate-limiter.js';
+import { createLimits, noRateLimits } from './redis/rate-limiter.js';
 import type { DatabaseAddress } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
 import { createMessageStore } from './storage/message.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
-import { createByteBudget, MAX_UNSENT_BYTES } from './transport/budget.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { GRAPHQL_PATH } from './transport/http/paths.js';
 import { createHttpServer, RECEIVE_TIMEOUT_MS, type Readiness } from './transport/http/server.js';
 import { createYogaAdapter } from './transport/http/yoga.js';
+import { createShares } from './transport/shares.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
 
@@ -54,7 +56,7 @@ export interface Overrides {
   readonly receiveTimeoutMs?: number;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs?: number;
-  /** Unsent bytes of all connections together, above which the slowest are disconnected. */
+  /** Unsent bytes of all connections together, above which the slowest are disconnected, instead of the setting. */
   readonly maxUnsentBytes?: number;
   readonly hooks?: readonly PipelineHooks[];
 }
@@ -69,15 +71,15 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const resources = createResources();
   const stopping = new AbortController();
   let serving: Serving | null = null;
-  const { stallTimeoutMs = STALL_TIMEOUT_MS, maxUnsentBytes = MAX_UNSENT_BYTES } = overrides;
-  const budget = createByteBudget(maxUnsentBytes, log);
+  const { stallTimeoutMs = STALL_TIMEOUT_MS, maxUnsentBytes } = overrides;
+  const shares = createShares(config, log, maxUnsentBytes);
 
   const http = createHttpServer({
     config,
     log,
     receiveTimeoutMs: overrides.receiveTimeoutMs ?? RECEIVE_TIMEOUT_MS,
     stallTimeoutMs,
-    budget,
+    shares,
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
@@ -99,8 +101,10 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const secret = config.jwtSecret ?? (await readOrCreateSecret(config.dataDir));
     const bus = overrides.bus ?? createBus(config, secret, log);
     resources.add(() => bus.close());
-    const limits = config.rateLimits ? createRateLimiter(redisOptions(config), log) : null;
-    resources.add(() => limits?.close());
+    const { actions: limits, ...limiter } = config.rateLimits
+      ? createLimits(redisOptions(config), log)
+      : noRateLimits;
+    resources.add(() => limiter.close());
 
     const history: History = { epoch: await database.run(readEpoch) };
     const stores = {
@@ -117,16 +121,24 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     });
     resources.add(() => feeds.close());
     const { publish } = feeds;
-    const rooms = createRooms({ rooms: stores.rooms, limits: limits ?? noRateLimits, publish, log });
+    const memberships = createMemberships(stores.rooms);
+    const rooms = createRooms({
+      rooms: stores.rooms,
+      memberships,
+      limits,
+      publish,
+      log,
+    });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(secret, config.accessTokenTtlSeconds);
     const services = {
       users: createUsers({
         users: stores.users,
-        passwords: await createPasswordHasher(),
+        passwords: await createPasswordHasher(config.rateLimits ? MAX_WAITING_HASHES : Infinity),
         tokens,
-        limits: limits ?? noRateLimits,
+        limits,
+        throttle: limiter.logins,
         onSignUp: async (user) => {
           if (config.lobby !== null) await rooms.joinLobby(user);
         },
@@ -134,7 +146,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       rooms,
       messages: createMessages({
         messages: stores.messages,
-        limits: limits ?? noRateLimits,
+        memberships,
+        limits,
         history,
         publish,
         log,
@@ -146,13 +159,14 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       services,
       introspection: config.introspection,
       maxCost: config.maxOperationCost,
+      admission: createAdmission({ limits, ...shares, ignoresAddresses: shares.addresses.areUnknown }),
       log,
       hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
     });
-    const webSockets = createWebSockets({ config, pipeline, tokens, log, stallTimeoutMs, budget });
+    const webSockets = createWebSockets({ pipeline, tokens, log, stallTimeoutMs, shares });
     resources.add(() => webSockets.close(0));
-    const clientOf = createClientOf(tokens, config.trustedProxies);
-    const yoga = createYogaAdapter({ pipeline, clientOf, log });
+    const clientOf = createClientOf(tokens, shares.addresses);
+    const yoga = createYogaAdapter({ pipeline, log });
     const graphql = createGraphQLOverHttp({ pipeline, yoga, clientOf });
     serving = { graphql, webSockets, bus, ping: database.ping };
   }

@@ -1,4 +1,4 @@
-import type { Config } from './config.js';
+import type { Config } from './config/index.js';
 import { startEmbeddedPostgres } from './embedded-postgres/index.js';
 import type { Resources } from './lib/resources.js';
 import type { Logger } from './log.js';

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { build as pretty } from 'pino-pretty';
-import type { Config } from './config.js';
+import type { Config } from './config/index.js';
 
 export type Logger = pino.Logger;
 

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/index.js';
 import { openConfiguredDatabase } from '../database.js';
 import { createResources } from '../lib/resources.js';
 import { createLog } from '../log.js';

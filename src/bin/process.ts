@@ -1,4 +1,4 @@
-import { isRunByNpm } from '../config.js';
+import { isRunByNpm } from '../config/index.js';
 import { StartupError } from '../startup-error.js';
 
 /** Under npm, one Ctrl-C arrives twice: from the terminal and from npm. A second signal within this time, in ms, is ignored. */

@@ -1,5 +1,5 @@
 import { createApp } from '../app.js';
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/index.js';
 import { createLog } from '../log.js';
 import { exitAfter, nextSignal, runProgram } from './process.js';
 

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { StartupError } from './startup-error.js';
+import type { ShareLimits } from '../lib/share.js';
+import { StartupError } from '../startup-error.js';
+import { type LogLevel, settings } from './settings.js';
 
 /** All settings, checked. Only this file reads the environment; every other part receives a `Config`. */
 export interface Config {
@@ -26,7 +28,7 @@ export interface Config {
   readonly lobby: string | null;
   /** Lowest level that is logged. */
   readonly logLevel: LogLevel;
-  /** `false` disables all rate limits, for benchmarks. */
+  /** `false` disables all rate limits, and the shares of users and addresses, for benchmarks. */
   readonly rateLimits: boolean;
   /** Number of proxies in front of Parley that append to `X-Forwarded-For`; 0 ignores that header. */
   readonly trustedProxies: number;
@@ -36,6 +38,11 @@ export interface Config {
   readonly introspection: boolean;
   /** The most that an operation may cost; see `graphql/cost.ts`. */
   readonly maxOperationCost: number;
+  /** The most connections, operations in progress, subscriptions and MiB of unsent data; see `lib/share.ts`. */
+  readonly maxConnections: ShareLimits;
+  readonly maxOperations: ShareLimits;
+  readonly maxSubscriptions: ShareLimits;
+  readonly maxUnsentMib: ShareLimits;
   /** Time over which a shutdown spreads the closing of connections, in seconds. */
   readonly drainSeconds: number;
   /** Whether `NODE_ENV` is `production`. */
@@ -51,73 +58,6 @@ export interface AllowedOrigins {
   /** Allows pages served by this machine, such as by a development server: `localhost`, 127.0.0.1 and [::1], on any port. */
   readonly localhost: boolean;
 }
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
-// The messages below complete the sentence "<NAME> must be …".
-
-const integer = (min: number, max: number, expected: string) =>
-  z
-    .string()
-    .regex(/^\d+$/, expected)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, expected);
-const onOff = z.enum(['on', 'off'], 'on or off').transform((value) => value === 'on');
-const url = (protocols: readonly string[], expected: string) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), expected);
-/** Null if not set. The value may hold a password, so it is never shown. */
-const secret = (form: z.ZodType<string, string>) => form.nullable().default(null).meta({ secret: true });
-const origins = z
-  .string()
-  .transform((value) => value.split(',').map((origin) => origin.trim()))
-  .refine(
-    (list) => list.every((origin) => origin === '*' || isOrigin(origin)),
-    'a comma-separated list of origins such as https://app.example.com, without a path, or *',
-  );
-
-/** One row per setting: its form, what is expected, and its default. The README's table has the same rows. */
-const settings = z.object({
-  PORT: integer(0, 65_535, 'a port number from 0 to 65535').default(4000),
-  HOST: z.string().default('::'),
-  DATA_DIR: z.string().default('.data'),
-  DATABASE_URL: secret(
-    url(['postgres:', 'postgresql:'], 'a URL such as postgres://user:password@localhost:5432/parley'),
-  ),
-  REDIS_URL: secret(
-    url(['redis:', 'rediss:'], 'a URL such as redis://localhost:6379, or rediss://… for TLS'),
-  ),
-  REDIS_PREFIX: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores')
-    .default('parley'),
-  JWT_SECRET: secret(
-    z
-      .string()
-      .refine(
-        (value) => Buffer.byteLength(value) >= 32,
-        'at least 32 bytes long: generate one with `openssl rand -base64 48`',
-      ),
-  ),
-  ACCESS_TOKEN_TTL: integer(1, 31_536_000, 'a whole number of seconds from 1 to 31536000').default(3600),
-  ALLOWED_ORIGINS: origins.default([]),
-  LOBBY: z
-    .string()
-    .refine(
-      (value) => [...value].length <= 80 && isPlain(value),
-      'a room name of at most 80 characters on one line, or empty for no lobby',
-    )
-    .transform((value) => value.trim() || null)
-    .default('Lobby'),
-  LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  RATE_LIMITS: onOff.default(true),
-  TRUSTED_PROXIES: integer(0, 10, 'a whole number of proxies from 0 to 10').default(0),
-  // Off by default in production, on otherwise.
-  GRAPHIQL: onOff.optional(),
-  INTROSPECTION: onOff.optional(),
-  MAX_OPERATION_COST: integer(100, 1_000_000, 'a whole number from 100 to 1000000').default(5000),
-  DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
-});
 
 type SettingName = keyof typeof settings.shape;
 
@@ -186,6 +126,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     graphiql: data.GRAPHIQL ?? !production,
     introspection: data.INTROSPECTION ?? !production,
     maxOperationCost: data.MAX_OPERATION_COST,
+    maxConnections: data.MAX_CONNECTIONS,
+    maxOperations: data.MAX_OPERATIONS,
+    maxSubscriptions: data.MAX_SUBSCRIPTIONS,
+    maxUnsentMib: data.MAX_UNSENT_MIB,
     drainSeconds: data.DRAIN_SECONDS,
     production,
   };
@@ -200,13 +144,4 @@ function describeMistakes(error: z.ZodError, values: Readonly<Record<string, str
     const shown = isSecret ? '' : `, but is ${JSON.stringify(values[name])}`;
     return [`${name} must be ${issue.message}${shown}.`];
   });
-}
-
-function isOrigin(value: string): boolean {
-  // URL accepts `*` in a host, but origins are compared literally: `https://*.example.com` would match no page.
-  return URL.canParse(value) && new URL(value).origin === value && !value.includes('*');
-}
-
-function isPlain(value: string): boolean {
-  return value.isWellFormed() && !/\p{Cc}/u.test(value);
 }

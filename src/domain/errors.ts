@@ -65,8 +65,11 @@ export class InvalidCredentialsError extends ExpectedError {
 export class RateLimitedError extends ExpectedError {
   override name = 'RateLimitedError';
   /** @param retryAfterMs time until the next attempt is accepted, in ms. */
-  constructor(readonly retryAfterMs: number) {
-    super(`Too many requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+  constructor(
+    readonly retryAfterMs: number,
+    reason = 'Too many requests.',
+  ) {
+    super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
   }
 }
 

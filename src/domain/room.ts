@@ -1,6 +1,7 @@
 import { inputRoomNotFound } from './errors.js';
 import { type PublishChange, type RoomChanged, withErrorLogging } from './events.js';
 import { bytesToUuid, newId } from './id.js';
+import type { MembershipStore, Memberships } from './memberships.js';
 import type { ListRange, Page } from './page.js';
 import type { Log, RateLimiter } from './ports.js';
 import { assertValid, TEXT_RULES, textIssues } from './text.js';
@@ -20,7 +21,7 @@ export interface Room {
   readonly memberCount: number;
 }
 
-export interface RoomStore {
+export interface RoomStore extends MembershipStore {
   /** Stores a room and the membership of its creator. */
   create(room: {
     id: string;
@@ -59,12 +60,13 @@ export const LOBBY_ID = bytesToUuid(Buffer.from('lobby0000000000000000A', 'base6
 
 export interface RoomServices {
   readonly rooms: RoomStore;
+  readonly memberships: Memberships;
   readonly limits: RateLimiter;
   readonly publish: PublishChange;
   readonly log: Log;
 }
 
-export function createRooms({ rooms, limits, publish, log }: RoomServices) {
+export function createRooms({ rooms, memberships, limits, publish, log }: RoomServices) {
   const publishSafely = withErrorLogging(publish, log);
 
   /** @throws NotFoundError if the room does not exist or is hidden from the user. */
@@ -72,6 +74,7 @@ export function createRooms({ rooms, limits, publish, log }: RoomServices) {
     const result = roomId && (await rooms.join({ roomId, userId, messageId: newId() }));
     if (!result) throw inputRoomNotFound();
     if (result.change) publishSafely(result.change);
+    memberships.remember(roomId, userId);
     return result.room;
   }
 
@@ -92,7 +95,15 @@ export function createRooms({ rooms, limits, publish, log }: RoomServices) {
         textIssues('topic', topic ?? '', TEXT_RULES.roomTopic),
       );
       await limits.consume('createRoom', viewer.userId);
-      return rooms.create({ id: newId(), kind: input.kind, name, topic, creatorId: viewer.userId });
+      const room = await rooms.create({
+        id: newId(),
+        kind: input.kind,
+        name,
+        topic,
+        creatorId: viewer.userId,
+      });
+      memberships.remember(room.id, viewer.userId);
+      return room;
     },
 
     /**

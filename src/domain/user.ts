@@ -1,11 +1,12 @@
 import {
   BadUserInputError,
   InvalidCredentialsError,
+  RateLimitedError,
   UnauthenticatedError,
   UsernameTakenError,
 } from './errors.js';
 import { newId } from './id.js';
-import type { RateLimiter } from './ports.js';
+import type { LoginThrottle, RateLimiter } from './ports.js';
 import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues, usernameIssues } from './text.js';
 
 export interface User {
@@ -65,11 +66,19 @@ export interface UserStore {
   update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<User>;
 }
 
-/** Hashes passwords with Argon2id, outside the event loop. */
+/**
+ * Hashes passwords with Argon2id, outside the event loop. Only a few run at once: the addresses take turns, and logins go
+ * before sign-ups.
+ */
 export interface PasswordHasher {
-  hash(password: string): Promise<string>;
-  /** False for a null hash too, after the same work, so that the response time does not reveal whether a user exists. */
-  verify(hash: string | null, password: string): Promise<boolean>;
+  /** Hashes a new password. @throws RateLimitedError if too many wait. */
+  hash(password: string, address: string): Promise<string>;
+  /**
+   * False for a null hash too, after the same work, so that the response time does not reveal whether a user exists.
+   *
+   * @throws RateLimitedError if too many wait.
+   */
+  verify(hash: string | null, password: string, address: string): Promise<boolean>;
 }
 
 export interface TokenIssuer {
@@ -87,6 +96,7 @@ export interface UserServices {
   readonly passwords: PasswordHasher;
   readonly tokens: TokenIssuer;
   readonly limits: RateLimiter;
+  readonly throttle: LoginThrottle;
   /** Called with each new user before `signUp` returns: joins them to the lobby. */
   readonly onSignUp: (user: User) => Promise<void>;
 }
@@ -101,7 +111,7 @@ export function usernameKey(username: string): string {
   return username.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
 }
 
-export function createUsers({ users, passwords, tokens, limits, onSignUp }: UserServices) {
+export function createUsers({ users, passwords, tokens, limits, throttle, onSignUp }: UserServices) {
   async function signedIn(user: User): Promise<SignedIn> {
     return { user, accessToken: await tokens.issue({ userId: user.id, sessionId: newId() }) };
   }
@@ -125,7 +135,7 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
         input.displayName == null ? [] : textIssues('displayName', displayName, TEXT_RULES.displayName),
       );
       await limits.consume('signUp', address);
-      const passwordHash = await passwords.hash(input.password);
+      const passwordHash = await passwords.hash(input.password, address);
       const user = await users.create({ id: newId(), username, displayName, passwordHash });
       if (!user) throw new UsernameTakenError();
       await onSignUp(user);
@@ -135,17 +145,23 @@ export function createUsers({ users, passwords, tokens, limits, onSignUp }: User
     /**
      * Signs a user in. A wrong password and an unknown user get the same response in the same time: both verify one hash.
      *
-     * @throws InvalidCredentialsError, RateLimitedError (per username and per address)
+     * @throws InvalidCredentialsError, RateLimitedError
      */
     async login(input: { username: string; password: string }, address: string): Promise<SignedIn> {
       await limits.consume('loginByAddress', address);
       // No user has an invalid name, and it must not become a rate limit key of unbounded length.
       const isValid = usernameIssues(input.username.normalize('NFC')).length === 0;
-      if (isValid) await limits.consume('loginByUsername', usernameKey(input.username));
+      const attempt = { usernameKey: isValid ? usernameKey(input.username) : '', address };
+      await throttle.count(attempt);
       const found = isValid ? await users.findByUsername(input.username) : null;
-      const matches = await passwords.verify(found?.passwordHash ?? null, input.password);
+      const matches = await passwords
+        .verify(found?.passwordHash ?? null, input.password, address)
+        .catch(async (error: unknown) => {
+          if (error instanceof RateLimitedError) await throttle.takeBack(attempt);
+          throw error;
+        });
       if (!found || !matches) throw new InvalidCredentialsError();
-      await limits.reset('loginByUsername', usernameKey(input.username));
+      await throttle.reset(attempt);
       return signedIn(found.user);
     },
 

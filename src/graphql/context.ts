@@ -10,8 +10,8 @@ import {
   type Users,
   type Viewer,
 } from '../domain/user.js';
+import { Work } from './limits/work.js';
 import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
-import { Work } from './work.js';
 
 /** Services that resolvers use: those of the domain, and the stores that the loaders read by id. */
 export interface Services {

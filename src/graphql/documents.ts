@@ -10,7 +10,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from './errors.js';
-import { excessOf, parseLimited } from './limits.js';
+import { excessOf, parseLimited } from './limits/request.js';
 import { rootFieldErrors } from './subscription-root.js';
 
 /** Maximum number of cached documents. An app uses few. */

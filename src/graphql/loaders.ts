@@ -3,7 +3,7 @@ import type { Message } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
 import type { Room, RoomStore } from '../domain/room.js';
 import type { User, UserStore, Viewer } from '../domain/user.js';
-import type { Work } from './work.js';
+import type { Work } from './limits/work.js';
 
 /** Load rows by id: in batches, and each row once per operation or event. */
 export interface Loaders {

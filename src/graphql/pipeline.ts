@@ -9,9 +9,7 @@ import {
 import type { LiveReader } from '../delivery/live.js';
 import type { EventStream, OnLive } from '../delivery/stream.js';
 import type { Log } from '../domain/ports.js';
-import type { Authentication } from '../domain/user.js';
 import { type Context, createContext, type Services } from './context.js';
-import { createCosts } from './cost.js';
 import { createDocuments, type Documents } from './documents.js';
 import { payloadOf, toGraphQLError } from './errors.js';
 import {
@@ -21,15 +19,12 @@ import {
   operationOf,
   type PipelineHooks,
 } from './hooks.js';
+import type { Admission, Client } from './limits/admission.js';
+import { createCosts } from './limits/cost.js';
+import { assertAnswerSize } from './limits/work.js';
+import { observed } from './observed.js';
 import { schema } from './schema/index.js';
 import { executeEvent, executeShared, mapEvents, type Results } from './subscribe.js';
-import { assertAnswerSize } from './work.js';
-
-/** The caller of an operation: the outcome of checking its token, and its IP address. */
-export interface Client {
-  readonly authentication: Authentication;
-  readonly address: string;
-}
 
 /** Whether nobody waits for the result of an operation any more. */
 export type IsGone = () => boolean;
@@ -48,6 +43,7 @@ export interface PipelineOptions {
   readonly introspection: boolean;
   /** The most that an operation may cost, or an event of a subscription; see `cost.ts`. */
   readonly maxCost: number;
+  readonly admission: Admission;
   readonly log: Log;
   readonly hooks?: readonly PipelineHooks[] | undefined;
 }
@@ -56,7 +52,7 @@ export interface PipelineOptions {
  * Runs every operation of every transport: prepares its document (parse, limits, validation, cache), creates its context,
  * and executes it or subscribes. Errors in results are masked and coded.
  */
-export interface Pipeline extends Documents {
+export interface Pipeline extends Documents, Pick<Admission, 'admit' | 'subscriptions'> {
   readonly schema: GraphQLSchema;
   /** For deliveries outside of the pipeline's own streams; null if no hook is registered. */
   readonly hooks: HookDispatcher | null;
@@ -93,6 +89,7 @@ export function createPipeline({
   services,
   introspection,
   maxCost,
+  admission,
   log,
   hooks: registered = [],
 }: PipelineOptions): Pipeline {
@@ -137,7 +134,7 @@ export function createPipeline({
 
   function open(args: OperationArgs, onLive?: OnLive): Promise<Results | ExecutionResult> {
     return toResult(async () => {
-      costs.assertAffordable(args);
+      await admission.charge(args.contextValue, costs.assertAffordable(args));
       const events = await createSourceEventStream({ schema, ...args });
       if (!isAsyncIterable(events)) return masked(events);
       if (onLive && canHandOff(events)) events.handOff(onLive);
@@ -149,35 +146,46 @@ export function createPipeline({
     schema,
     hooks,
     ...createDocuments(schema, introspection, log),
+    admit: admission.admit,
+    subscriptions: admission.subscriptions,
     contextOf: ({ authentication, address }, isGone) =>
       createContext(services, authentication, address, isGone),
 
     async execute(args) {
       const observer = observe(args);
-      const result = await toResult(async () => {
-        costs.assertAffordable(args);
-        const { work } = args.contextValue;
-        const isMutation = operationOf(args).kind === 'mutation';
-        if (isMutation) work.runToEnd();
-        const executed = await execute({ schema, ...args });
-        // A query that ended early has no result; what a mutation has done is reported.
-        if (work.end && !isMutation) throw work.end;
-        assertAnswerSize(executed.data);
-        return masked(executed);
-      });
+      const result = await toResult(() =>
+        admission.operations.during(args.contextValue, async () => {
+          const { work } = args.contextValue;
+          await admission.charge(args.contextValue, costs.assertAffordable(args));
+          const isMutation = operationOf(args).kind === 'mutation';
+          if (isMutation) work.runToEnd();
+          const executed = await execute({ schema, ...args });
+          // A query that ended early has no result; what a mutation has done is reported.
+          if (work.end && !isMutation) throw work.end;
+          assertAnswerSize(executed.data);
+          return masked(executed);
+        }),
+      );
       // Without `data`, nothing was executed: a variable had the wrong type, for example.
       if (result.errors && !('data' in result))
-        for (const error of result.errors) error.extensions.http = { status: 400 };
+        for (const { extensions } of result.errors)
+          extensions.http = { status: extensions.code === 'RATE_LIMITED' ? 429 : 400 };
       observer?.finished(result.errors ?? []);
       return result;
     },
 
     async subscribe(args) {
       const observer = observe(args);
-      const results = await open(args);
-      if (!observer) return results;
-      if (isAsyncIterable(results)) return observed(results, observer);
-      observer.finished(results.errors ?? []);
+      const { subscriptions } = admission;
+      const results = await toResult(async () => {
+        subscriptions.enter(args.contextValue);
+        const opened = await open(args);
+        if (!isAsyncIterable(opened)) subscriptions.leave(args.contextValue);
+        return opened;
+      });
+      if (isAsyncIterable(results))
+        return observed(results, observer, () => subscriptions.leave(args.contextValue));
+      observer?.finished(results.errors ?? []);
       return results;
     },
 
@@ -198,37 +206,6 @@ export function createPipeline({
       return result instanceof Promise ? result.then(deliverable) : deliverable(result);
     },
   };
-}
-
-/** Reports to the observer that the subscription has opened and, once, how it ends. */
-function observed(results: Results, observer: OperationObserver): Results {
-  let isOver = false;
-  const finish = (errors: readonly GraphQLError[]): void => {
-    if (isOver) return;
-    isOver = true;
-    observer.finished(errors);
-  };
-  observer.opened();
-  const wrapped: Results = {
-    async next() {
-      try {
-        const result = await results.next();
-        if (result.done) finish([]);
-        return result;
-      } catch (error) {
-        // `resultsOf` converts every error to a GraphQLError.
-        finish([error as GraphQLError]);
-        throw error;
-      }
-    },
-    async return() {
-      finish([]);
-      await results.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => wrapped,
-  };
-  return wrapped;
 }
 
 /** Whether the source stream supports a handoff; those of all subscription fields do. */

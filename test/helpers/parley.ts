@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
-import { type Config, readConfig } from '../../src/config.js';
+import { type Config, readConfig } from '../../src/config/index.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { stopAtEnd } from './stopping.js';
 

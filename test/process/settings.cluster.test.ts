@@ -4,9 +4,9 @@ import { Redis } from 'ioredis';
 import postgres from 'postgres';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
-import { settingNames } from '../../src/config.js';
+import { settingNames } from '../../src/config/index.js';
 import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
-import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
+import { at, createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -239,6 +239,79 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       expect((await ask('200')).errors).toMatchObject([
         { extensions: { code: 'LIMIT_EXCEEDED', cost: 211, maxCost: 200 } },
       ]);
+    },
+  ],
+  MAX_CONNECTIONS: [
+    'limits the connections of a user',
+    async () => {
+      const parley = await start({ RATE_LIMITS: 'on', MAX_CONNECTIONS: 'user=2' });
+      // Signing up takes a connection too.
+      const alice = at(parley.url, await signUp((await start({})).url));
+      await openSocketOf(alice, parley.webSocketUrl);
+      await openSocketOf(alice, parley.webSocketUrl);
+      await expect(openSocketOf(alice, parley.webSocketUrl)).rejects.toThrow('1013');
+    },
+  ],
+  MAX_OPERATIONS: [
+    'limits the operations in progress of a user',
+    async () => {
+      const parley = await start({ RATE_LIMITS: 'on', MAX_OPERATIONS: 'user=1' });
+      const alice = await signUp(parley.url);
+      const results = await Promise.all([1, 2, 3].map(() => alice.request('{ rooms { nodes { id } } }')));
+      expect(results.flatMap(({ errors }) => errors ?? [])).toContainEqual(
+        expect.objectContaining({ extensions: { code: 'RATE_LIMITED', retryAfterMs: 1000 } }),
+      );
+      expect(await alice.request('{ viewer { id } }')).toMatchObject({ data: { viewer: {} } });
+    },
+  ],
+  MAX_SUBSCRIPTIONS: [
+    'limits the subscriptions of a user',
+    async () => {
+      const parley = await start({ RATE_LIMITS: 'on', MAX_SUBSCRIPTIONS: 'user=2' });
+      const alice = await signUp(parley.url);
+      const roomId = await createRoom(alice);
+      const sockets = await Promise.all([1, 2].map(() => openSocketOf(alice, parley.webSocketUrl)));
+      const [first, second] = sockets;
+      first?.subscribe('1', { roomId });
+      second?.subscribe('1', { roomId });
+      second?.subscribe('2', { roomId });
+      const [refused] = (await second?.received('error', '2')) ?? [];
+      expect(refused).toMatchObject({ payload: [{ extensions: { code: 'RATE_LIMITED' } }] });
+      first?.destroy();
+      // A subscription that has ended does not count.
+      const isRefused = async (id: string): Promise<boolean> => {
+        second?.subscribe(id, { roomId });
+        second?.subscribe(`after ${id}`, {}, '{ viewer { id } }');
+        await second?.received('next', `after ${id}`);
+        return second?.frames.some((frame) => frame.type === 'error' && frame.id === id) ?? true;
+      };
+      let count = 0;
+      await expect
+        .poll(() => {
+          count += 1;
+          return isRefused(`again ${count}`);
+        })
+        .toBe(false);
+    },
+  ],
+  MAX_UNSENT_MIB: [
+    'limits the unsent data of a user',
+    async () => {
+      const parley = await start({ RATE_LIMITS: 'on', MAX_UNSENT_MIB: 'user=1' });
+      const alice = await signUp(parley.url);
+      const roomId = await createRoom(alice);
+      for (let count = 0; count < 20; count += 1) await send(alice, roomId, '😀'.repeat(4000));
+      const sockets = await Promise.all(
+        Array.from({ length: 4 }, () => openSocketOf(alice, parley.webSocketUrl)),
+      );
+      const query = 'query ($roomId: ID!) { roomMessages(roomId: $roomId, last: 20) { nodes { text } } }';
+      for (const socket of sockets) {
+        socket.pause();
+        for (let id = 0; id < 20; id += 1) socket.subscribe(String(id), { roomId }, query);
+      }
+      await expect
+        .poll(() => parley.log.filter((line) => line.includes('exceed the budget')).length, { timeout: 8000 })
+        .toBeGreaterThan(0);
     },
   ],
   DRAIN_SECONDS: [

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { buildSchema, GraphQLError, parse, print, validate, visit } from 'graphql';
 import { expect, test } from 'vitest';
-import { settingNames } from '../../src/config.js';
+import { settingNames } from '../../src/config/index.js';
 import { codeBlocks } from '../helpers/code-blocks.js';
 
 const root = new URL('../../', import.meta.url);

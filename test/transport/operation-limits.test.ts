@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { OPERATION_LIMITS } from '../../src/graphql/work.js';
+import { OPERATION_LIMITS } from '../../src/graphql/limits/work.js';
 import { createRoom, type Person, request, send, signUp } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';

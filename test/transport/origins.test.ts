@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config/index.js';
 import { createLog } from '../../src/log.js';
 import { type Exchange, errorsOf, exchange, type HttpResponse } from '../helpers/exchange.js';
 import { startParley, type TestParley } from '../helpers/parley.js';

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config/index.js';
 import { createLog } from '../../src/log.js';
 import { createRoom, MESSAGE_ADDED, type Person, signUp } from '../helpers/client.js';
 import { type Exchange, errorsOf, exchange, type HttpResponse } from '../helpers/exchange.js';

@@ -3,6 +3,7 @@ import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbi
 import type { PublishChange } from '../events.js';
 import type { History } from '../history.js';
 import { newId } from '../id.js';
+import type { Memberships } from '../memberships.js';
 import { type ConnectionArguments, type MessageRange, messageRange, type Page } from '../page.js';
 import type { Log, RateLimiter } from '../ports.js';
 import { assertValid, TEXT_RULES, textIssues } from '../text.js';
@@ -18,13 +19,14 @@ export interface MessagePage extends Page<MessageEdge> {
 
 export interface MessageServices {
   readonly messages: MessageStore;
+  readonly memberships: Memberships;
   readonly limits: RateLimiter;
   readonly history: History;
   readonly publish: PublishChange;
   readonly log: Log;
 }
 
-export function createMessages({ messages, limits, history, publish, log }: MessageServices) {
+export function createMessages({ messages, memberships, limits, history, publish, log }: MessageServices) {
   const queue = createSendQueue(messages, publish, log);
 
   return {
@@ -46,23 +48,22 @@ export function createMessages({ messages, limits, history, publish, log }: Mess
       );
       if (roomId === null) throw inputRoomNotFound();
       await limits.consume('sendMessage', viewer.userId);
-      const outcome = await queue.send(roomId, {
-        id: newId(),
-        authorId: viewer.userId,
-        text,
-        clientMessageId,
-      });
+      const authorId = viewer.userId;
+      // Who is not a member does not wait in the room's queue. For a member, the database decides under the room's lock.
+      const membership = await memberships.of(roomId, authorId);
+      const outcome =
+        membership === 'member'
+          ? await queue.send(roomId, { id: newId(), authorId, text, clientMessageId })
+          : { kind: membership };
       switch (outcome.kind) {
         case 'sent':
         case 'repeated':
           return messageEdge(history, outcome.message);
         case 'conflict':
           throw new IdempotencyConflictError(outcome.existingId);
-        case 'not-found':
-          throw inputRoomNotFound();
-        case 'not-a-member':
-          throw new NotAMemberError();
       }
+      memberships.forget(roomId, authorId);
+      throw outcome.kind === 'not-found' ? inputRoomNotFound() : new NotAMemberError();
     },
 
     /**
@@ -81,6 +82,7 @@ export function createMessages({ messages, limits, history, publish, log }: Mess
       });
       if (!snapshot) return null;
       if (!snapshot.isMember) throw readForbidden();
+      memberships.remember(roomId, viewer.userId);
       const { head, messages: items } = snapshot;
       for (const cursor of [range.after, range.before])
         if (cursor) assertWithinHistory(cursor, history.epoch, head);

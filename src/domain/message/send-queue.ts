@@ -1,3 +1,4 @@
+import { TurnQueue } from '../../lib/turn-queue.js';
 import { ServiceUnavailableError } from '../errors.js';
 import { type PublishChange, withErrorLogging } from '../events.js';
 import type { Log } from '../ports.js';
@@ -27,18 +28,19 @@ interface RoomQueue {
   readonly id: string;
   /** Halves of batches that the database rejected. They are sent first. */
   readonly parts: PendingDraft[][];
-  /** Drafts that arrived during the call, in order of arrival. */
-  readonly waiting: PendingDraft[];
+  /** Drafts that arrived during the call. Their authors take turns; those of one author stay in order. */
+  readonly waiting: TurnQueue<PendingDraft>;
   /** Number of drafts without an outcome yet. */
   pending: number;
 }
 
 /**
- * Sends drafts in batches: everything that arrives for a room while a call for it is in progress goes into the next call. A
- * busy room therefore costs one lock and one commit per batch, the sends of one socket keep their order, and the first send
- * to an idle room waits for nothing.
+ * Sends drafts in batches: what arrives for a room while a call for it is in progress goes into the next call. A busy room
+ * therefore costs one lock and one commit per batch, the sends of one socket keep their order, and the first send to an idle
+ * room waits for nothing. Authors take turns, so one with many drafts delays another's single one by one batch at most.
  *
- * `send` rejects with the store's error, and at once with ServiceUnavailableError if too many drafts are pending.
+ * `send` rejects with the store's error, and with ServiceUnavailableError if too many drafts are pending: for the newest
+ * draft of the author who has the most.
  */
 export function createSendQueue(
   messages: MessageStore,
@@ -49,11 +51,21 @@ export function createSendQueue(
   const publishSafely = withErrorLogging(publish, log);
   /** The queues of the rooms with a call in progress, by room id. */
   const rooms = new Map<string, RoomQueue>();
+  const pendingByAuthor = new Map<string, number>();
   let pending = 0;
 
-  function settled(room: RoomQueue, { length }: readonly PendingDraft[]): void {
-    room.pending -= length;
-    pending -= length;
+  const pendingOf = ({ draft }: PendingDraft): number => pendingByAuthor.get(draft.authorId) ?? 0;
+
+  function count(room: RoomQueue, { authorId }: MessageDraft, change: 1 | -1): void {
+    room.pending += change;
+    pending += change;
+    const ofAuthor = (pendingByAuthor.get(authorId) ?? 0) + change;
+    if (ofAuthor > 0) pendingByAuthor.set(authorId, ofAuthor);
+    else pendingByAuthor.delete(authorId);
+  }
+
+  function settled(room: RoomQueue, batch: readonly PendingDraft[]): void {
+    for (const { draft } of batch) count(room, draft, -1);
   }
 
   function fail(room: RoomQueue, batch: readonly PendingDraft[], error: unknown): void {
@@ -93,33 +105,52 @@ export function createSendQueue(
     // The waiting drafts have waited as long as this call took. Another call would meet the same database and the same lock,
     // and make them wait for another timeout.
     if (error instanceof ServiceUnavailableError)
-      for (const next of [...room.parts.splice(0), room.waiting.splice(0)]) fail(room, next, error);
+      for (const next of [...room.parts.splice(0), room.waiting.takeAll()]) fail(room, next, error);
   }
 
   async function drain(room: RoomQueue): Promise<void> {
     for (;;) {
-      const batch = room.parts.shift() ?? room.waiting.splice(0, MAX_BATCH_SIZE);
+      const batch = room.parts.shift() ?? room.waiting.takeAll(MAX_BATCH_SIZE);
       if (batch.length === 0) break;
       await sendBatch(room, batch);
     }
     rooms.delete(room.id);
   }
 
+  /** Whether one more draft may wait. Drops another one for it, if an author in that room has more of them. */
+  function hasPlace(newcomer: PendingDraft, room: RoomQueue | undefined): boolean {
+    const isRoomFull = room !== undefined && room.pending >= limits.perRoom;
+    if (!isRoomFull && pending < limits.overall) return true;
+    const crowded = isRoomFull ? room : longest(rooms.values());
+    const newest = crowded?.waiting.newestOfLongest();
+    if (!crowded || !newest || pendingOf(newest) <= pendingOf(newcomer) + 1) return false;
+    crowded.waiting.delete(0, newest.draft.authorId, newest);
+    fail(crowded, [newest], new ServiceUnavailableError());
+    return true;
+  }
+
   return {
     send: (roomId: string, draft: MessageDraft) =>
       new Promise<SendOutcome>((resolve, reject) => {
         const current = rooms.get(roomId);
-        if (pending >= limits.overall || (current && current.pending >= limits.perRoom)) {
+        const newcomer = { draft, resolve, reject };
+        if (!hasPlace(newcomer, current)) {
           reject(new ServiceUnavailableError());
           return;
         }
-        const room = current ?? { id: roomId, parts: [], waiting: [], pending: 0 };
-        room.waiting.push({ draft, resolve, reject });
-        room.pending += 1;
-        pending += 1;
+        const room = current ?? { id: roomId, parts: [], waiting: new TurnQueue(), pending: 0 };
+        room.waiting.add(0, draft.authorId, newcomer);
+        count(room, draft, 1);
         if (current) return;
         rooms.set(roomId, room);
         void drain(room);
       }),
   };
+}
+
+/** The room in which the most drafts wait. */
+function longest(rooms: Iterable<RoomQueue>): RoomQueue | undefined {
+  let found: RoomQueue | undefined;
+  for (const room of rooms) if (room.waiting.size > (found?.waiting.size ?? 0)) found = room;
+  return found;
 }

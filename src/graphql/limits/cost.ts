@@ -5,8 +5,8 @@ import {
   getOperationAST,
   type OperationDefinitionNode,
 } from 'graphql';
+import type { ErrorCode } from '../errors.js';
 import { type CostPlan, compileCost, type VariableValues } from './cost-plan.js';
-import type { ErrorCode } from './errors.js';
 
 export interface Operation {
   readonly document: DocumentNode;
@@ -18,10 +18,11 @@ export interface Costs {
   /** The cost of an operation of a valid document; 0 if there is no such operation. */
   of(operation: Operation): number;
   /**
+   * @returns the operation's cost.
    * @throws GraphQLError `LIMIT_EXCEEDED`, with `cost` and `maxCost` in its extensions, if the operation costs too much;
    *   `BAD_USER_INPUT` for a subscription that selects a list below its event.
    */
-  assertAffordable(operation: Operation): void;
+  assertAffordable(operation: Operation): number;
 }
 
 export function createCosts(schema: GraphQLSchema, maxCost: number): Costs {
@@ -44,10 +45,11 @@ export function createCosts(schema: GraphQLSchema, maxCost: number): Costs {
     },
     assertAffordable(operation) {
       const plan = planOf(operation);
-      if (!plan) return;
+      if (!plan) return 0;
       if (plan.isSubscription && plan.hasConnections) throw listInSubscription();
       const cost = plan.cost(operation.variableValues);
       if (cost > maxCost) throw tooExpensive(cost, maxCost);
+      return cost;
     },
   };
 }

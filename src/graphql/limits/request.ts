@@ -9,7 +9,7 @@ import {
   type Source,
   visit,
 } from 'graphql';
-import type { ErrorCode } from './errors.js';
+import type { ErrorCode } from '../errors.js';
 
 /** Limits of a request, the same over HTTP, WebSocket and server-sent events. The README lists them. */
 export const REQUEST_LIMITS = {

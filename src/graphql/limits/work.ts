@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
-import { ServiceUnavailableError } from '../domain/errors.js';
-import type { ErrorCode } from './errors.js';
+import { ServiceUnavailableError } from '../../domain/errors.js';
+import type { ErrorCode } from '../errors.js';
 
 /** Limits of what one operation may do. The README lists them. */
 export const OPERATION_LIMITS = {

@@ -1,5 +1,35 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
+import type { Log } from '../../domain/ports.js';
+
+/** Finds out the addresses of clients. */
+export interface Addresses {
+  /** As `clientAddress` does. */
+  of(request: IncomingMessage): string;
+  /** The address of a TCP connection; null if it is that of a proxy. */
+  ofPeer(remoteAddress: string | undefined): string | null;
+  /** Whether requests come through a proxy that is not configured, so that different clients have the same address. */
+  areUnknown(): boolean;
+}
+
+/** @param trustedProxies number of proxies in front of this server. */
+export function createAddresses(trustedProxies: number, log: Log): Addresses {
+  let isProxied = false;
+  return {
+    of(request) {
+      if (trustedProxies === 0 && !isProxied && request.headers['x-forwarded-for'] !== undefined) {
+        isProxied = true;
+        log.warn(
+          {},
+          'Requests have the header X-Forwarded-For, but TRUSTED_PROXIES is 0: set it to the number of proxies. Until then, all clients behind one share its address, and limits by address do not apply to those who are signed in',
+        );
+      }
+      return clientAddress(request, trustedProxies);
+    },
+    ofPeer: (remoteAddress) => (trustedProxies === 0 ? networkOf(remoteAddress ?? 'unknown') : null),
+    areUnknown: () => isProxied,
+  };
+}
 
 /**
  * Returns the client's IP address, or its network for IPv6: one subscriber line has a whole /64. Each trusted proxy appends

@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ExecutionResult, getOperationAST } from 'graphql';
 import { processRegularResult } from 'graphql-yoga';
+import { RateLimitedError } from '../../domain/errors.js';
 import { isAccepted } from '../../graphql/documents.js';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import type { Client } from '../../graphql/limits/admission.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import type { ClientOf } from './client.js';
 import { acceptedTypes, EVENT_STREAM_TYPE, isJsonType, JSON_TYPE, mediaTypeOf } from './negotiation.js';
-import { REFUSAL, sendRefusal } from './refusals.js';
+import { REFUSAL, sendRefusal, tooMany } from './refusals.js';
 import type { YogaAdapter } from './yoga.js';
 
 export interface GraphQLOverHttp {
@@ -15,9 +17,16 @@ export interface GraphQLOverHttp {
    * Handles a request to the API.
    *
    * @param response may have headers already, which are kept.
-   * @param onSubscription called before a subscription starts.
    */
-  handle(request: IncomingMessage, response: ServerResponse, onSubscription: () => void): Promise<void>;
+  handle(request: IncomingMessage, response: ServerResponse, observer: RequestObserver): Promise<void>;
+}
+
+/** What the server learns about a request while it is handled. */
+export interface RequestObserver {
+  /** Called when the sender is known. @throws RateLimitedError to refuse the request. */
+  onClient(client: Client): void;
+  /** Called before a subscription starts. */
+  onSubscription(): void;
 }
 
 /** The parameters of a GraphQL request. Their form is checked; the document and the values of the variables are not. */
@@ -40,19 +49,17 @@ export interface GraphQLOverHttpParts {
 export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverHttpParts): GraphQLOverHttp {
   /** @returns false, without any effect, if Yoga must handle the request. */
   async function handleDirectly(
-    request: IncomingMessage,
     response: ServerResponse,
     type: string,
-    body: Buffer,
+    params: Params,
+    client: Client,
   ): Promise<boolean> {
-    const params = parseParams(body);
-    if (!params) return false;
     const { query, variables: variableValues, operationName } = params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) return false;
     const operation = getOperationAST(document, operationName);
     if (!operation || operation.operation === 'subscription') return false;
-    const contextValue = pipeline.contextOf(await clientOf(request), () => response.destroyed);
+    const contextValue = pipeline.contextOf(client, () => response.destroyed);
     const result = await pipeline.execute({ document, variableValues, operationName, contextValue });
     if (result.errors) await sendErrors(response, type, result);
     else send(response, 200, { 'content-type': `${type}; charset=utf-8` }, JSON.stringify(result));
@@ -66,18 +73,35 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
   }
 
   return {
-    async handle(request, response, onSubscription) {
+    async handle(request, response, { onClient, onSubscription }) {
       const { headers } = request;
       const { single, eventStream } = acceptedTypes(headers.accept);
       if (!single) return sendRefusal(response, REFUSAL.mediaType);
+      const admit = async (characters: number): Promise<Client | null> => {
+        const client = await clientOf(request);
+        try {
+          onClient(client);
+          await pipeline.admit(client, characters);
+          return client;
+        } catch (error) {
+          if (!(error instanceof RateLimitedError)) throw error;
+          sendRefusal(response, tooMany(error));
+          return null;
+        }
+      };
+      let client: Client | null;
       const isJson = mediaTypeOf(headers['content-type']) === JSON_TYPE;
       if (request.method === 'POST' && isJson) {
         const body = isTooLarge(request) ? null : await readBody(request);
         if (!body) return sendRefusal(response, REFUSAL.body);
-        if (isJsonType(single) && (await handleDirectly(request, response, single, body))) return;
+        const params = parseParams(body);
+        client = await admit(params?.query.length ?? body.length);
+        if (!client) return;
+        if (params && isJsonType(single) && (await handleDirectly(response, single, params, client))) return;
         // Yoga reads `body` if it is set, since the request itself has been consumed.
         Object.assign(request, { body: Readable.from([body]) });
-      }
+      } else client = await admit(request.url?.length ?? 0);
+      if (!client) return;
       // Yoga builds a URL from it, and would respond with a stack trace.
       if (headers.host !== undefined && !URL.canParse(`http://${headers.host}`))
         return sendRefusal(response, REFUSAL.host);
@@ -85,7 +109,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
       headers.accept =
         eventStream && single !== EVENT_STREAM_TYPE ? `${single}, ${EVENT_STREAM_TYPE}` : single;
       if (isJson) headers['content-type'] = JSON_TYPE;
-      await yoga.handle(request, response, { onSubscription });
+      await yoga.handle(request, response, { client, onSubscription });
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AllowedOrigins } from '../../config.js';
+import type { AllowedOrigins } from '../../config/index.js';
 import type { Log } from '../../domain/ports.js';
 
 const LOCALHOST = new Set(['localhost', '127.0.0.1', '[::1]']);

@@ -1,7 +1,8 @@
 import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { RateLimitedError } from '../../domain/errors.js';
 import type { ErrorCode } from '../../graphql/errors.js';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import { GRAPHQL_PATH } from './paths.js';
 
 /*
@@ -15,6 +16,8 @@ export interface Refusal {
   /** Says how to send the request correctly. */
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** When the request may be sent again, in ms. */
+  readonly retryAfterMs?: number;
 }
 
 export const REFUSAL = {
@@ -76,6 +79,20 @@ export const REFUSAL = {
   },
 } as const satisfies Record<string, Refusal>;
 
+/** Rejects what a client sends too often. @param isLast whether its connection is closed. */
+export function tooMany({ message, retryAfterMs }: RateLimitedError, isLast = false): Refusal {
+  return {
+    status: 429,
+    code: 'RATE_LIMITED',
+    message,
+    retryAfterMs,
+    headers: {
+      'retry-after': String(Math.ceil(retryAfterMs / 1000)),
+      ...(isLast ? { connection: 'close' } : {}),
+    },
+  };
+}
+
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
@@ -118,6 +135,7 @@ export function refuseConnection(
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'));
 }
 
-function bodyOf({ message, code }: Refusal): object {
-  return { errors: [{ message, extensions: { code } }] };
+function bodyOf({ message, code, retryAfterMs }: Refusal): object {
+  const extensions = retryAfterMs === undefined ? { code } : { code, retryAfterMs };
+  return { errors: [{ message, extensions }] };
 }

@@ -1,17 +1,21 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../../config.js';
+import type { Config } from '../../config/index.js';
 import type { BusCounters } from '../../domain/bus.js';
 import type { Log } from '../../domain/ports.js';
 import { toGraphQLError } from '../../graphql/errors.js';
-import { StartupError } from '../../startup-error.js';
-import type { BudgetedConnection, ByteBudget } from '../budget.js';
+import { holderOf, tooManyConnections } from '../../graphql/limits/admission.js';
+import type { Holder } from '../../lib/share.js';
+import { throttleLog } from '../../lib/throttle-log.js';
+import type { BudgetedConnection } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import type { GraphiQL } from '../graphiql/index.js';
+import type { Shares } from '../shares.js';
 import { createStallClock } from '../stalls.js';
 import type { GraphQLOverHttp } from './graphql.js';
+import { listen } from './listen.js';
 import { createOrigins } from './origins.js';
 import { GRAPHQL_PATH, pathOf } from './paths.js';
 import { REFUSAL, refuseConnection, refuseUnreadable, sendJson, sendRefusal } from './refusals.js';
@@ -29,8 +33,8 @@ export interface HttpServices {
   readonly receiveTimeoutMs: number;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
-  /** Limits the unsent bytes of all connections; enforced here, once a second. */
-  readonly budget: ByteBudget;
+  /** The budget of unsent bytes is enforced here, once a second. */
+  readonly shares: Shares;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
 }
 
@@ -74,8 +78,10 @@ const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
 
 /** Creates the HTTP server, which also passes on WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { config, log, graphiql, readiness, graphql, webSockets, receiveTimeoutMs, stallTimeoutMs, budget } =
-    parts;
+  const { config, log, graphiql, readiness, graphql, webSockets } = parts;
+  const { receiveTimeoutMs, stallTimeoutMs, shares } = parts;
+  const { budget, addresses, connections } = shares;
+  const logDropped = throttleLog((fields, message) => log.warn(fields, message));
 
   const origins = createOrigins(config.allowedOrigins, log);
 
@@ -101,12 +107,24 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     if (path !== GRAPHQL_PATH) return sendRefusal(response, REFUSAL.path);
     const api = graphql();
     if (!api) return sendRefusal(response, REFUSAL.notReady);
-    await api.handle(request, response, () => void eventStreams.add(response));
+    await api.handle(request, response, {
+      onClient(client) {
+        const holder = holderOf(client);
+        holders.set(response, holder);
+        const connection = request.socket && connections.ofTcp(request.socket);
+        if (!connection || holder.userId === null) return;
+        const exhausted = connections.signIn(connection, holder.userId);
+        if (exhausted) throw tooManyConnections(exhausted);
+      },
+      onSubscription: () => void eventStreams.add(response),
+    });
   }
 
   const pending = new Set<ServerResponse>();
   /** The pending responses of subscriptions; added before the subscription starts. */
   const eventStreams = new WeakSet<ServerResponse>();
+  /** Whose pending responses they are, once that is known. */
+  const holders = new WeakMap<ServerResponse, Holder>();
   let isListening = true;
   const turns = createTurns(() =>
     log.debug(
@@ -121,6 +139,15 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
     (request, response) => turns.take(request, response, () => handle(request, response)),
+  );
+  // Those of proxies are no clients' connections.
+  server.maxConnections = config.maxConnections.instance;
+  server.on('connection', (socket) => {
+    const address = addresses.ofPeer(socket.remoteAddress);
+    if (address !== null && !connections.accept(socket, address)) socket.destroy();
+  });
+  server.on('drop', () =>
+    logDropped({ max: config.maxConnections.instance }, 'Refusing connections: there are too many'),
   );
   server.on('clientError', (error, socket) => {
     log.debug({ error: error.message }, 'Rejecting a request that is not valid HTTP');
@@ -147,6 +174,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     for (const response of pending)
       if (response.socket)
         yield {
+          holder: holders.get(response) ?? null,
           unsentBytes: response.writableLength,
           stalledMs: stalledFor(response.socket),
           disconnect: () => void response.destroy(),
@@ -208,31 +236,4 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       server.closeAllConnections();
     },
   };
-}
-
-async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<number> {
-  try {
-    await listenOn(server, host, port);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
-      return listen(server, { host: '0.0.0.0', port });
-    throw new StartupError(
-      code === 'EADDRINUSE'
-        ? `Port ${port} is in use by another program: set PORT to a free one.`
-        : `Cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : error}.`,
-    );
-  }
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
-}
-
-function listenOn(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

@@ -3,9 +3,9 @@ import { GraphQLError } from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Log } from '../../domain/ports.js';
 import { type ErrorCode, toGraphQLError } from '../../graphql/errors.js';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import type { Client } from '../../graphql/limits/admission.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import type { OperationArgs, Pipeline } from '../../graphql/pipeline.js';
-import type { ClientOf } from './client.js';
 import { EVENT_STREAM_TYPE, isJsonType, JSON_TYPE, mediaTypeOf } from './negotiation.js';
 import { GRAPHQL_PATH } from './paths.js';
 
@@ -13,13 +13,13 @@ import { GRAPHQL_PATH } from './paths.js';
 export interface YogaContext {
   readonly req: IncomingMessage;
   readonly res?: ServerResponse;
+  readonly client: Client;
   /** Called before a subscription starts. */
   readonly onSubscription?: () => void;
 }
 
 export interface YogaServices {
   readonly pipeline: Pipeline;
-  readonly clientOf: ClientOf;
   readonly log: Log;
 }
 
@@ -27,7 +27,7 @@ export interface YogaServices {
  * Creates an HTTP adapter of the pipeline. Yoga parses requests and formats responses (GraphQL over HTTP, server-sent
  * events); the pipeline owns documents, contexts, execution and errors.
  */
-export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
+export function createYogaAdapter({ pipeline, log }: YogaServices) {
   return createYoga<YogaContext>({
     schema: pipeline.schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -43,7 +43,7 @@ export function createYogaAdapter({ pipeline, clientOf, log }: YogaServices) {
     cors: false,
     // The pipeline caches documents itself, bounded by number and size.
     parserAndValidationCache: false,
-    context: async ({ req, res }) => pipeline.contextOf(await clientOf(req), () => res?.destroyed === true),
+    context: ({ client, res }) => pipeline.contextOf(client, () => res?.destroyed === true),
     plugins: [
       onlyJsonBodies,
       onlyJsonParameters,

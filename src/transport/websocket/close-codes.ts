@@ -1,4 +1,4 @@
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 
 /**
  * The codes and reasons with which the server closes a WebSocket, and how the standard graphql-ws client reacts.
@@ -13,6 +13,10 @@ export const CLOSE = {
   restart: { code: 1012, reason: 'Service restart' },
   /** The client reads too slowly. It retries and resumes; if it does not even read the close frame, it sees a 1006. */
   tooSlow: { code: 1013, reason: 'Client reads too slowly: reconnect and resume' },
+  /** The address has too many connections without a token, and this is the oldest one. The client retries. */
+  tooManyAnonymous: { code: 1013, reason: 'Too many connections without a token from this address' },
+  /** The user, or the address, has too many connections. The client retries. */
+  tooManyConnections: { code: 1013, reason: 'Too many connections of this user or address: close others' },
   /** The client has sent a message that only servers send, a bug in the client. It gives up. */
   unexpectedType: {
     code: 4400,

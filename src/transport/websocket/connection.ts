@@ -3,8 +3,10 @@ import type { WebSocket as GraphQLWebSocket, Server } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Log } from '../../domain/ports.js';
 import type { Authentication } from '../../domain/user.js';
-import type { Client } from '../../graphql/pipeline.js';
+import type { Client } from '../../graphql/limits/admission.js';
+import type { Holder } from '../../lib/share.js';
 import type { AuthorizationHeader } from '../auth.js';
+import type { Connections, CountedConnection } from '../connections.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { type OperationHandler, OperationOrder } from './operation-order.js';
 import { Outbox, type OutboxOwner } from './outbox.js';
@@ -27,6 +29,8 @@ export interface ConnectionParts {
   /** The `Authorization` header of the upgrade request. */
   readonly authorization?: AuthorizationHeader;
   readonly log: Log;
+  /** Counts the connection by its holder. */
+  readonly counts: Connections;
   /** The open connections: this one is a member until it is closed. */
   readonly connections: Set<Connection>;
 }
@@ -35,13 +39,16 @@ export interface ConnectionParts {
  * The state of one client's WebSocket. One object without closures of its own, because an instance holds many thousands,
  * most of them idle. It serves graphql-ws as its socket and as the `extra` of its context.
  */
-export class Connection implements GraphQLWebSocket, Client, OperationHandler, OutboxOwner {
+export class Connection
+  implements GraphQLWebSocket, Client, OperationHandler, OutboxOwner, CountedConnection
+{
   readonly socket: ClientSocket;
   readonly tcp: Duplex;
   readonly address: string;
   readonly outbox: Outbox;
   readonly order: OperationOrder;
   readonly openedAt = performance.now();
+  holder: Holder | null = null;
   private currentAuthentication: Authentication = ANONYMOUS;
   /** Until `connection_init` has arrived: the upgrade request's header. */
   private authorization: AuthorizationHeader;
@@ -54,18 +61,20 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
   /** Queries and mutations in progress; null before the first one. */
   pendingResults: Set<Promise<unknown>> | null = null;
   private readonly log: Log;
+  private readonly counts: Connections;
   private readonly connections: Set<Connection>;
   /** Set by graphql-ws: handles a message. */
   private listener: ((message: unknown) => Promise<void>) | null = null;
   /** Set by graphql-ws: ends all operations of the connection. */
   private closed: ((code: number, reason: string) => Promise<void>) | null = null;
 
-  constructor({ socket, tcp, address, authorization, log, connections }: ConnectionParts) {
+  constructor({ socket, tcp, address, authorization, log, counts, connections }: ConnectionParts) {
     this.socket = socket;
     this.tcp = tcp;
     this.address = address;
     this.authorization = authorization;
     this.log = log;
+    this.counts = counts;
     this.connections = connections.add(this);
     this.outbox = new Outbox(socket, tcp, this);
     this.order = new OperationOrder(this);
@@ -167,8 +176,13 @@ export class Connection implements GraphQLWebSocket, Client, OperationHandler, O
     void this.end(CLOSE.tooSlow);
   }
 
+  evict(): void {
+    void this.end(CLOSE.tooManyAnonymous);
+  }
+
   onClose(code: number, reason: string): void {
     this.connections.delete(this);
+    this.counts.close(this);
     this.outbox.onClose();
     this.closed?.(code, reason).catch((error) =>
       this.log.error({ error }, 'Failed to end the operations of a closed WebSocket'),

@@ -1,5 +1,5 @@
 import { MessageType } from 'graphql-ws';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 
 /** Handles the messages of one socket, in order. */

@@ -4,7 +4,7 @@ import type { Context as ConnectionContext, ServerOptions, SubscribePayload } fr
 import type { Log } from '../../domain/ports.js';
 import { isAccepted } from '../../graphql/documents.js';
 import { type ErrorCode, formatError, toGraphQLError } from '../../graphql/errors.js';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import type { OperationArgs } from '../../graphql/pipeline.js';
 import type { Connection } from './connection.js';
 import { SocketSubscription, type SubscriptionServices } from './subscription.js';
@@ -72,7 +72,12 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
   }
 
   const hooks: OperationHooks = {
-    onSubscribe(context, id, params) {
+    async onSubscribe(context, id, params) {
+      try {
+        await pipeline.admit(context.extra, params.query.length);
+      } catch (error) {
+        return [toGraphQLError(error, log)];
+      }
       const prepared = prepare(context, id, params);
       if ('rootValue' in prepared) return prepared;
       const errors = prepared as readonly GraphQLError[];

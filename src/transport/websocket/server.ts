@@ -3,15 +3,14 @@ import type { Duplex } from 'node:stream';
 import { type Context as ConnectionContext, handleProtocols, makeServer } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Tokens } from '../../auth/tokens.js';
-import type { Config } from '../../config.js';
 import type { Log } from '../../domain/ports.js';
-import { REQUEST_LIMITS } from '../../graphql/limits.js';
+import { REQUEST_LIMITS } from '../../graphql/limits/request.js';
 import type { Pipeline } from '../../graphql/pipeline.js';
 import { authenticateConnection, authenticateHeader, authorizationOf } from '../auth.js';
-import type { BudgetedConnection, ByteBudget } from '../budget.js';
+import type { BudgetedConnection } from '../budget.js';
 import { closeEvenly } from '../drain.js';
-import { clientAddress } from '../http/address.js';
 import { refuseConnection } from '../http/refusals.js';
+import type { Shares } from '../shares.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
 import { ClientSocket, Connection } from './connection.js';
@@ -41,24 +40,21 @@ const CHECKS_PER_PING = 12;
 const INIT_TIMEOUT_MS = 3000;
 
 export interface WebSocketServices {
-  readonly config: Config;
   readonly pipeline: Pipeline;
   readonly tokens: Tokens;
   readonly log: Log;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
-  /** Limits the unsent bytes of all connections. */
-  readonly budget: ByteBudget;
+  readonly shares: Shares;
 }
 
 /** Serves queries, mutations and subscriptions over WebSocket. */
 export function createWebSockets({
-  config,
   pipeline,
   tokens,
   log,
   stallTimeoutMs,
-  budget,
+  shares: { budget, addresses, connections: counts },
 }: WebSocketServices) {
   const server = new WebSocketServer<typeof ClientSocket>({
     WebSocket: ClientSocket,
@@ -97,6 +93,8 @@ export function createWebSockets({
     connection.authentication = authentication;
     if (authentication.kind === 'invalid') return reject(connection, CLOSE.invalidToken);
     if (authentication.kind === 'expired') return reject(connection, CLOSE.expiredToken);
+    if (authentication.kind === 'viewer' && counts.signIn(connection, authentication.viewer.userId))
+      return reject(connection, CLOSE.tooManyConnections);
     return true;
   }
 
@@ -111,9 +109,15 @@ export function createWebSockets({
   const stalledFor = createStallClock();
 
   function open(socket: ClientSocket, request: IncomingMessage): void {
-    const address = clientAddress(request, config.trustedProxies);
+    const address = addresses.of(request);
     const authorization = authorizationOf(request);
-    new Connection({ socket, tcp: request.socket, address, authorization, log, connections }).serve(protocol);
+    const tcp = request.socket;
+    const connection = new Connection({ socket, tcp, address, authorization, log, counts, connections });
+    const accepted = counts.ofTcp(tcp);
+    // It counts as a WebSocket from now on.
+    if (accepted) counts.close(accepted);
+    connection.serve(protocol);
+    if (!counts.open(connection, address)) void connection.end(CLOSE.tooManyAnonymous);
   }
 
   let checks = 0;
@@ -137,6 +141,7 @@ export function createWebSockets({
     for (const connection of connections)
       if (connection.isOpen)
         yield {
+          holder: connection.holder,
           unsentBytes: connection.outbox.unsentBytes,
           stalledMs: stalledFor(connection.tcp),
           disconnect: () => void connection.end(CLOSE.tooSlow),

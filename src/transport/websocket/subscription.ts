@@ -37,6 +37,8 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   private reader: LiveReader | null = null;
   private observer: OperationObserver | null = null;
   private isEnded = false;
+  /** Whether it counts as one of its client's subscriptions. */
+  private isCounted = false;
   /** Resolves the pending `next()`. */
   private resolve: ((result: Result | Promise<Result>) => void) | null = null;
 
@@ -111,7 +113,11 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
     };
     const { reader } = this;
     // The first time, not in the constructor: graphql-ws never calls `next()` if the client has completed it by then.
-    if (!reader) this.observer = pipeline.observe(args);
+    if (!reader) {
+      this.observer = pipeline.observe(args);
+      pipeline.subscriptions.enter(this.connection);
+      this.isCounted = true;
+    }
     const results = reader ? pipeline.resume(args, reader, onLive) : await pipeline.open(args, onLive);
     if (reader) this.takeReader();
     // A subscription that cannot start ends with an `error` message, like one that cannot continue.
@@ -168,6 +174,8 @@ export class SocketSubscription implements AsyncIterableIterator<ExecutionResult
   }
 
   private reportEnd(errors: readonly GraphQLError[]): void {
+    if (this.isCounted) this.services.pipeline.subscriptions.leave(this.connection);
+    this.isCounted = false;
     this.observer?.finished(errors);
     this.observer = null;
   }

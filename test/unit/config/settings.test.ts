@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readConfig, settingNames } from '../../src/config.js';
-import { StartupError } from '../../src/startup-error.js';
+import { readConfig, settingNames } from '../../../src/config/index.js';
+import { StartupError } from '../../../src/startup-error.js';
 
 const SECRET = 'thirty-two bytes or more, so it is good enough';
 
@@ -34,6 +34,10 @@ test('every setting has its documented default', () => {
     graphiql: true,
     introspection: true,
     maxOperationCost: 5000,
+    maxConnections: { instance: 20_000, address: 2000, anonymous: 200, user: 100 },
+    maxOperations: { instance: 2000, address: 500, anonymous: 50, user: 200 },
+    maxSubscriptions: { instance: 100_000, address: 10_000, anonymous: 50, user: 1000 },
+    maxUnsentMib: { instance: 256, address: 128, anonymous: 16, user: 32 },
     production: false,
   });
 });
@@ -56,6 +60,10 @@ test('every setting is read', () => {
     GRAPHIQL: 'off',
     INTROSPECTION: 'off',
     MAX_OPERATION_COST: '200',
+    MAX_CONNECTIONS: 'user=5,address=6,anonymous=7,instance=8',
+    MAX_OPERATIONS: 'user=9',
+    MAX_SUBSCRIPTIONS: 'instance=10,user=11',
+    MAX_UNSENT_MIB: 'anonymous=1',
     DRAIN_SECONDS: '60',
   };
   expect(Object.keys(env)).toEqual(settingNames);
@@ -81,6 +89,10 @@ test('every setting is read', () => {
     graphiql: false,
     introspection: false,
     maxOperationCost: 200,
+    maxConnections: { instance: 8, address: 6, anonymous: 7, user: 5 },
+    maxOperations: { instance: 2000, address: 500, anonymous: 50, user: 9 },
+    maxSubscriptions: { instance: 10, address: 10_000, anonymous: 50, user: 11 },
+    maxUnsentMib: { instance: 256, address: 128, anonymous: 1, user: 32 },
     production: true,
   });
 });
@@ -124,6 +136,13 @@ test.each([
   ['INTROSPECTION', '0'],
   ['MAX_OPERATION_COST', '99'],
   ['MAX_OPERATION_COST', 'unlimited'],
+  ['MAX_CONNECTIONS', '100'],
+  ['MAX_CONNECTIONS', 'user=0'],
+  ['MAX_CONNECTIONS', 'user=5,'],
+  ['MAX_CONNECTIONS', 'user=5address=6'],
+  ['MAX_OPERATIONS', 'room=5'],
+  ['MAX_SUBSCRIPTIONS', 'user=-1'],
+  ['MAX_UNSENT_MIB', 'user=1.5'],
 ])('a wrong %s (%j) is reported in one line that names it', (name, value) => {
   expect(mistakes({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} must be .+\\.$`))]);
 });

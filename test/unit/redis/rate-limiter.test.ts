@@ -1,25 +1,26 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LimitedAction } from '../../../src/domain/ports.js';
-import { ACTION_LIMITS, createRateLimiter } from '../../../src/redis/rate-limiter.js';
+import { ACTION_LIMITS, createLimits } from '../../../src/redis/rate-limiter.js';
 
 /** As documented: points per number of seconds. */
 const documented: Record<LimitedAction, [points: number, seconds: number]> = {
   signUp: [100, 600],
   loginByAddress: [100, 600],
-  loginByUsername: [10, 300],
   findUser: [120, 60],
   updateProfile: [60, 60],
   createRoom: [60, 60],
   joinRoom: [120, 60],
   sendMessage: [1000, 10],
+  anonymousOperation: [600, 60],
+  operationCost: [100_000, 10],
 };
 /** Object.keys widens the keys to string. */
 const table = (Object.keys(documented) as LimitedAction[]).map(
   (action) => [action, ...documented[action]] as const,
 );
 
-const limiter = () => createRateLimiter(null, pino({ level: 'silent' }));
+const limiter = () => createLimits(null, pino({ level: 'silent' })).actions;
 
 /** Returns how many of `calls` consecutive calls are allowed. */
 async function passed(calls: number, call: () => Promise<void>): Promise<number> {
@@ -60,13 +61,10 @@ test.each(table)(
   },
 );
 
-test.each(table)('a reset of %s resets the count of its key', async (action, points) => {
-  const { consume, reset } = limiter();
-  await passed(points + 1, () => consume(action, 'alice'));
-  await passed(points + 1, () => consume(action, 'bob'));
-
-  await reset(action, 'alice');
-
-  expect(await passed(points + 1, () => consume(action, 'alice'))).toBe(points);
-  expect(await passed(1, () => consume(action, 'bob'))).toBe(0);
+test('an action of several points counts as that many', async () => {
+  const { consume } = limiter();
+  await consume('operationCost', 'alice', 60_000);
+  await consume('operationCost', 'alice', 0);
+  await expect(consume('operationCost', 'alice', 40_001)).rejects.toMatchObject({ name: 'RateLimitedError' });
+  await expect(consume('operationCost', 'bob', 40_001)).resolves.toBeUndefined();
 });

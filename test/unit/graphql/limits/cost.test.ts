@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
-import { createCosts } from '../../../src/graphql/cost.js';
-import { schema } from '../../../src/graphql/schema/index.js';
-import { defaultTabs } from '../../../src/transport/graphiql/tabs.js';
-import { codeBlocks } from '../../helpers/code-blocks.js';
+import { createCosts } from '../../../../src/graphql/limits/cost.js';
+import { schema } from '../../../../src/graphql/schema/index.js';
+import { defaultTabs } from '../../../../src/transport/graphiql/tabs.js';
+import { codeBlocks } from '../../../helpers/code-blocks.js';
 
 const MAX_COST = 5000;
 const costs = createCosts(schema, MAX_COST);
@@ -138,7 +138,7 @@ test.each(['messageAdded', 'roomEvents'])('a list below the event of %s is refus
 });
 
 test('everything that is published stays far below the limit', () => {
-  const root = new URL('../../../', import.meta.url);
+  const root = new URL('../../../../', import.meta.url);
   const pages = [
     'README.md',
     ...readdirSync(new URL('docs', root))

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { assertAnswerSize, OPERATION_LIMITS, Work } from '../../../src/graphql/work.js';
+import { assertAnswerSize, OPERATION_LIMITS, Work } from '../../../../src/graphql/limits/work.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });

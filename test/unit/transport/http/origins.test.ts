@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../../../src/config.js';
+import { readConfig } from '../../../../src/config/index.js';
 import { isAllowedOrigin } from '../../../../src/transport/http/origins.js';
 
 const HOST = 'chat.example.com:4000';

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test, vi } from 'vitest';
+import { createConnections } from '../../../../src/transport/connections.js';
 import { CLOSE } from '../../../../src/transport/websocket/close-codes.js';
 import { ClientSocket, Connection } from '../../../../src/transport/websocket/connection.js';
 
@@ -13,7 +14,10 @@ function connect() {
     vi.spyOn(socket, 'terminate').mockReturnValue(undefined),
   ];
   const connections = new Set<Connection>();
-  const connection = new Connection({ socket, tcp: new PassThrough(), address: '::1', log, connections });
+  const none = { instance: Infinity, address: Infinity, anonymous: Infinity, user: Infinity };
+  const counts = createConnections(none, () => false);
+  const tcp = new PassThrough();
+  const connection = new Connection({ socket, tcp, address: '::1', log, counts, connections });
   return { socket, connection, connections, ping, terminate };
 }
 

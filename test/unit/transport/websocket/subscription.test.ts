@@ -7,6 +7,9 @@ import type { Results } from '../../../../src/graphql/subscribe.js';
 import type { Connection } from '../../../../src/transport/websocket/connection.js';
 import { SocketSubscription } from '../../../../src/transport/websocket/subscription.js';
 
+/** Every client may have any number of subscriptions. */
+const subscriptions = { enter() {}, leave() {} };
+
 type Started = ExecutionResult | AsyncIterable<ExecutionResult>;
 
 /** A subscription with a pending `next()`, whose start resolves with the argument of `start`. */
@@ -17,7 +20,7 @@ function createStarting() {
   });
   const subscription = new SocketSubscription(
     // Nothing else is called before a handoff.
-    { pipeline: { observe: () => null, open: () => started }, fanout: {} } as never,
+    { pipeline: { observe: () => null, open: () => started, subscriptions }, fanout: {} } as never,
     {} as Connection,
     '1',
     { query: '{ a }' },
@@ -106,6 +109,7 @@ function createHandedOff() {
   const group = { reader, join: vi.fn(), leave: vi.fn(() => true) };
   const document = parse('{ a }');
   const pipeline = {
+    subscriptions,
     schema: buildSchema('type Query { a: Int }'),
     observe: () => observer,
     prepare: () => (hasDocument ? document : [new GraphQLError('No document.')]),

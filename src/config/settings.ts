@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { ShareLimits } from '../lib/share.js';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+// The messages below complete the sentence "<NAME> must be …".
+
+const integer = (min: number, max: number, expected: string) =>
+  z
+    .string()
+    .regex(/^\d+$/, expected)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, expected);
+const onOff = z.enum(['on', 'off'], 'on or off').transform((value) => value === 'on');
+const url = (protocols: readonly string[], expected: string) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), expected);
+/** Null if not set. The value may hold a password, so it is never shown. */
+const secret = (form: z.ZodType<string, string>) => form.nullable().default(null).meta({ secret: true });
+const origins = z
+  .string()
+  .transform((value) => value.split(',').map((origin) => origin.trim()))
+  .refine(
+    (list) => list.every((origin) => origin === '*' || isOrigin(origin)),
+    'a comma-separated list of origins such as https://app.example.com, without a path, or *',
+  );
+
+/** A list such as `user=50,address=500`. What it does not name keeps its default. */
+const share = (defaults: ShareLimits) =>
+  z
+    .string()
+    .regex(
+      /^(?:(?:instance|address|anonymous|user)=[1-9]\d{0,8}(?:,(?!$)|$))+$/,
+      'a list such as user=50,address=500, of whole numbers from 1 for instance, address, anonymous and user',
+    )
+    .transform((value): ShareLimits => {
+      const pairs = value.split(',').map((pair) => pair.split('='));
+      return { ...defaults, ...Object.fromEntries(pairs.map(([scope, max]) => [scope, Number(max)])) };
+    })
+    .default(defaults);
+
+/** One row per setting: its form, what is expected, and its default. The README's table has the same rows. */
+export const settings = z.object({
+  PORT: integer(0, 65_535, 'a port number from 0 to 65535').default(4000),
+  HOST: z.string().default('::'),
+  DATA_DIR: z.string().default('.data'),
+  DATABASE_URL: secret(
+    url(['postgres:', 'postgresql:'], 'a URL such as postgres://user:password@localhost:5432/parley'),
+  ),
+  REDIS_URL: secret(
+    url(['redis:', 'rediss:'], 'a URL such as redis://localhost:6379, or rediss://… for TLS'),
+  ),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores')
+    .default('parley'),
+  JWT_SECRET: secret(
+    z
+      .string()
+      .refine(
+        (value) => Buffer.byteLength(value) >= 32,
+        'at least 32 bytes long: generate one with `openssl rand -base64 48`',
+      ),
+  ),
+  ACCESS_TOKEN_TTL: integer(1, 31_536_000, 'a whole number of seconds from 1 to 31536000').default(3600),
+  ALLOWED_ORIGINS: origins.default([]),
+  LOBBY: z
+    .string()
+    .refine(
+      (value) => [...value].length <= 80 && isPlain(value),
+      'a room name of at most 80 characters on one line, or empty for no lobby',
+    )
+    .transform((value) => value.trim() || null)
+    .default('Lobby'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  RATE_LIMITS: onOff.default(true),
+  TRUSTED_PROXIES: integer(0, 10, 'a whole number of proxies from 0 to 10').default(0),
+  // Off by default in production, on otherwise.
+  GRAPHIQL: onOff.optional(),
+  INTROSPECTION: onOff.optional(),
+  MAX_OPERATION_COST: integer(100, 1_000_000, 'a whole number from 100 to 1000000').default(5000),
+  MAX_CONNECTIONS: share({ instance: 20_000, address: 2_000, anonymous: 200, user: 100 }),
+  MAX_OPERATIONS: share({ instance: 2_000, address: 500, anonymous: 50, user: 200 }),
+  MAX_SUBSCRIPTIONS: share({ instance: 100_000, address: 10_000, anonymous: 50, user: 1_000 }),
+  MAX_UNSENT_MIB: share({ instance: 256, address: 128, anonymous: 16, user: 32 }),
+  DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
+});
+
+function isOrigin(value: string): boolean {
+  // URL accepts `*` in a host, but origins are compared literally: `https://*.example.com` would match no page.
+  return URL.canParse(value) && new URL(value).origin === value && !value.includes('*');
+}
+
+function isPlain(value: string): boolean {
+  return value.isWellFormed() && !/\p{Cc}/u.test(value);
+}
