@@ -1,5 +1,11 @@
 import { assertWithinHistory, encodeMessageCursor } from '../cursor.js';
-import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbidden } from '../errors.js';
+import {
+  IdempotencyConflictError,
+  inputRoomNotFound,
+  NotAMemberError,
+  RoomFullError,
+  readForbidden,
+} from '../errors.js';
 import type { PublishChange } from '../events.js';
 import type { History } from '../history.js';
 import { newId } from '../id.js';
@@ -31,7 +37,8 @@ export function createMessages({ messages, limits, history, publish, log }: Mess
     /**
      * Stores the message, then publishes it. A retry with the same `clientMessageId` returns the first message.
      *
-     * @throws ValidationError, NotFoundError, NotAMemberError, IdempotencyConflictError, RateLimitedError
+     * @throws ValidationError, NotFoundError, NotAMemberError, IdempotencyConflictError, RateLimitedError,
+     *   RoomFullError
      */
     async send(
       viewer: Viewer,
@@ -62,6 +69,8 @@ export function createMessages({ messages, limits, history, publish, log }: Mess
           throw inputRoomNotFound();
         case 'not-a-member':
           throw new NotAMemberError();
+        case 'full':
+          throw new RoomFullError();
       }
     },
 
