@@ -97,6 +97,14 @@ export class ForbiddenError extends Error {
   override name = 'ForbiddenError';
 }
 
+/** A counter of the room is used up: the room takes no more messages, joins or edits. */
+export class RoomFullError extends Error {
+  override name = 'RoomFullError';
+  constructor() {
+    super('The room is full: it has used up its message numbers. Create a new room with `createRoom`.');
+  }
+}
+
 /** An argument is invalid, for any viewer. */
 export class BadUserInputError extends Error {
   override name = 'BadUserInputError';

@@ -1,4 +1,4 @@
-import { inputRoomNotFound } from './errors.js';
+import { inputRoomNotFound, RoomFullError } from './errors.js';
 import { type PublishChange, type RoomChanged, withErrorLogging } from './events.js';
 import { bytesToUuid, newId } from './id.js';
 import type { MembershipStore, Memberships } from './memberships.js';
@@ -32,7 +32,11 @@ export interface RoomStore extends MembershipStore {
   }): Promise<Room>;
   /** Stores a public room without members, or renames it if it exists. */
   ensurePublic(room: { id: string; name: string }): Promise<void>;
-  /** Null if the room does not exist for the user. `change` is null if they were a member before. */
+  /**
+   * Null if the room does not exist for the user. `change` is null if they were a member before.
+   *
+   * @throws RoomFullError if the room takes no more members.
+   */
   join(input: { roomId: string; userId: string; messageId: string }): Promise<{
     room: Room;
     change: RoomChanged | null;
@@ -69,7 +73,7 @@ export interface RoomServices {
 export function createRooms({ rooms, memberships, limits, publish, log }: RoomServices) {
   const publishSafely = withErrorLogging(publish, log);
 
-  /** @throws NotFoundError if the room does not exist or is hidden from the user. */
+  /** @throws NotFoundError if the room does not exist or is hidden from the user; RoomFullError */
   async function join(roomId: string | null, userId: string): Promise<Room> {
     const result = roomId && (await rooms.join({ roomId, userId, messageId: newId() }));
     if (!result) throw inputRoomNotFound();
@@ -109,7 +113,7 @@ export function createRooms({ rooms, memberships, limits, publish, log }: RoomSe
     /**
      * Joins the viewer to a room and records it as a `MEMBER_JOINED` message. Idempotent.
      *
-     * @throws NotFoundError, RateLimitedError
+     * @throws NotFoundError, RateLimitedError, RoomFullError
      */
     async join(viewer: Viewer, roomId: string | null): Promise<Room> {
       await limits.consume('joinRoom', viewer.userId);
@@ -121,8 +125,14 @@ export function createRooms({ rooms, memberships, limits, publish, log }: RoomSe
       await rooms.ensurePublic({ id: LOBBY_ID, name });
     },
 
+    /** Joins a new user to the lobby, unless it is full: a sign-up does not depend on it. */
     async joinLobby(user: User): Promise<void> {
-      await join(LOBBY_ID, user.id);
+      try {
+        await join(LOBBY_ID, user.id);
+      } catch (error) {
+        if (!(error instanceof RoomFullError)) throw error;
+        log.warn({}, 'The lobby is full: new users do not join it');
+      }
     },
 
     /** Public rooms by their latest activity, newest first. */

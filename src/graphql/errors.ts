@@ -5,6 +5,7 @@ import {
   ForbiddenError,
   HistoryGapError,
   RateLimitedError,
+  RoomFullError,
   ServiceUnavailableError,
   UnauthenticatedError,
   UndeliverableEventError,
@@ -29,6 +30,7 @@ function extensionsOf(error: unknown): ({ code: ErrorCode } & Record<string, unk
   if (error instanceof UnauthenticatedError) return { code: 'UNAUTHENTICATED', reason: error.reason };
   if (error instanceof ForbiddenError) return { code: 'FORBIDDEN' };
   if (error instanceof BadUserInputError) return { code: 'BAD_USER_INPUT', argument: error.argument };
+  if (error instanceof RoomFullError) return { code: 'LIMIT_EXCEEDED' };
   if (error instanceof HistoryGapError) return { code: 'HISTORY_GAP', reason: error.reason };
   if (error instanceof ServiceUnavailableError) return { code: 'SERVICE_UNAVAILABLE' };
   if (error instanceof RateLimitedError) return { code: 'RATE_LIMITED', retryAfterMs: error.retryAfterMs };

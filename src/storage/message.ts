@@ -118,7 +118,7 @@ type SendRow = MessageRow & {
 };
 
 type EditRow = MessageRow & {
-  outcome: 'edited' | 'not-found' | 'not-author';
+  outcome: 'edited' | 'not-found' | 'not-author' | 'full';
   epoch: string;
   last_seq: number;
 };

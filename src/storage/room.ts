@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { RoomCursor } from '../domain/cursor.js';
+import { RoomFullError } from '../domain/errors.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { Room, RoomStore } from '../domain/room.js';
@@ -117,7 +118,8 @@ export function createRoomStore(pool: Pool): RoomStore {
           from join_room(${roomId}::uuid, ${userId}::uuid, ${messageId}::uuid)
           ${sql.raw(JOIN_AUTHOR)}`,
       );
-      if (!row || row.outcome === 'not-found') return null;
+      if (!row) throw new RoomFullError();
+      if (row.outcome === 'not-found') return null;
       const [room] = await db.select(roomColumns).from(rooms).where(eq(rooms.id, roomId));
       if (!room) return null;
       return { room, change: row.outcome === 'joined' ? changeOf(row) : null };

@@ -1,5 +1,11 @@
 import { assertWithinHistory, encodeMessageCursor } from '../cursor.js';
-import { IdempotencyConflictError, inputRoomNotFound, NotAMemberError, readForbidden } from '../errors.js';
+import {
+  IdempotencyConflictError,
+  inputRoomNotFound,
+  NotAMemberError,
+  RoomFullError,
+  readForbidden,
+} from '../errors.js';
 import type { PublishChange } from '../events.js';
 import type { History } from '../history.js';
 import { newId } from '../id.js';
@@ -33,7 +39,8 @@ export function createMessages({ messages, memberships, limits, history, publish
     /**
      * Stores the message, then publishes it. A retry with the same `clientMessageId` returns the first message.
      *
-     * @throws ValidationError, NotFoundError, NotAMemberError, IdempotencyConflictError, RateLimitedError
+     * @throws ValidationError, NotFoundError, NotAMemberError, IdempotencyConflictError, RateLimitedError,
+     *   RoomFullError
      */
     async send(
       viewer: Viewer,
@@ -61,6 +68,8 @@ export function createMessages({ messages, memberships, limits, history, publish
           return messageEdge(history, outcome.message);
         case 'conflict':
           throw new IdempotencyConflictError(outcome.existingId);
+        case 'full':
+          throw new RoomFullError();
       }
       memberships.forget(roomId, authorId);
       throw outcome.kind === 'not-found' ? inputRoomNotFound() : new NotAMemberError();

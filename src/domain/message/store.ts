@@ -3,11 +3,14 @@ import type { Range } from '../page.js';
 import type { Head } from '../position.js';
 import type { Message, MessageDraft } from './message.js';
 
-/** The outcome of one draft. `not-found` also hides a private room from users who are not in it. */
+/**
+ * The outcome of one draft. `not-found` also hides a private room from users who are not in it. `full`: the room takes no
+ * more messages.
+ */
 export type SendOutcome =
   | { readonly kind: 'sent' | 'repeated'; readonly message: Message }
   | { readonly kind: 'conflict'; readonly existingId: string }
-  | { readonly kind: 'not-found' | 'not-a-member' };
+  | { readonly kind: 'not-found' | 'not-a-member' | 'full' };
 
 /** Messages of a room, its head and the reader's access, all read in one snapshot. */
 export interface MessageSnapshot {
@@ -27,10 +30,13 @@ export interface ChangeRange {
   readonly size: number;
 }
 
-/** The outcome of an edit. `not-found` also hides a room from users who are not in it. */
+/**
+ * The outcome of an edit. `not-found` also hides a room from users who are not in it. `full`: the room or the message
+ * takes no more changes.
+ */
 export type EditOutcome =
   | { readonly kind: 'edited'; readonly change: RoomChanged }
-  | { readonly kind: 'not-found' | 'not-author' };
+  | { readonly kind: 'not-found' | 'not-author' | 'full' };
 
 export interface MessageStore {
   /**

@@ -1,4 +1,4 @@
--- release: 1
+-- release: 2
 
 -- Replaces the text of a message. The message takes the room's next `rev` and keeps its `seq`: the change happens
 -- now, the message stays where it is. Returns one row.
@@ -7,6 +7,7 @@
 --   edited         the message as it stands now
 --   not-found      none: there is no such message of type TEXT in the room, or the editor is not a member
 --   not-author     none: the message is another user's
+--   full           none: the room or the message takes no more changes, see "Full rooms" in the README
 CREATE OR REPLACE FUNCTION edit_message(p_room_id uuid, p_message_id uuid, p_editor_id uuid, p_text text)
 RETURNS TABLE (outcome text, epoch text, last_seq integer, message messages)
 LANGUAGE plpgsql VOLATILE AS $$
@@ -25,6 +26,8 @@ BEGIN
     outcome := 'not-found';
   ELSIF stored.author_id IS DISTINCT FROM p_editor_id THEN
     outcome := 'not-author';
+  ELSIF head.last_rev >= 281474975710655 - head.member_count OR stored.revision = 2147483647 THEN
+    outcome := 'full';
   ELSE
     UPDATE messages
     SET text = p_text, rev = head.last_rev + 1, revision = stored.revision + 1,

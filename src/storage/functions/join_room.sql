@@ -1,6 +1,8 @@
--- release: 1
+-- release: 2
 
--- Makes a user a member of a public room, and adds the message of type MEMBER_JOINED. Returns one row.
+-- Makes a user a member of a public room, and adds the message of type MEMBER_JOINED. Returns one row, or none if the
+-- room is full, see "Full rooms" in the README. (The release before takes a missing row for a room that is not found,
+-- and any unknown outcome for a success.)
 --
 --   outcome        message
 --   joined         the new message
@@ -21,6 +23,8 @@ BEGIN
   ELSIF head.id IS NULL OR head.kind <> 'PUBLIC' THEN
     -- A private room is hidden from everyone outside it.
     outcome := 'not-found';
+  ELSIF head.last_seq >= 2146483647 - head.member_count OR head.last_rev >= 281474975710655 - head.member_count THEN
+    RETURN;
   ELSE
     -- Read after the lock, and never earlier than the previous message: the clock may have been set back.
     head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));

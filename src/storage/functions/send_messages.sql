@@ -1,4 +1,4 @@
--- release: 1
+-- release: 2
 
 -- Stores drafts in a room, in their order. Returns one row per draft, in the same order, with the head after that
 -- draft.
@@ -9,6 +9,7 @@
 --   conflict       the message that the author sent before with this clientMessageId and another text
 --   not-a-member   none: the room is public, and the author is not a member
 --   not-found      none: there is no such room, or it is private and the author is not a member
+--   full           none: the room takes no more messages, see "Full rooms" in the README
 CREATE OR REPLACE FUNCTION send_messages(p_room_id uuid, p_drafts jsonb)
 RETURNS TABLE (outcome text, epoch text, last_seq integer, last_rev bigint, message messages)
 LANGUAGE plpgsql VOLATILE AS $$
@@ -52,6 +53,8 @@ BEGIN
       END IF;
       IF message.id IS NOT NULL THEN
         outcome := CASE WHEN message.text_hash = hash THEN 'repeated' ELSE 'conflict' END;
+      ELSIF head.last_seq >= 2146483647 - head.member_count OR head.last_rev >= 281474975710655 - head.member_count THEN
+        outcome := 'full';
       ELSE
         head.last_seq := head.last_seq + 1;
         head.last_rev := head.last_rev + 1;
