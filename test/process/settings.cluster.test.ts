@@ -6,7 +6,7 @@ import { beforeAll, expect, inject, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { settingNames } from '../../src/config/index.js';
 import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
-import { at, createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
+import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -245,11 +245,20 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
     'limits the connections of a user',
     async () => {
       const parley = await start({ RATE_LIMITS: 'on', MAX_CONNECTIONS: 'user=2' });
-      // Signing up takes a connection too.
-      const alice = at(parley.url, await signUp((await start({})).url));
-      await openSocketOf(alice, parley.webSocketUrl);
-      await openSocketOf(alice, parley.webSocketUrl);
-      await expect(openSocketOf(alice, parley.webSocketUrl)).rejects.toThrow('1013');
+      // Elsewhere, because requests with a token use connections too.
+      const alice = await signUp((await start({})).url);
+      const sockets = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const socket = await openRawSocket(parley.webSocketUrl);
+          socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${alice.token}` } });
+          return socket;
+        }),
+      );
+      expect(await Promise.race(sockets.map(({ closed }) => closed))).toMatchObject({ code: 1013 });
+      const acknowledged = await Promise.allSettled(
+        sockets.map((socket) => socket.received('connection_ack')),
+      );
+      expect(acknowledged.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
     },
   ],
   MAX_OPERATIONS: [

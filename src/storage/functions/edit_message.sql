@@ -7,7 +7,7 @@
 --   edited         the message as it stands now
 --   not-found      none: there is no such message of type TEXT in the room, or the editor is not a member
 --   not-author     none: the message is another user's
---   full           none: the room or the message takes no more changes, see "Full rooms" in the README
+--   full           none: the room or the message takes no more changes, see "Limits" in the README
 CREATE OR REPLACE FUNCTION edit_message(p_room_id uuid, p_message_id uuid, p_editor_id uuid, p_text text)
 RETURNS TABLE (outcome text, epoch text, last_seq integer, message messages)
 LANGUAGE plpgsql VOLATILE AS $$

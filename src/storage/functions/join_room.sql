@@ -1,7 +1,7 @@
 -- release: 2
 
 -- Makes a user a member of a public room, and adds the message of type MEMBER_JOINED. Returns one row, or none if the
--- room is full, see "Full rooms" in the README. (The release before takes a missing row for a room that is not found,
+-- room is full, see "Limits" in the README. (The release before takes a missing row for a room that is not found,
 -- and any unknown outcome for a success.)
 --
 --   outcome        message

@@ -3,8 +3,8 @@
 -- Ends a membership, and adds the message of type MEMBER_LEFT (the actor is the user) or MEMBER_REMOVED. That message
 -- also ends the user's subscriptions to the room. Returns one row, or none if the user is not a member.
 --
--- The caller decides who may remove whom. A full room has numbers left for the removal of every member, see "Full
--- rooms" in the README.
+-- The caller decides who may remove whom. A full room has numbers left for the removal of every member, see
+-- "Limits" in the README.
 CREATE OR REPLACE FUNCTION remove_member(p_room_id uuid, p_user_id uuid, p_actor_id uuid, p_message_id uuid)
 RETURNS TABLE (epoch text, message messages)
 LANGUAGE plpgsql VOLATILE AS $$

@@ -9,7 +9,7 @@
 --   conflict       the message that the author sent before with this clientMessageId and another text
 --   not-a-member   none: the room is public, and the author is not a member
 --   not-found      none: there is no such room, or it is private and the author is not a member
---   full           none: the room takes no more messages, see "Full rooms" in the README
+--   full           none: the room takes no more messages, see "Limits" in the README
 CREATE OR REPLACE FUNCTION send_messages(p_room_id uuid, p_drafts jsonb)
 RETURNS TABLE (outcome text, epoch text, last_seq integer, last_rev bigint, message messages)
 LANGUAGE plpgsql VOLATILE AS $$

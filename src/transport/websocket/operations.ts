@@ -36,12 +36,6 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
     id: string,
     params: SubscribePayload,
   ): ExecutionArgs | readonly GraphQLError[] {
-    // Operations that the client has completed do not count, but may take a while to end: the same number may be ending.
-    if (
-      Object.keys(subscriptions).length > REQUEST_LIMITS.operationsPerSocket ||
-      connection.order.inProgress > 2 * REQUEST_LIMITS.operationsPerSocket
-    )
-      return [tooManyOperations()];
     const { query, operationName, variables: variableValues } = params;
     const document = pipeline.prepare(query);
     if (!isAccepted(document)) return document;
@@ -59,6 +53,25 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
     return { schema: pipeline.schema, document, operationName, contextValue: null, rootValue };
   }
 
+  /** The errors of an operation that is too many; null if it is not. */
+  async function refuse(
+    { extra: connection, subscriptions }: ConnectionContext<Params, Connection>,
+    { query }: SubscribePayload,
+  ): Promise<readonly GraphQLError[] | null> {
+    // Operations that the client has completed do not count, but may take a while to end: the same number may be ending.
+    if (
+      Object.keys(subscriptions).length > REQUEST_LIMITS.operationsPerSocket ||
+      connection.order.inProgress > 2 * REQUEST_LIMITS.operationsPerSocket
+    )
+      return [tooManyOperations()];
+    try {
+      await pipeline.admit(connection, query.length);
+      return null;
+    } catch (error) {
+      return [toGraphQLError(error, log)];
+    }
+  }
+
   /** Executes a query or mutation, which is pending on its connection until it ends. */
   async function execute({ connection, args }: SingleResultOperation): Promise<ExecutionResult> {
     const result = pipeline.execute(args);
@@ -73,12 +86,7 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
 
   const hooks: OperationHooks = {
     async onSubscribe(context, id, params) {
-      try {
-        await pipeline.admit(context.extra, params.query.length);
-      } catch (error) {
-        return [toGraphQLError(error, log)];
-      }
-      const prepared = prepare(context, id, params);
+      const prepared = (await refuse(context, params)) ?? prepare(context, id, params);
       if ('rootValue' in prepared) return prepared;
       const errors = prepared as readonly GraphQLError[];
       pipeline.reportRejected(params, errors);
