@@ -4,7 +4,8 @@ import { bytesToUuid, newId } from './id.js';
 import type { MembershipStore, Memberships } from './memberships.js';
 import type { ListRange, Page } from './page.js';
 import type { Log, RateLimiter } from './ports.js';
-import { assertValid, TEXT_RULES, textIssues } from './text.js';
+import { nameIssues } from './text/names.js';
+import { assertValid, TEXT_RULES } from './text/text.js';
 import type { User, Viewer } from './user.js';
 
 /** `PUBLIC`: every user can find and join the room. `PRIVATE`: only members can see it. */
@@ -95,8 +96,8 @@ export function createRooms({ rooms, memberships, limits, publish, log }: RoomSe
       const name = input.name.trim();
       const topic = input.topic?.trim() || null;
       assertValid(
-        textIssues('name', name, TEXT_RULES.roomName),
-        textIssues('topic', topic ?? '', TEXT_RULES.roomTopic),
+        nameIssues('name', name, TEXT_RULES.roomName),
+        nameIssues('topic', topic ?? '', TEXT_RULES.roomTopic),
       );
       await limits.consume('createRoom', viewer.userId);
       const room = await rooms.create({

@@ -7,7 +7,9 @@ import {
 } from './errors.js';
 import { newId } from './id.js';
 import type { LoginThrottle, RateLimiter } from './ports.js';
-import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues, usernameIssues } from './text.js';
+import { isPossibleUsername, nameIssues, prepareUsername, usernameIssues } from './text/names.js';
+import { preparePassword } from './text/password.js';
+import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues } from './text/text.js';
 
 export interface User {
   readonly id: string;
@@ -63,6 +65,8 @@ export interface UserStore {
   }): Promise<User | null>;
   findByUsername(username: string): Promise<{ user: User; passwordHash: string } | null>;
   findByIds(ids: readonly string[]): Promise<User[]>;
+  /** Replaces a hash, unless it has changed meanwhile. */
+  replacePasswordHash(id: string, from: string, to: string): Promise<void>;
   update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<User>;
 }
 
@@ -116,6 +120,29 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     return { user, accessToken: await tokens.issue({ userId: user.id, sessionId: newId() }) };
   }
 
+  /**
+   * Verifies a password in its prepared form, then as it was typed, as older releases have hashed it. The hash is then
+   * replaced. How much work this is depends on the input only.
+   */
+  async function verify(
+    found: { readonly user: User; readonly passwordHash: string } | null,
+    password: string,
+    address: string,
+  ): Promise<boolean> {
+    const hash = found?.passwordHash ?? null;
+    const prepared = preparePassword(password);
+    const matches = await passwords.verify(hash, prepared, address);
+    if (prepared === password) return matches;
+    const matchesAsTyped = await passwords.verify(hash, password, address);
+    if (matchesAsTyped && !matches && found)
+      await users.replacePasswordHash(
+        found.user.id,
+        found.passwordHash,
+        await passwords.hash(prepared, address),
+      );
+    return matches || matchesAsTyped;
+  }
+
   return {
     /**
      * Creates a user and signs them in.
@@ -127,15 +154,15 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
       input: { username: string; password: string; displayName?: string | null | undefined },
       address: string,
     ): Promise<SignedIn> {
-      const username = input.username.normalize('NFC');
+      const username = prepareUsername(input.username);
       const displayName = input.displayName?.trim() ?? username;
       assertValid(
-        usernameIssues(username),
+        usernameIssues(username, TEXT_RULES.username),
         textIssues('password', input.password, TEXT_RULES.password),
-        input.displayName == null ? [] : textIssues('displayName', displayName, TEXT_RULES.displayName),
+        input.displayName == null ? [] : nameIssues('displayName', displayName, TEXT_RULES.displayName),
       );
       await limits.consume('signUp', address);
-      const passwordHash = await passwords.hash(input.password, address);
+      const passwordHash = await passwords.hash(preparePassword(input.password), address);
       const user = await users.create({ id: newId(), username, displayName, passwordHash });
       if (!user) throw new UsernameTakenError();
       await onSignUp(user);
@@ -150,16 +177,14 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     async login(input: { username: string; password: string }, address: string): Promise<SignedIn> {
       await limits.consume('loginByAddress', address);
       // No user has an invalid name, and it must not become a rate limit key of unbounded length.
-      const isValid = usernameIssues(input.username.normalize('NFC')).length === 0;
+      const isValid = isPossibleUsername(input.username.normalize('NFC'), TEXT_RULES.username);
       const attempt = { usernameKey: isValid ? usernameKey(input.username) : '', address };
       await throttle.count(attempt);
       const found = isValid ? await users.findByUsername(input.username) : null;
-      const matches = await passwords
-        .verify(found?.passwordHash ?? null, input.password, address)
-        .catch(async (error: unknown) => {
-          if (error instanceof RateLimitedError) await throttle.takeBack(attempt);
-          throw error;
-        });
+      const matches = await verify(found, input.password, address).catch(async (error: unknown) => {
+        if (error instanceof RateLimitedError) await throttle.takeBack(attempt);
+        throw error;
+      });
       if (!found || !matches) throw new InvalidCredentialsError();
       await throttle.reset(attempt);
       return signedIn(found.user);
@@ -169,7 +194,7 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     async updateProfile(viewer: Viewer, change: ProfileChange): Promise<User> {
       const displayName = change.displayName?.trim();
       assertValid(
-        displayName === undefined ? [] : textIssues('displayName', displayName, TEXT_RULES.displayName),
+        displayName === undefined ? [] : nameIssues('displayName', displayName, TEXT_RULES.displayName),
         typeof change.avatarUrl === 'string' ? avatarUrlIssues(change.avatarUrl) : [],
       );
       await limits.consume('updateProfile', viewer.userId);
@@ -188,7 +213,7 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
       const [invalid] = textIssues('username', username, { min: 0, max: Infinity, form: 'line' });
       if (invalid) throw new BadUserInputError('username', invalid.message);
       await limits.consume('findUser', viewer.userId);
-      if (usernameIssues(username.normalize('NFC')).length > 0) return null;
+      if (!isPossibleUsername(username.normalize('NFC'), TEXT_RULES.username)) return null;
       return (await users.findByUsername(username))?.user ?? null;
     },
   };

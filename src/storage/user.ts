@@ -1,4 +1,4 @@
-import { eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
 import type { UserStore } from '../domain/user.js';
 import { type User, usernameKey } from '../domain/user.js';
@@ -12,6 +12,7 @@ const POLICIES: CallPolicies<UserStore> = {
   create: { retry: 'at-most-once', turn: 'write' },
   findByUsername: { retry: 'idempotent', turn: 'write' },
   findByIds: { retry: 'idempotent', turn: 'page' },
+  replacePasswordHash: { retry: 'idempotent', turn: 'write', userOf: (id) => id },
   update: { retry: 'idempotent', turn: 'write', userOf: (id) => id },
 };
 
@@ -37,6 +38,12 @@ export function createUserStore(pool: Pool): UserStore {
         .select(userColumns)
         .from(users)
         .where(inArray(users.id, [...ids])),
+    async replacePasswordHash(id, from, to) {
+      await db
+        .update(users)
+        .set({ passwordHash: to })
+        .where(and(eq(users.id, id), eq(users.passwordHash, from)));
+    },
     async update(id, change) {
       const [updated] = isEmpty(change)
         ? await db.select(userColumns).from(users).where(eq(users.id, id))

@@ -12,7 +12,7 @@ import { newId } from '../id.js';
 import type { Memberships } from '../memberships.js';
 import { type ConnectionArguments, type MessageRange, messageRange, type Page } from '../page.js';
 import type { Log, RateLimiter } from '../ports.js';
-import { assertValid, TEXT_RULES, textIssues } from '../text.js';
+import { assertValid, TEXT_RULES, textIssues } from '../text/text.js';
 import type { Viewer } from '../user.js';
 import { type MessageEdge, messageEdge } from './message.js';
 import { createSendQueue } from './send-queue.js';

@@ -94,12 +94,16 @@ const SignUpInput = builder.inputType('SignUpInput', {
     username: t.string({
       required: true,
       description:
-        'Username of the new user, 3 to 32 characters: letters and digits of any script, `_`, `.` and `-`. Must be unique, ignoring letter case.',
+        'Username of the new user, 3 to 32 characters: letters and digits of one script, `_`, `.` and `-`. Letters of half or full width become ordinary ones; other variants of letters, invisible characters and mixed scripts are refused (RFC 8265, UTS 39). Must be unique, ignoring letter case.',
     }),
-    password: t.string({ required: true, description: 'Password of the new user, 8 to 128 characters.' }),
+    password: t.string({
+      required: true,
+      description:
+        'Password of the new user, 8 to 128 characters. Composed and decomposed letters are the same, and so are all kinds of spaces (RFC 8265, OpaqueString).',
+    }),
     displayName: t.string({
       description:
-        'Name to display, 1 to 64 characters. Surrounding whitespace is removed. Omit or pass null to use the username.',
+        'Name to display, 1 to 64 characters, without invisible characters. Surrounding whitespace is removed. Omit or pass null to use the username.',
     }),
   }),
 });

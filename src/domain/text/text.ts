@@ -1,4 +1,4 @@
-import { ValidationError, type ValidationIssue } from './errors.js';
+import { ValidationError, type ValidationIssue } from '../errors.js';
 
 /** Rules for an input text. Lengths are in Unicode code points. */
 export interface TextRule {
@@ -11,7 +11,7 @@ export interface TextRule {
 /** The rules of all input texts. The descriptions in the GraphQL schema state the same limits. */
 export const TEXT_RULES = {
   username: { min: 3, max: 32, form: 'line' },
-  password: { min: 8, max: 128, form: 'text' },
+  password: { min: 8, max: 128, form: 'line' },
   displayName: { min: 1, max: 64, form: 'line' },
   avatarUrl: { min: 1, max: 2048, form: 'line' },
   roomName: { min: 1, max: 80, form: 'line' },
@@ -20,8 +20,6 @@ export const TEXT_RULES = {
   messageText: { min: 1, max: 4000, form: 'text' },
   clientMessageId: { min: 1, max: 64, form: 'text' },
 } as const satisfies Record<string, TextRule>;
-
-const USERNAME_CHARACTERS = /^[\p{L}\p{M}\p{N}_.-]*$/u;
 
 /** Postgres stores every character but NUL. */
 const FORBIDDEN_CHARACTERS = {
@@ -54,18 +52,6 @@ export function textIssues(field: string, text: string, rule: TextRule): Validat
   const { pattern, name } = FORBIDDEN_CHARACTERS[rule.form];
   if (pattern.test(text))
     issues.push({ field, code: 'INVALID_CHARACTER', message: `\`${field}\` must not contain ${name}.` });
-  return issues;
-}
-
-export function usernameIssues(username: string): ValidationIssue[] {
-  const issues = textIssues('username', username, TEXT_RULES.username);
-  const invalid = issues.some((issue) => issue.code === 'INVALID_CHARACTER');
-  if (!invalid && !USERNAME_CHARACTERS.test(username))
-    issues.push({
-      field: 'username',
-      code: 'INVALID_CHARACTER',
-      message: '`username` can only contain letters and digits of any script, `_`, `.` and `-`.',
-    });
   return issues;
 }
 
