@@ -5,7 +5,7 @@ const require = createRequire(import.meta.url);
 
 /** Tests that need servers. Each file runs in both projects and must give the same answers. */
 const ON_BOTH_PAIRS =
-  'test/{client,contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults}/**/*.test.ts';
+  'test/{client,contract,storage,embedded-postgres,graphql,realtime,transport,bus,process,faults,abuse}/**/*.test.ts';
 
 /**
  * One of the two configurations of Parley (see test/helpers/provided.ts). Both projects name the global setup, so that a run

@@ -1,0 +1,28 @@
+import type { Attack } from './attack.js';
+import { guessedPasswords, signUps } from './attacks/accounts.js';
+import { pipelining, slowRequests, unreadAssets } from './attacks/http.js';
+import {
+  dearDocuments,
+  hugeAnswers,
+  nestedLists,
+  strangersMessages,
+  tokenVariants,
+} from './attacks/operations.js';
+import { anonymousSockets, forgedEnvelopes, manySubscriptions } from './attacks/sockets.js';
+
+/** All attacks, in the order of the table. */
+export const attacks: readonly Attack[] = [
+  pipelining,
+  nestedLists,
+  dearDocuments,
+  hugeAnswers,
+  unreadAssets,
+  slowRequests,
+  anonymousSockets,
+  manySubscriptions,
+  guessedPasswords,
+  signUps,
+  strangersMessages,
+  tokenVariants,
+  forgedEnvelopes,
+];

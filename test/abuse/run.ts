@@ -1,0 +1,61 @@
+import { describeMachine } from '../../bench/machine/cores.js';
+import { startServers } from '../faults/environment/environment.js';
+import { stopAll } from '../helpers/stopping.js';
+import { attacks } from './attacks.js';
+import { failureOf, runAttack } from './run-attack.js';
+import { openTarget } from './target.js';
+
+/**
+ * `npm run abuse [-- [--own-address] NAME …]`: runs all attacks, or the named ones, beside a member who sends twice a second,
+ * and prints a Markdown table. Exits with status 1 if the member had to wait or was refused anything, if the server used too
+ * much memory, or if it did not stop in time afterwards.
+ */
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const address = process.argv.includes('--own-address') ? '127.0.0.1' : '127.0.0.2';
+const unknown = names.filter((name) => !attacks.some((attack) => attack.name === name));
+const MAX_STOP_MS = 35_000;
+
+if (unknown.length > 0) {
+  console.error(
+    `Unknown attack: ${unknown.join(', ')}. Attacks: ${attacks.map(({ name }) => name).join(', ')}.`,
+  );
+  process.exitCode = 1;
+} else await run();
+
+async function run(): Promise<void> {
+  const command = ['npm run abuse', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])];
+  try {
+    const servers = await startServers();
+    console.log(`${new Date().toISOString().slice(0, 10)}, ${describeMachine()}: \`${command.join(' ')}\`\n`);
+    console.log('| attack | p99 before, ms | p99 during, ms | memory, MB | stopped after, ms | result |');
+    console.log('|---|--:|--:|--:|--:|---|');
+    for (const attack of attacks.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      const target = await openTarget(servers);
+      try {
+        const outcome = await runAttack(target, attack, address, 'full');
+        const start = performance.now();
+        await target.instance.shutDown();
+        const stoppedMs = performance.now() - start;
+        const failure = failureOf(outcome) ?? (stoppedMs > MAX_STOP_MS ? 'did not stop in time' : null);
+        const { beforeMs, duringMs, residentMb, result } = outcome;
+        const figures = [beforeMs, duringMs, residentMb, stoppedMs].map((value) => value.toFixed(0));
+        row(attack, figures, failure === null ? result : `**FAILED: ${failure}** ${result}`);
+        if (failure !== null) process.exitCode = 1;
+      } catch (error) {
+        row(attack, ['–', '–', '–', '–'], `**FAILED** ${String(error).replaceAll('\n', ' ')}`);
+        process.exitCode = 1;
+      }
+      await target.environment.close();
+    }
+  } finally {
+    await stopAll();
+  }
+}
+
+function row(
+  { title, name }: { title: string; name: string },
+  figures: readonly string[],
+  note: string,
+): void {
+  console.log(`| ${[`${title} (\`${name}\`)`, ...figures, note].join(' | ')} |`);
+}
