@@ -10,9 +10,9 @@ import { createSendQueue, type SendQueueLimits } from '../../../../src/domain/me
 import type { MessageStore, SendOutcome } from '../../../../src/domain/message/store.js';
 import type { Log } from '../../../../src/domain/ports.js';
 
-const draft = (text: string): MessageDraft => ({
+const draft = (text: string, authorId: string): MessageDraft => ({
   id: `id of ${text}`,
-  authorId: 'author',
+  authorId,
   text,
   clientMessageId: null,
 });
@@ -83,8 +83,8 @@ function setUp({ limits, failPublish = false }: { limits?: SendQueueLimits; fail
     published,
     logged,
     /** Sends a draft; resolves to its seq, or to the name of the error. */
-    send: (text: string, roomId = 'room') =>
-      queue.send(roomId, draft(text)).then(
+    send: (text: string, roomId = 'room', authorId = 'author') =>
+      queue.send(roomId, draft(text, authorId)).then(
         (outcome) => ('message' in outcome ? outcome.message.seq : outcome.kind),
         (error: Error) => error.constructor.name,
       ),
@@ -255,4 +255,25 @@ test('publishes a message before its send resolves', async () => {
   const publishedWhenSent = send('a').then(() => [...published]);
   (await call(0)).finish();
   expect(await publishedWhenSent).toEqual(['a']);
+});
+
+test('lets authors take turns, and keeps the messages of each in order', async () => {
+  const queue = setUp();
+  const sent = ['first', 'a1', 'a2', 'a3'].map((text) => queue.send(text, 'room', 'ada'));
+  sent.push(...['b1', 'b2'].map((text) => queue.send(text, 'room', 'bob')));
+  sent.push(queue.send('c1', 'room', 'cleo'));
+  await finishAll(queue, sent);
+  expect(queue.published).toEqual(['first', 'a1', 'b1', 'c1', 'a2', 'b2', 'a3']);
+});
+
+test('drops the newest message of the author who has the most for one of an author who has fewer', async () => {
+  const queue = setUp({ limits: { perRoom: 4, overall: 5 } });
+  const ada = ['first', 'a1', 'a2', 'a3'].map((text) => queue.send(text, 'room', 'ada'));
+  const bob = queue.send('b1', 'room', 'bob');
+  expect(await ada[3]).toBe('ServiceUnavailableError');
+  const elsewhere = queue.send('c1', 'other', 'cleo');
+  const late = queue.send('d1', 'third', 'dan');
+  expect(await ada[2]).toBe('ServiceUnavailableError');
+  const { results } = await finishAll(queue, [...ada.slice(0, 2), bob, elsewhere, late]);
+  expect(results.every((result) => typeof result === 'number')).toBe(true);
 });
