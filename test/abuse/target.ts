@@ -17,7 +17,6 @@ export interface Target {
   readonly accounts: readonly Person[];
 }
 
-/** @param redisUrl of the server's Redis. */
 export async function openTarget(servers: Servers): Promise<Target> {
   const environment = await openEnvironment(servers);
   const instance = await environment.start({
