@@ -21,8 +21,18 @@ export interface Connections {
   close(connection: CountedConnection): void;
   /** Counts a TCP connection until it closes. Returns false if there are too many. */
   accept(tcp: Duplex, address: string): boolean;
-  /** The connection that `accept` has counted; undefined if it was not, or counts as a WebSocket now. */
+  /** The connection that `accept` has counted; undefined if there is none. */
   ofTcp(tcp: Duplex): CountedConnection | undefined;
+  /** Counts a TCP connection no longer, because it counts as a WebSocket from now on. */
+  forget(tcp: Duplex): void;
+}
+
+class TcpConnection implements CountedConnection {
+  holder: Holder | null = null;
+  constructor(private readonly tcp: Duplex) {}
+  evict(): void {
+    this.tcp.destroy();
+  }
 }
 
 export function createConnections(limits: ShareLimits, ignoresAddresses: () => boolean): Connections {
@@ -78,18 +88,29 @@ export function createConnections(limits: ShareLimits, ignoresAddresses: () => b
     return exhausted;
   }
 
+  /** One listener for all connections, because there are many thousands of them. */
+  function onTcpClose(this: Duplex): void {
+    const connection = accepted.get(this);
+    if (connection) close(connection);
+    accepted.delete(this);
+  }
+
   return {
     open,
     signIn,
     close,
     accept(tcp, address) {
-      const connection: CountedConnection = { holder: null, evict: () => void tcp.destroy() };
+      const connection = new TcpConnection(tcp);
       if (!open(connection, address)) return false;
       accepted.set(tcp, connection);
-      tcp.once('close', () => close(connection));
+      tcp.on('close', onTcpClose);
       return true;
     },
     ofTcp: (tcp) => accepted.get(tcp),
+    forget(tcp) {
+      tcp.off('close', onTcpClose);
+      onTcpClose.call(tcp);
+    },
   };
 }
 

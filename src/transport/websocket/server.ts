@@ -113,9 +113,7 @@ export function createWebSockets({
     const authorization = authorizationOf(request);
     const tcp = request.socket;
     const connection = new Connection({ socket, tcp, address, authorization, log, counts, connections });
-    const accepted = counts.ofTcp(tcp);
-    // It counts as a WebSocket from now on.
-    if (accepted) counts.close(accepted);
+    counts.forget(tcp);
     connection.serve(protocol);
     if (!counts.open(connection, address)) void connection.end(CLOSE.tooManyAnonymous);
   }

@@ -68,5 +68,17 @@ test('a TCP connection counts until it closes', async () => {
   await closed;
   open('third');
   expect(evicted).toEqual([]);
-  expect(connections.ofTcp(tcp)?.holder).toBeNull();
+  expect(connections.ofTcp(tcp)).toBeUndefined();
+});
+
+test('a TCP connection that has become a WebSocket is counted as that only', () => {
+  const { connections, evicted, open } = setUp();
+  const tcp = new PassThrough();
+  connections.accept(tcp, 'a');
+  connections.forget(tcp);
+  connections.forget(tcp);
+  open('as a WebSocket');
+  open('second');
+  expect(evicted).toEqual([]);
+  expect(tcp.listenerCount('close')).toBe(new PassThrough().listenerCount('close'));
 });
