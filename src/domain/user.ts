@@ -120,6 +120,10 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     return { user, accessToken: await tokens.issue({ userId: user.id, sessionId: newId() }) };
   }
 
+  async function upgrade(userId: string, from: string, prepared: string, address: string): Promise<void> {
+    await users.replacePasswordHash(userId, from, await passwords.hash(prepared, address));
+  }
+
   /**
    * Verifies a password in its prepared form, then as it was typed, as older releases have hashed it. The hash is then
    * replaced. How much work this is depends on the input only.
@@ -134,12 +138,9 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     const matches = await passwords.verify(hash, prepared, address);
     if (prepared === password) return matches;
     const matchesAsTyped = await passwords.verify(hash, password, address);
+    // If this fails, the next login does it: this one has succeeded.
     if (matchesAsTyped && !matches && found)
-      await users.replacePasswordHash(
-        found.user.id,
-        found.passwordHash,
-        await passwords.hash(prepared, address),
-      );
+      await upgrade(found.user.id, found.passwordHash, prepared, address).catch(() => {});
     return matches || matchesAsTyped;
   }
 

@@ -31,7 +31,8 @@ const WRITTEN_IN_ONE_SYSTEM = [...MIXTURES, ...SCRIPTS.map((script) => [script])
 });
 
 const USERNAME_CHARACTERS = /^[\p{L}\p{M}\p{N}_.-]*$/u;
-const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
+/** Also the anchors of annotations. */
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 const HALF_AND_FULL_WIDTH = /[\uff01-\uffee]/g;
 
 /** The form in which a new username is stored: letters of half and full width become ordinary ones (RFC 8265). */
@@ -56,7 +57,7 @@ function usernameProblem(username: string): string | null {
   if (!USERNAME_CHARACTERS.test(username))
     return 'can only contain letters and digits of any script, `_`, `.` and `-`';
   if (INVISIBLE.test(username)) return 'must not contain invisible characters';
-  if (/^\p{M}/u.test(username)) return 'must not begin with a combining mark';
+  if (/(?:^|[_.-])\p{M}/u.test(username)) return 'must not contain a combining mark without its letter';
   if (username.normalize('NFKC') !== username)
     return 'must not contain variants of other characters, such as ligatures: use the ordinary ones';
   if (!WRITTEN_IN_ONE_SYSTEM.some((system) => system.test(username)))
@@ -65,11 +66,21 @@ function usernameProblem(username: string): string | null {
 }
 
 /** What may be invisible within emoji and within words of some scripts. The flag `v` knows sequences of emoji. */
-const EMOJI = new RegExp(['\\p{RGI_Emoji}', '\\p{Emoji}[\\u{fe0e}\\u{fe0f}]'].join('|'), 'gv');
-const JOINERS = /(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L})/gu;
+const PICTOGRAM = '\\p{Extended_Pictographic}[\\u{fe0e}\\u{fe0f}]?';
+const EMOJI = new RegExp(`\\p{RGI_Emoji}|${PICTOGRAM}(?:\\u{200d}${PICTOGRAM})*`, 'gv');
+/** Scripts whose letters change their shapes beside a joiner or a non-joiner. */
+const JOINING = [
+  ...['Arabic', 'Syriac', 'Mandaic', 'Nko', 'Adlam', 'Mongolian', 'Devanagari', 'Bengali', 'Gurmukhi'],
+  ...['Gujarati', 'Oriya', 'Tamil', 'Telugu', 'Kannada', 'Malayalam', 'Sinhala', 'Khmer', 'Myanmar'],
+  ...['Tibetan'],
+].map((script) => `\\p{Script=${script}}`);
+const JOINERS = new RegExp(
+  `(?<=[${JOINING.join('')}\\p{Script=Inherited}])[\\u200c\\u200d](?=[${JOINING.join('')}])`,
+  'gu',
+);
 const IDEOGRAPHIC_VARIANTS = /(?<=\p{Script=Han})[\u{e0100}-\u{e01ef}]/gu;
-/** Spaces, and Braille's pattern without a dot, which looks like one. */
-const BLANKS = /^[\s\u2800]*$/;
+/** Spaces, Braille's pattern without a dot, which looks like one, and marks without a letter. */
+const BLANKS = /^[\s\u2800\p{M}]*$/u;
 
 /**
  * Issues of a display name, a room's name or topic: it has a visible character, and none that is invisible or changes the
