@@ -24,7 +24,7 @@ import type { Logger } from './log.js';
 import { createLimits, noRateLimits } from './redis/rate-limiter.js';
 import type { DatabaseAddress } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
-import { createMessageStore } from './storage/message.js';
+import { createMessageStore } from './storage/message/store.js';
 import { createRoomStore } from './storage/room.js';
 import { createUserStore } from './storage/user.js';
 import { createGraphiQL } from './transport/graphiql/index.js';

@@ -5,7 +5,7 @@ import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { Room, RoomStore } from '../domain/room.js';
 import { roomColumns } from './columns.js';
-import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message/row.js';
 import type { Database, Pool } from './pool.js';
 import { type CallPolicies, createStore } from './store.js';
 import { members, rooms } from './tables.js';

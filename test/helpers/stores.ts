@@ -1,6 +1,6 @@
 import { type DatabaseAddress, openDatabase } from '../../src/storage/database.js';
 import { createEpochStore } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message.js';
+import { createMessageStore } from '../../src/storage/message/store.js';
 import { createRoomStore } from '../../src/storage/room.js';
 import { stopAtEnd } from './stopping.js';
 

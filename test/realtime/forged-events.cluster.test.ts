@@ -7,7 +7,7 @@ import { encodeEnvelope } from '../../src/bus/envelope.js';
 import { createSigner } from '../../src/bus/signature.js';
 import type { RoomChanged } from '../../src/domain/events.js';
 import type { Message } from '../../src/domain/message/message.js';
-import * as messageStorage from '../../src/storage/message.js';
+import * as messageStorage from '../../src/storage/message/store.js';
 import { connect, createRoom, type Person, page, send, signUp, subscribe } from '../helpers/client.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 

@@ -9,7 +9,7 @@ import type { MessageStore } from '../../src/domain/message/store.js';
 import type { RoomStore } from '../../src/domain/room.js';
 import { openDatabase, prepareDatabase } from '../../src/storage/database.js';
 import { createEpochStore, readEpoch } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message.js';
+import { createMessageStore } from '../../src/storage/message/store.js';
 import { createRoomStore } from '../../src/storage/room.js';
 import { createUserStore } from '../../src/storage/user.js';
 import { addressOf, createTestDatabase } from '../helpers/database.js';

@@ -2,7 +2,7 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { openDatabase, prepareDatabase } from '../../src/storage/database.js';
 import { createEpochStore, readEpoch } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message.js';
+import { createMessageStore } from '../../src/storage/message/store.js';
 import { startPostgres } from '../helpers/postgres-server.js';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

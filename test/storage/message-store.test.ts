@@ -13,7 +13,7 @@ import type { Log } from '../../src/domain/ports.js';
 import type { RoomKind, RoomStore } from '../../src/domain/room.js';
 import { openDatabase, prepareDatabase } from '../../src/storage/database.js';
 import { readEpoch } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message.js';
+import { createMessageStore } from '../../src/storage/message/store.js';
 import type { Pool } from '../../src/storage/pool.js';
 import { createRoomStore } from '../../src/storage/room.js';
 import { createUserStore } from '../../src/storage/user.js';

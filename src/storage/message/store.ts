@@ -1,13 +1,13 @@
 import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
-import type { MessageDraft } from '../domain/message/message.js';
-import type { MessageStore, SendOutcome } from '../domain/message/store.js';
-import { messageColumns } from './columns.js';
-import { readHead, readHeads } from './head.js';
-import { readPage, readSince } from './message-page.js';
-import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message-row.js';
-import type { Pool } from './pool.js';
-import { type CallPolicies, createStore } from './store.js';
-import { members, messages } from './tables.js';
+import type { MessageDraft } from '../../domain/message/message.js';
+import type { MessageStore, SendOutcome } from '../../domain/message/store.js';
+import { messageColumns } from '../columns.js';
+import { readHead, readHeads } from '../head.js';
+import type { Pool } from '../pool.js';
+import { type CallPolicies, createStore } from '../store.js';
+import { members, messages } from '../tables.js';
+import { readPage, readSince } from './page.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './row.js';
 
 const POLICIES: CallPolicies<MessageStore> = {
   // A retry finds the messages that were stored by the ids of their drafts.

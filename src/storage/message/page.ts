@@ -1,10 +1,10 @@
 import { and, asc, desc, eq, exists, gt, type SQL, sql } from 'drizzle-orm';
-import type { Message } from '../domain/message/message.js';
-import type { MessageSnapshot } from '../domain/message/store.js';
-import type { Head } from '../domain/position.js';
-import { headColumns, messageColumns } from './columns.js';
-import type { Database } from './pool.js';
-import { members, messages, rooms } from './tables.js';
+import type { Message } from '../../domain/message/message.js';
+import type { MessageSnapshot } from '../../domain/message/store.js';
+import type { Head } from '../../domain/position.js';
+import { headColumns, messageColumns } from '../columns.js';
+import type { Database } from '../pool.js';
+import { members, messages, rooms } from '../tables.js';
 
 /** Which messages of a room a page holds. */
 interface PageQuery {

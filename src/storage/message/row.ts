@@ -1,7 +1,7 @@
 import type { Column } from 'drizzle-orm';
-import type { Message } from '../domain/message/message.js';
-import type { User } from '../domain/user.js';
-import { messageColumns, userColumns } from './columns.js';
+import type { Message } from '../../domain/message/message.js';
+import type { User } from '../../domain/user.js';
+import { messageColumns, userColumns } from '../columns.js';
 
 /** A value as postgres.js returns it where Drizzle does not decode it: `bigint` and `timestamptz` are text. */
 type RawValue<C extends Column> =
