@@ -4,10 +4,11 @@ import type { Resources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
 import type { Pool } from './storage/pool.js';
+import { fillSkeletons } from './storage/skeletons.js';
 
 /**
- * Opens the configured database: waits until it accepts connections, and applies the migrations. Closing it is added to
- * `resources`.
+ * Opens the configured database: waits until it accepts connections, applies the migrations, and starts what completes its
+ * rows in the background. Closing it is added to `resources`.
  *
  * @param address used instead of the configured one.
  * @throws StartupError if the database refuses the connection, or if the signal aborts before it accepts one.
@@ -23,6 +24,8 @@ export async function openConfiguredDatabase(
   await prepareDatabase(target, log, signal);
   const database = openDatabase(target);
   resources.add(() => database.close());
+  const skeletons = fillSkeletons(database, log);
+  resources.add(() => skeletons.close());
   return database;
 }
 

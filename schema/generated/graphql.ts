@@ -69,7 +69,7 @@ export type SignUpInput = {
   displayName?: string | null | undefined;
   /** Password of the new user, 8 to 128 characters. Composed and decomposed letters are the same, and so are all kinds of spaces (RFC 8265, OpaqueString). */
   password: string;
-  /** Username of the new user, 3 to 32 characters: letters and digits of one script, `_`, `.` and `-`. Letters of half or full width become ordinary ones; other variants of letters, invisible characters and mixed scripts are refused (RFC 8265, UTS 39). Must be unique, ignoring letter case. */
+  /** Username of the new user, 3 to 32 characters: letters and digits of one script, `_`, `.` and `-`. Letters of half or full width become ordinary ones; other variants of letters, invisible characters and mixed scripts are refused (RFC 8265, UTS 39). Must be unique, ignoring letter case; with characters beyond ASCII, it must not look like another one. */
   username: string;
 };
 

@@ -42,5 +42,12 @@ export async function createPasswordHasher(maxWaiting = MAX_WAITING_HASHES): Pro
         },
         { priority: LOGIN, key: address },
       ),
+    isWeak,
   };
+}
+
+/** Reads the parameters from the hash, in the PHC string format: `$argon2id$v=19$m=19456,t=2,p=1$…`. */
+function isWeak(stored: string): boolean {
+  const [, memoryCost = 0, timeCost = 0] = /\$m=(\d+),t=(\d+),/.exec(stored)?.map(Number) ?? [];
+  return memoryCost < ARGON2_OPTIONS.memoryCost || timeCost < ARGON2_OPTIONS.timeCost;
 }

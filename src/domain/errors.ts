@@ -50,7 +50,7 @@ export class IdempotencyConflictError extends ExpectedError {
 export class UsernameTakenError extends ExpectedError {
   override name = 'UsernameTakenError';
   constructor() {
-    super('This username is taken. Choose another one.');
+    super('This username is taken, or looks like another one. Choose another one.');
   }
 }
 

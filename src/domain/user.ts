@@ -7,9 +7,10 @@ import {
 } from './errors.js';
 import { newId } from './id.js';
 import type { LoginThrottle, RateLimiter } from './ports.js';
-import { isPossibleUsername, nameIssues, prepareUsername, usernameIssues } from './text/names.js';
-import { preparePassword } from './text/password.js';
+import { nameIssues } from './text/names.js';
+import { passwordIssues, preparePassword } from './text/password.js';
 import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues } from './text/text.js';
+import { isPossibleUsername, prepareUsername, usernameIssues, usernameKey } from './text/username.js';
 
 export interface User {
   readonly id: string;
@@ -56,7 +57,10 @@ export interface SignedIn {
 }
 
 export interface UserStore {
-  /** Returns null if the username is taken, in any letter case. */
+  /**
+   * Returns null if the username is taken, in any letter case, or if it has characters beyond ASCII and looks like
+   * another one. One of several calls at once for such usernames succeeds.
+   */
   create(user: {
     id: string;
     username: string;
@@ -83,6 +87,8 @@ export interface PasswordHasher {
    * @throws RateLimitedError if too many wait.
    */
   verify(hash: string | null, password: string, address: string): Promise<boolean>;
+  /** Whether a hash took less work than new ones do. */
+  isWeak(hash: string): boolean;
 }
 
 export interface TokenIssuer {
@@ -105,16 +111,6 @@ export interface UserServices {
   readonly onSignUp: (user: User) => Promise<void>;
 }
 
-/**
- * Returns the form in which usernames are compared: without letter case and in one Unicode normal form.
- *
- * Converting to lower, upper and lower case again approximates Unicode's full case folding, which JavaScript lacks: `ß`
- * equals `SS` by its upper case, and `ẞ` equals `ß` by its lower case.
- */
-export function usernameKey(username: string): string {
-  return username.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
-}
-
 export function createUsers({ users, passwords, tokens, limits, throttle, onSignUp }: UserServices) {
   async function signedIn(user: User): Promise<SignedIn> {
     return { user, accessToken: await tokens.issue({ userId: user.id, sessionId: newId() }) };
@@ -125,8 +121,8 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
   }
 
   /**
-   * Verifies a password in its prepared form, then as it was typed, as older releases have hashed it. The hash is then
-   * replaced. How much work this is depends on the input only.
+   * Verifies a password in its prepared form, then as it was typed, as older releases have hashed it. A hash of an older
+   * release is then replaced.
    */
   async function verify(
     found: { readonly user: User; readonly passwordHash: string } | null,
@@ -136,12 +132,13 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
     const hash = found?.passwordHash ?? null;
     const prepared = preparePassword(password);
     const matches = await passwords.verify(hash, prepared, address);
-    if (prepared === password) return matches;
-    const matchesAsTyped = await passwords.verify(hash, password, address);
+    // How much work a refusal is depends on the input only.
+    const matchesAsTyped = prepared !== password && (await passwords.verify(hash, password, address));
+    if (!found || !(matches || matchesAsTyped)) return false;
     // If this fails, the next login does it: this one has succeeded.
-    if (matchesAsTyped && !matches && found)
+    if (!matches || passwords.isWeak(found.passwordHash))
       await upgrade(found.user.id, found.passwordHash, prepared, address).catch(() => {});
-    return matches || matchesAsTyped;
+    return true;
   }
 
   return {
@@ -159,7 +156,7 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
       const displayName = input.displayName?.trim() ?? username;
       assertValid(
         usernameIssues(username, TEXT_RULES.username),
-        textIssues('password', input.password, TEXT_RULES.password),
+        passwordIssues(input.password, TEXT_RULES.password),
         input.displayName == null ? [] : nameIssues('displayName', displayName, TEXT_RULES.displayName),
       );
       await limits.consume('signUp', address);

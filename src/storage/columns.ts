@@ -7,6 +7,7 @@ import { messages, rooms, users } from './tables.js';
 export const { textHash: _textHash, ...messageColumns } = getTableColumns(messages);
 export const {
   usernameKey: _usernameKey,
+  usernameSkeleton: _usernameSkeleton,
   passwordHash: _passwordHash,
   ...userColumns
 } = getTableColumns(users);

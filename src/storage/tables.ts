@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { isNull, sql } from 'drizzle-orm';
 import {
   bigint,
   customType,
@@ -46,12 +46,19 @@ export const users = pgTable(
     username: text('username').notNull(),
     /** The form in which usernames are compared: see `usernameKey`. */
     usernameKey: text('username_key').notNull(),
+    /** What the username looks like: see `usernameSkeleton`. Null until it is written: see `skeletons.ts`. */
+    usernameSkeleton: text('username_skeleton'),
     displayName: text('display_name').notNull(),
     avatarUrl: text('avatar_url'),
     passwordHash: text('password_hash').notNull(),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
-  (table) => [uniqueIndex('users_username_key').on(table.usernameKey)],
+  (table) => [
+    uniqueIndex('users_username_key').on(table.usernameKey),
+    // Not unique: names of ASCII characters may look alike.
+    index('users_username_skeleton').on(table.usernameSkeleton),
+    index('users_without_skeleton').on(table.id).where(isNull(table.usernameSkeleton)),
+  ],
 );
 
 /** A room and its head. Every write to the room locks this row first. */

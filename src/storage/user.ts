@@ -1,9 +1,9 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
-import type { UserStore } from '../domain/user.js';
-import { type User, usernameKey } from '../domain/user.js';
+import { usernameKey, usernameSkeleton } from '../domain/text/username.js';
+import type { User, UserStore } from '../domain/user.js';
 import { userColumns } from './columns.js';
-import type { Pool } from './pool.js';
+import type { Database, Pool } from './pool.js';
 import { type CallPolicies, createStore } from './store.js';
 import { users } from './tables.js';
 
@@ -19,12 +19,21 @@ const POLICIES: CallPolicies<UserStore> = {
 export function createUserStore(pool: Pool): UserStore {
   return createStore<UserStore>(pool, POLICIES, (db) => ({
     async create(user) {
-      const [created] = await db
-        .insert(users)
-        .values({ ...user, usernameKey: usernameKey(user.username) })
-        .onConflictDoNothing({ target: users.usernameKey })
-        .returning(userColumns);
-      return created ?? null;
+      const skeleton = usernameSkeleton(user.username);
+      // Each statement sees what was committed before the lock was taken.
+      return db.transaction(
+        async (transaction) => {
+          await transaction.execute(sql`select pg_advisory_xact_lock(hashtextextended(${skeleton}, 0))`);
+          if (!IS_ASCII.test(user.username) && (await looksTaken(transaction, skeleton))) return null;
+          const [created] = await transaction
+            .insert(users)
+            .values({ ...user, usernameKey: usernameKey(user.username), usernameSkeleton: skeleton })
+            .onConflictDoNothing({ target: users.usernameKey })
+            .returning(userColumns);
+          return created ?? null;
+        },
+        { isolationLevel: 'read committed' },
+      );
     },
     async findByUsername(username) {
       const [row] = await db
@@ -53,6 +62,17 @@ export function createUserStore(pool: Pool): UserStore {
       return updated;
     },
   }));
+}
+
+const IS_ASCII = /^[\0-\x7f]*$/;
+
+async function looksTaken(db: Pick<Database, 'select'>, skeleton: string): Promise<boolean> {
+  const found = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(eq(users.usernameSkeleton, skeleton))
+    .limit(1);
+  return found.length > 0;
 }
 
 function isEmpty(change: Partial<User>): boolean {

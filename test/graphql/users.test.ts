@@ -157,6 +157,35 @@ test('of ten concurrent sign-ups with one username, one succeeds', async () => {
   ]);
 });
 
+test('a hash that took less work than new ones is replaced at the next login', async () => {
+  await trySignUp({ username: 'cheap' });
+  const sql = postgres(parley.database.url, { max: 1 });
+  const cheap = await hash(PASSWORD, { memoryCost: 8192 });
+  await sql`update users set password_hash = ${cheap} where username = 'cheap'`;
+  const stored = async () => (await sql`select password_hash from users where username = 'cheap'`)[0];
+  expect(await login('cheap', 'not the password')).toMatchObject({ __typename: 'InvalidCredentialsError' });
+  expect(await stored()).toEqual({ password_hash: cheap });
+  expect(await login('cheap')).toMatchObject({ __typename: 'AuthPayload' });
+  expect(await stored()).not.toEqual({ password_hash: cheap });
+  expect(await login('cheap')).toMatchObject({ __typename: 'AuthPayload' });
+  await sql.end();
+});
+
+test.each([
+  ['apple', 'аррӏе'],
+  ['nana', 'ΝΑΝΑ'],
+  ['Paypal', 'раураӏ'],
+  ['ΑΒΒΑ', 'АВВА'],
+])('%s is taken for %s, which looks like it', async (first, second) => {
+  expect(await trySignUp({ username: first })).toMatchObject({ __typename: 'AuthPayload' });
+  expect(await trySignUp({ username: second })).toMatchObject({ __typename: 'UsernameTakenError' });
+});
+
+test('names of ASCII characters may look alike', async () => {
+  for (const username of ['Illinois', 'lllinois', '1llinois', 'modern', 'rnodern'])
+    expect(await trySignUp({ username })).toMatchObject({ __typename: 'AuthPayload' });
+});
+
 test('a wrong password, an unknown username and an invalid username return the same error', async () => {
   const wrong = await login('Alice', 'not her password');
   expect(wrong).toEqual({ __typename: 'InvalidCredentialsError', message: expect.any(String) });

@@ -56,7 +56,7 @@ const RESTRICTED_PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
 
 /** Layers of pure logic: they may import no package and no module of Node except these. */
 const PURE_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  domain: ['uuid'],
+  domain: ['uuid', 'unhomoglyph'],
   delivery: [],
 };
 

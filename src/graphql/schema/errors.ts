@@ -34,7 +34,7 @@ builder.objectType(InvalidCredentialsError, {
 
 builder.objectType(UsernameTakenError, {
   name: 'UsernameTakenError',
-  description: 'Another user already has this username, ignoring letter case.',
+  description: 'Another user already has this username, ignoring letter case, or one that looks like it.',
   interfaces: [UserError],
 });
 

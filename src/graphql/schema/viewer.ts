@@ -94,7 +94,7 @@ const SignUpInput = builder.inputType('SignUpInput', {
     username: t.string({
       required: true,
       description:
-        'Username of the new user, 3 to 32 characters: letters and digits of one script, `_`, `.` and `-`. Letters of half or full width become ordinary ones; other variants of letters, invisible characters and mixed scripts are refused (RFC 8265, UTS 39). Must be unique, ignoring letter case.',
+        'Username of the new user, 3 to 32 characters: letters and digits of one script, `_`, `.` and `-`. Letters of half or full width become ordinary ones; other variants of letters, invisible characters and mixed scripts are refused (RFC 8265, UTS 39). Must be unique, ignoring letter case; with characters beyond ASCII, it must not look like another one.',
     }),
     password: t.string({
       required: true,

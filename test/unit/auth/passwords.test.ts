@@ -1,3 +1,4 @@
+import { hash as argon2 } from '@node-rs/argon2';
 import { expect, test } from 'vitest';
 import { createPasswordHasher } from '../../../src/auth/passwords.js';
 import { RateLimitedError } from '../../../src/domain/errors.js';
@@ -38,4 +39,12 @@ test('a hash is of its password only, and no hash matches anything', async () =>
   expect(await verify(stored, 'a password', 'a')).toBe(true);
   expect(await verify(stored, 'another one', 'a')).toBe(false);
   expect(await verify(null, 'a password', 'a')).toBe(false);
+});
+
+test('hashes that took less work than new ones are weak', async () => {
+  const { hash, isWeak } = await createPasswordHasher();
+  expect(isWeak(await hash('a password', 'a'))).toBe(false);
+  expect(isWeak(await argon2('a password', { memoryCost: 8192 }))).toBe(true);
+  expect(isWeak(await argon2('a password', { timeCost: 1 }))).toBe(true);
+  expect(isWeak(await argon2('a password', { timeCost: 3, memoryCost: 32_768 }))).toBe(false);
 });

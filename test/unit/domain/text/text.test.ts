@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ValidationError } from '../../../../src/domain/errors.js';
 import { assertValid, codePoints, textIssues } from '../../../../src/domain/text/text.js';
-import { usernameKey } from '../../../../src/domain/user.js';
+import { usernameKey } from '../../../../src/domain/text/username.js';
 
 const TEXT = { min: 1, max: 5, form: 'text' } as const;
 const LINE = { min: 1, max: 5, form: 'line' } as const;
