@@ -9,7 +9,11 @@ export interface Attacker {
   /** Opens a TCP connection, and reads nothing until told to. Never rejects: a refused one is destroyed. */
   tcp(): Promise<Socket>;
   /** Posts an operation by a connection of its own. Resolves to the status and the body; status 0 if there is none. */
-  post(body: object | string, token?: string): Promise<{ status: number; text: string }>;
+  post(
+    body: object | string,
+    token?: string,
+    headers?: readonly string[],
+  ): Promise<{ status: number; text: string }>;
   /** Opens a WebSocket; null if it is refused. */
   socket(): Promise<WebSocket | null>;
   /** Closes everything that is still open. */
@@ -31,7 +35,7 @@ export function createAttacker(url: string, address: string): Attacker {
   return {
     address,
     tcp,
-    async post(body, token) {
+    async post(body, token, headers = []) {
       const socket = await tcp();
       const text = typeof body === 'string' ? body : JSON.stringify(body);
       const lines = [
@@ -41,6 +45,7 @@ export function createAttacker(url: string, address: string): Attacker {
         'content-type: application/json',
         `content-length: ${Buffer.byteLength(text)}`,
         ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
+        ...headers,
       ];
       let answer = '';
       socket.setEncoding('utf8').on('data', (part: string) => {

@@ -1,6 +1,7 @@
 import type { Attack } from './attack.js';
-import { guessedPasswords, signUps } from './attacks/accounts.js';
+import { guessedPasswords, oneNetwork, signUps } from './attacks/accounts.js';
 import { pipelining, slowRequests, unreadAssets } from './attacks/http.js';
+import { lookAlikes } from './attacks/names.js';
 import {
   dearDocuments,
   hugeAnswers,
@@ -21,7 +22,9 @@ export const attacks: readonly Attack[] = [
   anonymousSockets,
   manySubscriptions,
   guessedPasswords,
+  oneNetwork,
   signUps,
+  lookAlikes,
   strangersMessages,
   tokenVariants,
   forgedEnvelopes,

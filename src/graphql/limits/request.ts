@@ -1,13 +1,11 @@
-import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
 import {
-  BREAK,
   type DocumentNode,
   type FieldNode,
   GraphQLError,
   Kind,
+  parse,
   type SelectionSetNode,
   type Source,
-  visit,
 } from 'graphql';
 import type { ErrorCode } from '../errors.js';
 
@@ -19,6 +17,10 @@ export const REQUEST_LIMITS = {
   tokens: 2_000,
   /** Levels of fields per document, without those of introspection. */
   depth: 12,
+  /** Operations per document. */
+  operations: 20,
+  /** Variables per document. */
+  variables: 100,
   /** Aliases per document. */
   aliases: 50,
   /** Fields of an operation itself. */
@@ -46,16 +48,22 @@ function withCode(error: GraphQLError): GraphQLError {
 
 /** @throws GraphQLError for a syntax error or too many tokens. */
 export function parseLimited(query: string | Source): DocumentNode {
-  return new MaxTokensParserWLexer(query, {
-    n: REQUEST_LIMITS.tokens,
-    onReject: [(_context, error) => void withCode(error)],
-  }).parseDocument();
+  try {
+    return parse(query, { maxTokens: REQUEST_LIMITS.tokens });
+  } catch (error) {
+    // graphql 16 throws a syntax error that can only be recognized by its message.
+    const isTooLong = error instanceof GraphQLError && /contains more tha[nt] \d+ tokens/.test(error.message);
+    throw isTooLong ? tooMany('tokens') : error;
+  }
 }
 
 /** What is counted in a document, and how the error names it. */
 const COUNTED = {
-  aliases: 'aliases',
+  tokens: 'tokens',
+  operations: 'operations',
+  variables: 'variables',
   rootFields: 'root fields',
+  aliases: 'aliases',
   repeatedFields: 'fields that are selected repeatedly',
   fragments: 'uses of fragments',
   introspections: 'selections of `__schema` and `__type`',
@@ -66,36 +74,64 @@ const COUNTED = {
  * with the square of some of them.
  */
 export function excessOf(document: DocumentNode): GraphQLError | null {
-  const counts = { aliases: 0, rootFields: 0, repeatedFields: 0, fragments: 0, introspections: 0 };
-  let excess: keyof typeof counts | null = null;
-  const add = (name: keyof typeof counts, count = 1): typeof BREAK | undefined => {
-    counts[name] += count;
-    if (counts[name] <= REQUEST_LIMITS[name]) return undefined;
-    excess = name;
-    return BREAK;
-  };
-  visit(document, {
-    OperationDefinition: ({ selectionSet }) => {
-      counts.rootFields = 0;
-      const fields = fieldsOf(selectionSet);
-      return add('rootFields', fields.length) ?? countRepeated(fields);
-    },
-    FragmentSpread: () => add('fragments'),
-    Field({ alias, name, selectionSet }) {
-      if (selectionSet && countRepeated(fieldsOf(selectionSet))) return BREAK;
-      if ((name.value === '__schema' || name.value === '__type') && add('introspections')) return BREAK;
-      return alias && add('aliases');
-    },
-    FragmentDefinition: ({ selectionSet }) => countRepeated(fieldsOf(selectionSet)),
-  });
-
-  function countRepeated(fields: readonly FieldNode[]): typeof BREAK | undefined {
-    const keys = new Set(fields.map(({ alias, name }) => (alias ?? name).value));
-    return add('repeatedFields', fields.length - keys.size);
-  }
-
+  const counts = countParts(document);
+  const names = Object.keys(counts) as (keyof typeof counts)[];
+  const excess = names.find((name) => counts[name] > REQUEST_LIMITS[name]);
   if (excess) return tooMany(excess);
   return depthOf(document) > REQUEST_LIMITS.depth ? tooDeep() : null;
+}
+
+/** Counts in the order of errors. The number of root fields is that of the operation with the most. */
+function countParts({ definitions }: DocumentNode) {
+  const counts = {
+    operations: 0,
+    variables: 0,
+    rootFields: 0,
+    aliases: 0,
+    repeatedFields: 0,
+    fragments: 0,
+    introspections: 0,
+  };
+
+  /** Returns the number of fields of the selection set itself. */
+  function countBelow(selectionSet: SelectionSetNode): number {
+    const { fields, spreads } = partsOf(selectionSet);
+    counts.fragments += spreads;
+    // Most selection sets of a deep document have one field.
+    if (fields.length > 1) counts.repeatedFields += fields.length - new Set(fields.map(responseName)).size;
+    for (const { alias, name, selectionSet: below } of fields) {
+      if (alias) counts.aliases += 1;
+      if (name.value === '__schema' || name.value === '__type') counts.introspections += 1;
+      if (below) countBelow(below);
+    }
+    return fields.length;
+  }
+
+  for (const definition of definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) countBelow(definition.selectionSet);
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+    counts.operations += 1;
+    counts.variables += definition.variableDefinitions?.length ?? 0;
+    counts.rootFields = Math.max(counts.rootFields, countBelow(definition.selectionSet));
+  }
+  return counts;
+}
+
+function responseName({ alias, name }: FieldNode): string {
+  return (alias ?? name).value;
+}
+
+/** The fields of a selection set, also those in its inline fragments, and the number of its fragment spreads. */
+function partsOf(selectionSet: SelectionSetNode): { fields: FieldNode[]; spreads: number } {
+  const parts = { fields: [] as FieldNode[], spreads: 0 };
+  const collect = ({ selections }: SelectionSetNode): void => {
+    for (const selection of selections)
+      if (selection.kind === Kind.FIELD) parts.fields.push(selection);
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) parts.spreads += 1;
+      else collect(selection.selectionSet);
+  };
+  collect(selectionSet);
+  return parts;
 }
 
 function tooDeep(): GraphQLError {
@@ -112,14 +148,6 @@ function tooMany(name: keyof typeof COUNTED): GraphQLError {
       `The document has too many ${COUNTED[name]}: at most ${REQUEST_LIMITS[name]} are allowed. Send several documents.`,
     ),
   );
-}
-
-/** The fields of a selection set, also those in its inline fragments. */
-function fieldsOf({ selections }: SelectionSetNode): FieldNode[] {
-  return selections.flatMap((selection) => {
-    if (selection.kind === Kind.FIELD) return [selection];
-    return selection.kind === Kind.INLINE_FRAGMENT ? fieldsOf(selection.selectionSet) : [];
-  });
 }
 
 /** The levels of fields below the operations of a document, through fragments. */

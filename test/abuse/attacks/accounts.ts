@@ -37,6 +37,32 @@ export const guessedPasswords: Attack = {
   },
 };
 
+export const oneNetwork: Attack = {
+  name: 'one-network',
+  title: '110 wrong logins from the addresses of one IPv6 /64, behind a proxy, for as many usernames',
+  async run({ target, attacker }) {
+    const behindProxy = await target.environment.start({ RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' });
+    const client = createAttacker(behindProxy.url, attacker.address);
+    const spellings = [
+      (host: string) => host,
+      (host: string) => `[${host}]:4711`,
+      (host: string) => `[${host}]`,
+    ];
+    let checked = 0;
+    for (let index = 0; index < 110; index += 1) {
+      const address = spellings[index % spellings.length]?.(`2001:db8::${index.toString(16)}`);
+      const { text } = await client.post(login(`nobody${index}`, PASSWORD), undefined, [
+        `x-forwarded-for: ${address}`,
+      ]);
+      if (text.includes('InvalidCredentialsError')) checked += 1;
+      else if (!text.includes('RateLimitedError')) throw new Error(`An unexpected answer: ${text}`);
+    }
+    await behindProxy.shutDown();
+    if (checked > 100) throw new Error(`${checked} logins were checked, more than one address may try.`);
+    return `${checked} logins checked, ${110 - checked} refused`;
+  },
+};
+
 export const signUps: Attack = {
   name: 'sign-ups',
   title: '300 sign-ups at once',

@@ -71,6 +71,13 @@ const repeat = (count: number, part: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => part(index)).join(' ');
 
 test.each([
+  ['operations', (count: number) => repeat(count, (index) => `query Q${index} { viewer { id } }`), 20],
+  [
+    'variables',
+    (count: number) =>
+      `query (${repeat(count, (index) => `$v${index}: Boolean!`)}) { ${repeat(count, (index) => `... @skip(if: $v${index}) {`)} __typename ${repeat(count, () => '}')} }`,
+    100,
+  ],
   ['root fields', (count: number) => `{ ${repeat(count, (index) => `a${index}: viewer { id }`)} }`, 20],
   [
     'the same field, selected again',
