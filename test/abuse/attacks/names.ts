@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signUp } from '../../helpers/client.js';
 import type { Attack } from '../attack.js';
 
@@ -12,7 +13,7 @@ const CYRILLIC: Readonly<Record<string, string>> = { s: 'ѕ', c: 'с', o: 'о', 
 export const lookAlikes: Attack = {
   name: 'look-alikes',
   title: 'sign-ups with names that look like an existing one',
-  async run({ target, attacker }) {
+  async run({ target, attacker, durationMs }) {
     const { url } = target.instance;
     // An attack may run more than once on one server.
     const name = Array.from({ length: 12 }, () => 'scope'[Math.floor(Math.random() * 5)]).join('');
@@ -35,6 +36,7 @@ export const lookAlikes: Attack = {
       })),
     ];
     for (const input of inputs) {
+      await sleep(durationMs / inputs.length);
       const { text } = await attacker.post({ query: SIGN_UP, variables: { input } });
       if (!/ValidationError|UsernameTakenError/.test(text))
         throw new Error(`${JSON.stringify(input)} was not refused: ${text}`);
