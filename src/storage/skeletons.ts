@@ -37,25 +37,34 @@ export function fillSkeletons(database: Pool, log: Log): { close(): Promise<void
   };
 }
 
-/** Returns how many skeletons were written. */
+/** Returns how many accounts without a skeleton were found. */
 async function fillBatch(database: Pool): Promise<number> {
-  return database.run(
+  const turn = { turn: 'repair', userId: null } as const;
+  const accounts = await database.run(
     (db) =>
-      db.transaction(async (transaction) => {
-        const accounts = await transaction
-          .select({ id: users.id, username: users.username })
-          .from(users)
-          .where(isNull(users.usernameSkeleton))
-          .orderBy(users.id)
-          .limit(BATCH_SIZE)
-          .for('no key update', { skipLocked: true });
-        const skeletons = accounts.map(({ id, username }) => ({ id, skeleton: usernameSkeleton(username) }));
-        await transaction.execute(sql`
-          update users set username_skeleton = found.skeleton
-          from jsonb_to_recordset(${JSON.stringify(skeletons)}::text::jsonb) as found (id uuid, skeleton text)
-          where users.id = found.id`);
-        return accounts.length;
-      }),
-    { turn: 'repair', userId: null },
+      db
+        .select({ id: users.id, username: users.username })
+        .from(users)
+        .where(isNull(users.usernameSkeleton))
+        .orderBy(users.id)
+        .limit(BATCH_SIZE),
+    turn,
   );
+  const skeletons = accounts.map(({ id, username }) => ({ id, skeleton: usernameSkeleton(username) }));
+  // Locked in one order, so that two instances do not wait for each other.
+  if (accounts.length > 0)
+    await database.run(
+      (db) =>
+        db.execute(sql`
+          with found as (
+            select users.id, given.skeleton
+            from jsonb_to_recordset(${JSON.stringify(skeletons)}::text::jsonb) as given (id uuid, skeleton text)
+            join users on users.id = given.id and users.username_skeleton is null
+            order by users.id
+            for no key update of users
+          )
+          update users set username_skeleton = found.skeleton from found where users.id = found.id`),
+      turn,
+    );
+  return accounts.length;
 }

@@ -3,7 +3,7 @@ import { UnauthenticatedError } from '../domain/errors.js';
 import { usernameKey, usernameSkeleton } from '../domain/text/username.js';
 import type { User, UserStore } from '../domain/user.js';
 import { userColumns } from './columns.js';
-import type { Database, Pool } from './pool.js';
+import type { Pool } from './pool.js';
 import { type CallPolicies, createStore } from './store.js';
 import { users } from './tables.js';
 
@@ -18,22 +18,12 @@ const POLICIES: CallPolicies<UserStore> = {
 
 export function createUserStore(pool: Pool): UserStore {
   return createStore<UserStore>(pool, POLICIES, (db) => ({
-    async create(user) {
-      const skeleton = usernameSkeleton(user.username);
-      // Each statement sees what was committed before the lock was taken.
-      return db.transaction(
-        async (transaction) => {
-          await transaction.execute(sql`select pg_advisory_xact_lock(hashtextextended(${skeleton}, 0))`);
-          if (!IS_ASCII.test(user.username) && (await looksTaken(transaction, skeleton))) return null;
-          const [created] = await transaction
-            .insert(users)
-            .values({ ...user, usernameKey: usernameKey(user.username), usernameSkeleton: skeleton })
-            .onConflictDoNothing({ target: users.usernameKey })
-            .returning(userColumns);
-          return created ?? null;
-        },
-        { isolationLevel: 'read committed' },
-      );
+    async create({ id, username, displayName, passwordHash }) {
+      const [row] = await db.execute<UserRow>(sql`
+        select id, username, display_name, avatar_url, created_at
+        from create_user(${id}::uuid, ${username}, ${usernameKey(username)}, ${usernameSkeleton(username)},
+          ${displayName}, ${passwordHash})`);
+      return row ? userOf(row) : null;
     },
     async findByUsername(username) {
       const [row] = await db
@@ -64,15 +54,22 @@ export function createUserStore(pool: Pool): UserStore {
   }));
 }
 
-const IS_ASCII = /^[\0-\x7f]*$/;
+type UserRow = {
+  id: string;
+  username: string;
+  display_name: string;
+  avatar_url: string | null;
+  created_at: string;
+};
 
-async function looksTaken(db: Pick<Database, 'select'>, skeleton: string): Promise<boolean> {
-  const found = await db
-    .select({ id: users.id })
-    .from(users)
-    .where(eq(users.usernameSkeleton, skeleton))
-    .limit(1);
-  return found.length > 0;
+function userOf(row: UserRow): User {
+  return {
+    id: row.id,
+    username: row.username,
+    displayName: row.display_name,
+    avatarUrl: row.avatar_url,
+    createdAt: new Date(row.created_at),
+  };
 }
 
 function isEmpty(change: Partial<User>): boolean {
