@@ -5,7 +5,7 @@ import { createTokens } from './auth/tokens.js';
 import { createLocalBus } from './bus/local.js';
 import { createRedisBus } from './bus/redis.js';
 import type { Config } from './config/index.js';
-import { openConfiguredDatabase } from './database.js';
+import { describeDatabase, openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
@@ -233,10 +233,10 @@ function redisOptions({ redisUrl, redisPrefix }: Config): { url: string; prefix:
   return redisUrl === null ? null : { url: redisUrl, prefix: redisPrefix };
 }
 
-function describe({ databaseUrl, redisUrl, dataDir }: Config): App['description'] {
+function describe(config: Config): App['description'] {
+  const { redisUrl } = config;
   return {
-    database:
-      databaseUrl === null ? `embedded Postgres in ${dataDir}` : `Postgres at ${hostAndPathOf(databaseUrl)}`,
+    database: describeDatabase(config),
     bus: redisUrl === null ? 'in-process' : `Redis at ${hostAndPathOf(redisUrl)}`,
   };
 }

@@ -1,5 +1,6 @@
 import type { Config } from './config/index.js';
 import { startEmbeddedPostgres } from './embedded-postgres/index.js';
+import { describePostgres, parsePostgresUrl } from './lib/postgres-url.js';
 import type { Resources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
@@ -21,8 +22,8 @@ export async function openConfiguredDatabase(
   address?: DatabaseAddress,
 ): Promise<Pool> {
   const target = address ?? (await databaseAddress(config, log, resources));
-  await prepareDatabase(target, log, signal);
-  const database = openDatabase(target);
+  const session = await prepareDatabase(target, log, signal);
+  const database = openDatabase(target, session);
   resources.add(() => database.close());
   const skeletons = fillSkeletons(database, log);
   resources.add(() => skeletons.close());
@@ -43,4 +44,10 @@ async function databaseAddress(
   });
   resources.add(() => embedded.stop());
   return { connection: embedded.connection };
+}
+
+/** The database in use, for the log. Without secrets. */
+export function describeDatabase({ databaseUrl, dataDir }: Config): string {
+  if (databaseUrl === null) return `embedded Postgres in ${dataDir}`;
+  return `Postgres at ${describePostgres(parsePostgresUrl(databaseUrl))}`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PostgresUrlError, parsePostgresUrl } from '../lib/postgres-url.js';
 import type { ShareLimits } from '../lib/share.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -44,9 +45,7 @@ export const settings = z.object({
   PORT: integer(0, 65_535, 'a port number from 0 to 65535').default(4000),
   HOST: z.string().default('::'),
   DATA_DIR: z.string().default('.data'),
-  DATABASE_URL: secret(
-    url(['postgres:', 'postgresql:'], 'a URL such as postgres://user:password@localhost:5432/parley'),
-  ),
+  DATABASE_URL: secret(z.string().superRefine(refinePostgresUrl)),
   REDIS_URL: secret(
     url(['redis:', 'rediss:'], 'a URL such as redis://localhost:6379, or rediss://… for TLS'),
   ),
@@ -85,6 +84,16 @@ export const settings = z.object({
   MAX_UNSENT_MIB: share({ instance: 256, address: 128, anonymous: 16, user: 32 }),
   DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
 });
+
+/** The message names the mistake. */
+function refinePostgresUrl(value: string, context: z.RefinementCtx): void {
+  try {
+    parsePostgresUrl(value);
+  } catch (error) {
+    if (!(error instanceof PostgresUrlError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+}
 
 function isOrigin(value: string): boolean {
   // URL accepts `*` in a host, but origins are compared literally: `https://*.example.com` would match no page.

@@ -1,121 +1,92 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
-import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import type { Log } from '../domain/ports.js';
 import { StartupError } from '../startup-error.js';
+import { addressOf, createClient, type DatabaseAddress } from './connection/client.js';
+import { checkPooledSession } from './connection/session.js';
 import { ensureEpoch } from './epoch.js';
 import { databaseErrorCode, isConnectionError } from './errors.js';
 import { applyFunctions, readFunctions } from './functions.js';
+import { applyMigrations } from './migration/migrations.js';
+import { checkServer, toStartupError } from './migration/requirements.js';
 import { createPool, POOL_SIZE, type Pool } from './pool.js';
 
-/** The address of the database: a URL, or the embedded server's socket. */
-export type DatabaseAddress =
-  | { readonly url: string }
-  | {
-      readonly connection: {
-        host: string;
-        port: number;
-        database: string;
-        username: string;
-        password?: string;
-      };
-    };
-
-const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url));
-/**
- * The advisory lock under which one instance migrates while others wait. An arbitrary number, the same for all
- * instances.
- */
-const MIGRATION_LOCK = 7_265_391;
-
-/** Delay before a refused or lost connection is opened again, in seconds. */
-const RECONNECT_DELAY_S = 0.05;
-
-/**
- * Timeouts of every session, in ms, so that a call fails before its client gives up. A lock may take two
- * `lock_timeout`s: behind other waiters for the same row, Postgres waits first for its place in the queue and then
- * for the holder.
- */
-const SESSION_TIMEOUTS_MS = {
-  lock_timeout: 2_500,
-  statement_timeout: 15_000,
-  idle_in_transaction_session_timeout: 15_000,
-};
+export type { DatabaseAddress };
 
 /** Opens a pool, which connects at its first query. */
-export function openDatabase(address: DatabaseAddress): Pool {
-  return createPool(() => connect(address, POOL_SIZE, SESSION_TIMEOUTS_MS));
+export function openDatabase(address: DatabaseAddress, { isPooled } = { isPooled: false }): Pool {
+  return createPool(() => createClient(address, { max: POOL_SIZE, isPooled, hasTimeouts: true }));
 }
+
+const CONNECT_RETRY_INTERVAL_MS = 1_000;
+/** Of the retries that are logged, to keep the log readable: the first, and then two in a minute. */
+const LOGGED_RETRIES = 30;
 
 /**
  * Waits until the database answers, then migrates its tables and SQL functions. Instances that start together do so
  * one at a time, so each migration is applied once.
  *
- * @throws StartupError if the database refuses the connection (a wrong password or name does not fix itself), or does
- *   not answer before the signal aborts.
+ * @returns whether a connection pooler is in front of the server.
+ * @throws StartupError for a refusal that waiting does not cure, or if the database does not answer before the signal
+ *   aborts.
  */
 export async function prepareDatabase(
   address: DatabaseAddress,
   log: Log,
   signal: AbortSignal,
-): Promise<void> {
-  // One connection without timeouts: an advisory lock belongs to its session, and a migration may take longer than a
-  // query.
-  const client = connect(address, 1, {});
-  try {
-    await untilAnswering(client, log, signal);
-    const db = drizzle(client);
-    await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
-    await migrate(db, { migrationsFolder: MIGRATIONS });
-    const applied = await applyFunctions(db, await readFunctions());
-    if (applied.length > 0) log.debug({ functions: applied }, 'SQL functions updated');
-    if (await ensureEpoch(db))
-      log.warn({}, 'The database was restored or moved: created a new epoch, clients must resynchronize');
-  } finally {
-    await client.end({ timeout: 1 });
-  }
-}
-
-function connect(address: DatabaseAddress, max: number, timeouts: Record<string, number>): postgres.Sql {
-  const options = {
-    max,
-    connect_timeout: 5,
-    // By default, postgres.js waits up to 20 s before it connects again, and callers wait with it.
-    backoff: () => RECONNECT_DELAY_S,
-    // 30 min, in seconds: connections are replaced before a proxy or firewall drops them silently.
-    max_lifetime: 60 * 30,
-    connection: { application_name: 'parley', ...timeouts },
-    // Parley uses no array types. Fetching them is a query on each new connection whose error cannot be caught: if
-    // Postgres restarted at that moment, the process would end.
-    fetch_types: false,
-    // Migrations cause notices such as "already exists, skipping".
-    onnotice: () => {},
-  };
-  return 'url' in address ? postgres(address.url, options) : postgres({ ...address.connection, ...options });
-}
-
-const CONNECT_RETRY_INTERVAL_MS = 1_000;
-
-async function untilAnswering(client: postgres.Sql, log: Log, signal: AbortSignal): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
+): Promise<{ isPooled: boolean }> {
+  const { ignored, isPooled } = addressOf(address);
+  if (ignored.length > 0)
+    log.warn({ parameters: ignored }, 'Parameters in DATABASE_URL that Parley does not know are ignored');
+  const session = { isPooled };
+  for (let attempt = 0; ; attempt += 1) {
+    const client = createClient(address, { max: 1, isPooled: session.isPooled, hasTimeouts: false });
     try {
-      await client`select 1`;
-      return;
+      session.isPooled ||= await isBehindPooler(client);
+      await prepare(client, session.isPooled, log, signal);
+      return session;
     } catch (error) {
-      if (!isConnectionError(error))
-        throw new StartupError(
-          `The database refused the connection: ${error instanceof Error ? error.message : error}.`,
-        );
-      if (signal.aborted) throw new StartupError('The database does not answer.');
-      // At the first attempt and then twice a minute, to keep the log readable.
-      if (attempt % 30 === 1)
-        log.warn(
-          { error: databaseErrorCode(error) },
-          'The database does not answer yet: retrying every second',
-        );
-      await sleep(CONNECT_RETRY_INTERVAL_MS);
+      if (!session.isPooled && isRefusedByPooler(error)) session.isPooled = true;
+      else if (!isConnectionError(error)) throw toStartupError(error);
+      else {
+        if (signal.aborted) throw new StartupError('The database does not answer.');
+        if (attempt % LOGGED_RETRIES === 0)
+          log.warn(
+            { error: databaseErrorCode(error) },
+            'The database does not answer yet: retrying every second',
+          );
+        await sleep(CONNECT_RETRY_INTERVAL_MS);
+      }
+    } finally {
+      await client.end({ timeout: 1 });
     }
   }
+}
+
+async function prepare(
+  client: postgres.Sql,
+  isPooled: boolean,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  await checkServer(client);
+  if (isPooled) await checkPooledSession(client);
+  await applyMigrations(client, log, signal);
+  const db = drizzle(client);
+  const applied = await applyFunctions(db, await readFunctions());
+  if (applied.length > 0) log.debug({ functions: applied }, 'SQL functions updated');
+  if (await ensureEpoch(db))
+    log.warn({}, 'The database was restored or moved: created a new epoch, clients must resynchronize');
+}
+
+/** A pooler gives its clients process ids of its own: the connection's is not that of the session that serves it. */
+async function isBehindPooler(client: postgres.Sql): Promise<boolean> {
+  const result = await client<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  return result[0]?.pid !== result.state.pid;
+}
+
+/** PgBouncer refuses the parameters that Parley sets for its own sessions (`protocol_violation`). */
+function isRefusedByPooler(error: unknown): boolean {
+  return databaseErrorCode(error) === '08P01' && /startup parameter/.test(String(error));
 }

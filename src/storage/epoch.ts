@@ -9,14 +9,8 @@ export const EPOCH = 'epoch';
 const SERVER = 'server';
 const DATABASE = 'database';
 
-/**
- * The system identifier and timeline of the server, which change when its data are restored, copied or promoted. The
- * timeline is read from the WAL that is being written: that of the last checkpoint follows long after a promotion.
- */
-const CURRENT_SERVER = sql`(
-  select system_identifier || '/' || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
-  from pg_control_system()
-)`;
+/** See `functions/server_identity.sql`. Null, and so neither recorded nor compared, if the server does not tell. */
+const CURRENT_SERVER = sql`server_identity()`;
 
 /** Identifies the database on its server: a copy (`createdb -T`) and a restored dump have another one. */
 const CURRENT_DATABASE = sql`(select oid::text from pg_database where datname = current_database())`;
@@ -47,14 +41,13 @@ export function epochMissing(): Error {
  * @returns whether an older epoch was replaced.
  */
 export async function ensureEpoch(db: Database): Promise<boolean> {
-  await db
-    .insert(meta)
-    .values([
-      { key: EPOCH, value: newEpoch() },
-      { key: SERVER, value: CURRENT_SERVER },
-      { key: DATABASE, value: CURRENT_DATABASE },
-    ])
-    .onConflictDoNothing();
+  await db.execute(sql`
+    insert into ${meta} (key, value)
+    select key, value from (
+      values (${EPOCH}, ${newEpoch()}), (${SERVER}, ${CURRENT_SERVER}), (${DATABASE}, ${CURRENT_DATABASE})
+    ) as facts(key, value)
+    where value is not null
+    on conflict do nothing`);
   // One statement, so that only one of many instances that see the change creates the new epoch.
   const renewed = await db.execute(sql`
     with moved as (

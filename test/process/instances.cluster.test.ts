@@ -109,7 +109,7 @@ test('a database that refuses the connection ends the process with one line', as
 
   expect(await parley.exited).toEqual({ code: 1, signal: null });
   expect(parley.output().trim()).toBe(
-    `The database refused the connection: database "${database.name}_missing" does not exist.`,
+    `The database refused the connection: database "${database.name}_missing" does not exist: create it with CREATE DATABASE, or correct DATABASE_URL.`,
   );
 });
 

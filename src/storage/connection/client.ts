@@ -1,0 +1,79 @@
+import postgres from 'postgres';
+import { type PostgresAddress, parsePostgresUrl } from '../../lib/postgres-url.js';
+import { SESSION_TIMEOUTS_MS, startupParameters } from './session.js';
+import { openSocketOrFail } from './socket.js';
+
+/** The address of the database: a URL, or the embedded server's socket. */
+export type DatabaseAddress =
+  | { readonly url: string }
+  | {
+      readonly connection: {
+        host: string;
+        port: number;
+        database: string;
+        username: string;
+        password?: string;
+      };
+    };
+
+export interface ClientOptions {
+  /** Connections at most. */
+  readonly max: number;
+  /** Whether a connection pooler is in front of the server: no statement is prepared then, and no session is relied on. */
+  readonly isPooled: boolean;
+  /** Whether statements and locks have time-outs. Migrations have none. */
+  readonly hasTimeouts: boolean;
+}
+
+/** Delay before a refused or lost connection is opened again, in seconds. */
+const RECONNECT_DELAY_S = 0.05;
+/** The time for the start of a session, in seconds, after the connection was opened. */
+const STARTUP_TIMEOUT_S = 5;
+/** Connections are replaced before a proxy or firewall drops them silently, in seconds. */
+const MAX_LIFETIME_S = 30 * 60;
+
+/** Creates the driver's client, which connects at its first query. */
+export function createClient(
+  target: DatabaseAddress,
+  { isPooled, hasTimeouts, max }: ClientOptions,
+): postgres.Sql {
+  const address = addressOf(target);
+  // `socket` is missing in the driver's types.
+  const options = {
+    max,
+    // The driver names it in errors. The connection itself is opened by `socket`.
+    host: address.hosts[0]?.host ?? '',
+    port: address.hosts[0]?.port ?? 0,
+    ...(address.database === null ? {} : { database: address.database }),
+    ...(address.username === null ? {} : { username: address.username }),
+    ...(address.password === null ? {} : { password: address.password }),
+    ...(address.targetSessionAttributes === null
+      ? {}
+      : { target_session_attrs: address.targetSessionAttributes }),
+    socket: () => openSocketOrFail(address),
+    ssl: false,
+    connect_timeout: STARTUP_TIMEOUT_S,
+    // By default, postgres.js waits up to 20 s before it connects again, and callers wait with it.
+    backoff: () => RECONNECT_DELAY_S,
+    max_lifetime: MAX_LIFETIME_S,
+    prepare: !isPooled,
+    connection: {
+      application_name: address.applicationName ?? 'parley',
+      ...startupParameters(isPooled, address.searchPath),
+      ...(isPooled || !hasTimeouts ? {} : SESSION_TIMEOUTS_MS),
+      ...(address.options === null ? {} : { options: address.options }),
+    },
+    // Parley uses no array types. Fetching them is a query on each new connection whose error cannot be caught: if
+    // Postgres restarted at that moment, the process would end.
+    fetch_types: false,
+    // Migrations cause notices such as "already exists, skipping".
+    onnotice: () => {},
+  };
+  return postgres(options);
+}
+
+export function addressOf(target: DatabaseAddress): PostgresAddress {
+  if ('url' in target) return parsePostgresUrl(target.url);
+  const { host, port, database, username, password = null } = target.connection;
+  return { ...parsePostgresUrl('postgres://'), hosts: [{ host, port }], database, username, password };
+}

@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect, isIP, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls';
+import type { PostgresAddress, PostgresTls } from '../../lib/postgres-url.js';
+import { withTimeout } from '../../lib/timeout.js';
+import { StartupError } from '../../startup-error.js';
+
+/** Time for each host, in ms, unless the URL says otherwise. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** The message by which a client asks for TLS (PostgreSQL documentation, section 55.7), and the answer that grants it. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const GRANTED = 'S'.charCodeAt(0);
+/** The protocol that a connection which begins with TLS has to name. */
+const ALPN_PROTOCOL = 'postgresql';
+
+/**
+ * Opens a connection to the first host that accepts one, with TLS as the URL demands. With `target_session_attrs` the hosts
+ * are tried in random order: the driver asks for another connection if the server is not the wanted one.
+ *
+ * The driver (postgres.js 3.4) could do that too, but it never notices that a server has refused TLS, and checks no
+ * certificate by an authority of one's own.
+ *
+ * @throws StartupError if TLS is impossible; otherwise the error of the last host.
+ */
+export async function openSocket(address: PostgresAddress): Promise<Socket> {
+  const { hosts, targetSessionAttributes, connectTimeoutMs } = address;
+  const timeoutMs = connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  let failure: unknown;
+  for (const host of targetSessionAttributes === null ? hosts : shuffled(hosts)) {
+    const socket = connectTo(host);
+    try {
+      return await withTimeout(secure(socket, host.host, address.tls), timeoutMs, () => timedOut(host));
+    } catch (error) {
+      socket.destroy();
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Like `openSocket`, for the driver: a connection whose opening rejects would be lost to its pool for ever. */
+export async function openSocketOrFail(address: PostgresAddress): Promise<Duplex> {
+  try {
+    return await openSocket(address);
+  } catch (error) {
+    const failed = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    // By then the driver listens for it.
+    setImmediate(() => failed.destroy(error instanceof Error ? error : new Error(String(error))));
+    return failed;
+  }
+}
+
+function connectTo({ host, port }: PostgresAddress['hosts'][number]): Socket {
+  return host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
+}
+
+/** Resolves to the socket to use when the server is reached, and TLS is set up where it is wanted. */
+async function secure(socket: Socket, host: string, tls: PostgresTls): Promise<Socket> {
+  await once(socket, 'connect');
+  // libpq uses no TLS on Unix sockets either.
+  if (tls.mode === 'disable' || host.startsWith('/')) return socket;
+  if (!tls.isDirect && !(await isGranted(socket))) {
+    if (tls.mode === 'allow' || tls.mode === 'prefer') return socket;
+    throw new StartupError(
+      `The database server offers no TLS, but the sslmode of DATABASE_URL is ${tls.mode}: turn it on there (ssl = on), or set sslmode=disable.`,
+    );
+  }
+  const secured = connectTls({ socket, ...(await optionsOf(host, tls)) });
+  await once(secured, 'secureConnect');
+  return secured;
+}
+
+async function isGranted(socket: Socket): Promise<boolean> {
+  socket.write(SSL_REQUEST);
+  // An error or the end of the connection rejects.
+  const [answer] = (await Promise.race([once(socket, 'data'), once(socket, 'close').then(closed)])) as [
+    Buffer,
+  ];
+  return answer[0] === GRANTED;
+}
+
+async function optionsOf(host: string, tls: PostgresTls): Promise<ConnectionOptions> {
+  const { mode, rootCertificate, certificate, key, keyPassphrase, isDirect } = tls;
+  const isChecked = mode === 'verify-ca' || mode === 'verify-full';
+  return {
+    rejectUnauthorized: isChecked,
+    ...(isIP(host) ? {} : { servername: host }),
+    ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+    ...(rootCertificate === null ? {} : { ca: await authorities(rootCertificate) }),
+    ...(certificate === null ? {} : { cert: await readNamed('sslcert', certificate) }),
+    ...(key === null ? {} : { key: await readNamed('sslkey', key) }),
+    ...(keyPassphrase === null ? {} : { passphrase: keyPassphrase }),
+    ...(isDirect ? { ALPNProtocols: [ALPN_PROTOCOL] } : {}),
+  };
+}
+
+async function authorities(rootCertificate: string): Promise<string | string[]> {
+  return rootCertificate === 'system' ? [...rootCertificates] : readNamed('sslrootcert', rootCertificate);
+}
+
+async function readNamed(parameter: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new StartupError(
+      `The file ${file}, which ${parameter} in DATABASE_URL names, cannot be read: ${(error as NodeJS.ErrnoException).code}.`,
+    );
+  }
+}
+
+function closed(): never {
+  throw Object.assign(new Error('The server has closed the connection.'), { code: 'ECONNRESET' });
+}
+
+function timedOut({ host, port }: PostgresAddress['hosts'][number]): Error {
+  return Object.assign(new Error(`${host}:${port} does not answer.`), { code: 'CONNECT_TIMEOUT' });
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}
