@@ -18,9 +18,14 @@ export interface PostgresTls {
   readonly isDirect: boolean;
 }
 
+export interface PostgresHost {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface PostgresAddress {
   /** In the order in which they are tried. A host that begins with `/` is the folder of a Unix socket. */
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly hosts: readonly PostgresHost[];
   readonly database: string | null;
   readonly username: string | null;
   readonly password: string | null;
@@ -30,10 +35,8 @@ export interface PostgresAddress {
   readonly applicationName: string | null;
   /** Time for each host, in ms; null for the default. */
   readonly connectTimeoutMs: number | null;
-  /** Command-line options for the session, such as `-c search_path=chat`; null if there are none. */
+  /** Command-line options for the session, such as `-c jit=off`; null if there are none. */
   readonly options: string | null;
-  /** The schema of the tables; null for the default. */
-  readonly searchPath: string | null;
   /** Whether the URL says that a connection pooler is in front of the server. */
   readonly isPooled: boolean;
   /** Parameters that are not used here. */
@@ -41,7 +44,7 @@ export interface PostgresAddress {
 }
 
 const TARGETS = ['read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
-type TargetSessionAttributes = (typeof TARGETS)[number];
+export type TargetSessionAttributes = (typeof TARGETS)[number];
 
 const DEFAULT_PORT = 5432;
 const MIN_CONNECT_TIMEOUT_S = 2;
@@ -74,7 +77,6 @@ export function parsePostgresUrl(url: string): PostgresAddress {
     applicationName: parameters.application_name || null,
     connectTimeoutMs: timeoutOf(parameters.connect_timeout),
     options: parameters.options || null,
-    searchPath: searchPathOf(parameters),
     isPooled: parameters.pgbouncer === 'true' || isPoolerOfService(parameters.host ?? authority),
     ignored: [...new Set(query.keys())].filter((name) => !isKnown(name)),
   };
@@ -89,7 +91,7 @@ export function describePostgres({ hosts, database }: PostgresAddress): string {
 const KNOWN = [
   ...['host', 'port', 'dbname', 'user', 'password', 'sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey'],
   ...['sslpassword', 'sslnegotiation', 'target_session_attrs', 'application_name', 'connect_timeout'],
-  ...['options', 'search_path', 'currentSchema', 'pgbouncer'],
+  ...['options', 'pgbouncer'],
 ] as const;
 type Parameters = { readonly [Name in (typeof KNOWN)[number]]?: string };
 
@@ -132,7 +134,7 @@ function decode(text = ''): string {
   }
 }
 
-function hostsOf(list: string, ports: string | undefined): PostgresAddress['hosts'] {
+function hostsOf(list: string, ports: string | undefined): PostgresHost[] {
   const givenPorts = ports?.split(',') ?? [];
   return (list || 'localhost').split(',').map((item, index) => {
     // A folder of the parameter `host`, which may contain colons.
@@ -197,10 +199,6 @@ function timeoutOf(seconds: string | undefined): number | null {
   if (!/^\d{1,5}$/.test(seconds))
     throw new PostgresUrlError('its connect_timeout must be a number of seconds');
   return Math.max(MIN_CONNECT_TIMEOUT_S, Number(seconds)) * 1000;
-}
-
-function searchPathOf({ search_path: path, currentSchema, options = '' }: Parameters): string | null {
-  return path || currentSchema || /(?:-c\s*|--)search_path=((?:\\.|\S)+)/.exec(options)?.[1] || null;
 }
 
 /** Neon's pooled hosts, and port 6543 of Supabase's pooler. */

@@ -1,5 +1,6 @@
 import postgres from 'postgres';
-import { type PostgresAddress, parsePostgresUrl } from '../../lib/postgres-url.js';
+import { type PostgresAddress, type PostgresHost, parsePostgresUrl } from '../../lib/postgres-url.js';
+import { createHostChoice } from './hosts.js';
 import { SESSION_TIMEOUTS_MS, startupParameters } from './session.js';
 import { openSocketOrFail } from './socket.js';
 
@@ -33,11 +34,30 @@ const STARTUP_TIMEOUT_S = 5;
 const MAX_LIFETIME_S = 30 * 60;
 
 /** Creates the driver's client, which connects at its first query. */
-export function createClient(
-  target: DatabaseAddress,
-  { isPooled, hasTimeouts, max }: ClientOptions,
-): postgres.Sql {
+export function createClient(target: DatabaseAddress, options: ClientOptions): postgres.Sql {
   const address = addressOf(target);
+  const { targetSessionAttributes: wanted } = address;
+  if (wanted === null) return connectTo(address, options, async () => address.hosts);
+  const isStandby = (host: PostgresHost) => askWhetherStandby({ ...address, hosts: [host] }, options);
+  return connectTo(address, options, createHostChoice(address.hosts, wanted, isStandby));
+}
+
+async function askWhetherStandby(address: PostgresAddress, options: ClientOptions): Promise<boolean> {
+  const client = connectTo(address, { ...options, max: 1 }, async () => address.hosts);
+  try {
+    const [row] = await client<{ is_standby: boolean }[]>`select pg_is_in_recovery() as is_standby`;
+    return row?.is_standby === true;
+  } finally {
+    await client.end({ timeout: 1 });
+  }
+}
+
+/** @param hosts returns those to try for each connection, in their order. */
+function connectTo(
+  address: PostgresAddress,
+  { isPooled, hasTimeouts, max }: ClientOptions,
+  hosts: () => Promise<readonly PostgresHost[]>,
+): postgres.Sql {
   // `socket` is missing in the driver's types.
   const options = {
     max,
@@ -47,10 +67,7 @@ export function createClient(
     ...(address.database === null ? {} : { database: address.database }),
     ...(address.username === null ? {} : { username: address.username }),
     ...(address.password === null ? {} : { password: address.password }),
-    ...(address.targetSessionAttributes === null
-      ? {}
-      : { target_session_attrs: address.targetSessionAttributes }),
-    socket: () => openSocketOrFail(address),
+    socket: () => openSocketOrFail(async () => ({ ...address, hosts: await hosts() })),
     ssl: false,
     connect_timeout: STARTUP_TIMEOUT_S,
     // By default, postgres.js waits up to 20 s before it connects again, and callers wait with it.
@@ -59,7 +76,7 @@ export function createClient(
     prepare: !isPooled,
     connection: {
       application_name: address.applicationName ?? 'parley',
-      ...startupParameters(isPooled, address.searchPath),
+      ...startupParameters(isPooled),
       ...(isPooled || !hasTimeouts ? {} : SESSION_TIMEOUTS_MS),
       ...(address.options === null ? {} : { options: address.options }),
     },

@@ -27,6 +27,8 @@ const REQUIREMENTS: readonly Requirement[] = [
   is('default_transaction_isolation', 'read committed'),
   is('default_transaction_read_only', 'off'),
   is('default_transaction_deferrable', 'off'),
+  // Where the migrations create the tables.
+  { name: 'search_path', value: 'public', accepts: () => true },
   // A message that was acknowledged survives a crash.
   { name: 'synchronous_commit', value: 'on', accepts: (current) => current !== 'off' },
 ];
@@ -44,15 +46,11 @@ export const SESSION_TIMEOUTS_MS = {
 
 /** Parameters that poolers keep apart for each of their clients; they refuse others (PgBouncer 1.18) or share them. */
 const KEPT_BY_POOLERS: readonly string[] = ['DateStyle', 'TimeZone', 'standard_conforming_strings'];
-const DEFAULT_SEARCH_PATH = 'public';
 
 /** The parameters of a session's start. */
-export function startupParameters(isPooled: boolean, searchPath: string | null): Record<string, string> {
+export function startupParameters(isPooled: boolean): Record<string, string> {
   const set = REQUIREMENTS.filter(({ name }) => !isPooled || KEPT_BY_POOLERS.includes(name));
-  return {
-    ...Object.fromEntries(set.map(({ name, value }) => [name, value])),
-    ...(isPooled ? {} : { search_path: searchPath ?? DEFAULT_SEARCH_PATH }),
-  };
+  return Object.fromEntries(set.map(({ name, value }) => [name, value]));
 }
 
 /**
@@ -66,10 +64,10 @@ export async function checkPooledSession(client: postgres.Sql): Promise<void> {
     select lower(name) as name, setting from pg_settings where lower(name) = any(string_to_array(${names.join()}, ','))`;
   const current = new Map(rows.map(({ name, setting }) => [name, setting]));
   const wrong = REQUIREMENTS.filter(({ name, accepts }) => !accepts(current.get(name.toLowerCase()) ?? ''));
-  const [role] = await client<{ name: string; has_schema: boolean }[]>`
-    select quote_ident(current_user) as name, current_schema() is not null as has_schema`;
+  const [role] = await client<{ name: string; schema: string | null }[]>`
+    select quote_ident(current_user) as name, current_schema() as schema`;
   const missing = wrong.map(({ name, value }) => `ALTER ROLE ${role?.name} SET ${name} = '${value}';`);
-  if (!role?.has_schema) missing.push(`ALTER ROLE ${role?.name} SET search_path = public;`);
+  if (role?.schema !== 'public') missing.push(`ALTER ROLE ${role?.name} SET search_path = public;`);
   if (missing.length > 0)
     throw new StartupError(
       `Behind a connection pooler, the role needs these settings; apply them and reconnect the pooler: ${missing.join(' ')}`,

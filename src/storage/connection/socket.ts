@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls';
-import type { PostgresAddress, PostgresTls } from '../../lib/postgres-url.js';
+import type { PostgresAddress, PostgresHost, PostgresTls } from '../../lib/postgres-url.js';
 import { withTimeout } from '../../lib/timeout.js';
 import { StartupError } from '../../startup-error.js';
 
@@ -16,19 +16,16 @@ const GRANTED = 'S'.charCodeAt(0);
 const ALPN_PROTOCOL = 'postgresql';
 
 /**
- * Opens a connection to the first host that accepts one, with TLS as the URL demands. With `target_session_attrs` the hosts
- * are tried in random order: the driver asks for another connection if the server is not the wanted one.
- *
- * The driver (postgres.js 3.4) could do that too, but it never notices that a server has refused TLS, and checks no
- * certificate by an authority of one's own.
+ * Opens a connection to the first host that accepts one, with TLS as the URL demands. The driver (postgres.js 3.4) could do
+ * that too, but it never notices that a server has refused TLS, and checks no certificate by an authority of one's own.
  *
  * @throws StartupError if TLS is impossible; otherwise the error of the last host.
  */
 export async function openSocket(address: PostgresAddress): Promise<Socket> {
-  const { hosts, targetSessionAttributes, connectTimeoutMs } = address;
+  const { hosts, connectTimeoutMs } = address;
   const timeoutMs = connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   let failure: unknown;
-  for (const host of targetSessionAttributes === null ? hosts : shuffled(hosts)) {
+  for (const host of hosts) {
     const socket = connectTo(host);
     try {
       return await withTimeout(secure(socket, host.host, address.tls), timeoutMs, () => timedOut(host));
@@ -40,19 +37,20 @@ export async function openSocket(address: PostgresAddress): Promise<Socket> {
   throw failure;
 }
 
-/** Like `openSocket`, for the driver: a connection whose opening rejects would be lost to its pool for ever. */
-export async function openSocketOrFail(address: PostgresAddress): Promise<Duplex> {
+/**
+ * Like `openSocket`, for the driver: a connection whose opening rejects, or that ends before the driver has written to it,
+ * would be lost to its pool for ever.
+ */
+export async function openSocketOrFail(address: () => Promise<PostgresAddress>): Promise<Duplex> {
   try {
-    return await openSocket(address);
+    return await openSocket(await address());
   } catch (error) {
-    const failed = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-    // By then the driver listens for it.
-    setImmediate(() => failed.destroy(error instanceof Error ? error : new Error(String(error))));
-    return failed;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    return new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(failure) });
   }
 }
 
-function connectTo({ host, port }: PostgresAddress['hosts'][number]): Socket {
+function connectTo({ host, port }: PostgresHost): Socket {
   return host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
 }
 
@@ -86,6 +84,8 @@ async function optionsOf(host: string, tls: PostgresTls): Promise<ConnectionOpti
   const isChecked = mode === 'verify-ca' || mode === 'verify-full';
   return {
     rejectUnauthorized: isChecked,
+    // Without it, Node would expect the certificate of `localhost`.
+    host,
     ...(isIP(host) ? {} : { servername: host }),
     ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
     ...(rootCertificate === null ? {} : { ca: await authorities(rootCertificate) }),
@@ -114,13 +114,6 @@ function closed(): never {
   throw Object.assign(new Error('The server has closed the connection.'), { code: 'ECONNRESET' });
 }
 
-function timedOut({ host, port }: PostgresAddress['hosts'][number]): Error {
+function timedOut({ host, port }: PostgresHost): Error {
   return Object.assign(new Error(`${host}:${port} does not answer.`), { code: 'CONNECT_TIMEOUT' });
-}
-
-function shuffled<Item>(items: readonly Item[]): Item[] {
-  return items
-    .map((item) => ({ item, place: Math.random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
 }

@@ -10,7 +10,6 @@ function shown(url: string): string {
     ca: tls.rootCertificate,
     target: rest.targetSessionAttributes,
     options: rest.options,
-    path: rest.searchPath,
     pooled: rest.isPooled || null,
     ignored: rest.ignored.join(',') || null,
   }).flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]));
@@ -79,11 +78,7 @@ test.each([
     'postgres://u@%2Fvar%2Frun%2Fpostgresql:5433/db',
     'u:null | /var/run/postgresql 5433 | db | tls=prefer',
   ],
-  [
-    'nothing but the scheme',
-    'postgres://',
-    'null:null | localhost 5432 |  | tls=prefer',
-  ],
+  ['nothing but the scheme', 'postgres://', 'null:null | localhost 5432 |  | tls=prefer'],
   [
     'several hosts',
     'postgres://u:pw@one:5432,two:5433,three/db?target_session_attrs=read-write&sslmode=prefer',
@@ -109,12 +104,12 @@ test.each([
   [
     'JDBC',
     'postgresql://h/db?user=u&password=pw&ssl=true&currentSchema=chat',
-    'u:pw | h 5432 | db | tls=require | path=chat',
+    'u:pw | h 5432 | db | tls=require | ignored=currentSchema',
   ],
   [
     'options',
-    'postgres://u@h/db?options=-c%20search_path%3Dchat%20-c%20jit%3Doff',
-    'u:null | h 5432 | db | tls=prefer | options=-c search_path=chat -c jit=off | path=chat',
+    'postgres://u@h/db?options=-c%20work_mem%3D8MB%20-c%20jit%3Doff',
+    'u:null | h 5432 | db | tls=prefer | options=-c work_mem=8MB -c jit=off',
   ],
   [
     'a root certificate',

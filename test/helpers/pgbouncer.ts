@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { chmod, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { ensureProgram } from './debian.js';
+import { freePort } from './free-port.js';
+import { stopAtEnd } from './stopping.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const START_TIMEOUT_MS = 10_000;
+const RETRY_INTERVAL_MS = 20;
+
+/** A PgBouncer in front of a Postgres, as Debian ships it: without prepared statements in transaction mode. */
+export interface PrivatePgBouncer {
+  /** The URL of the same database, through PgBouncer. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts PgBouncer. It is stopped at the end of the test file at the latest. */
+export async function startPgBouncer(
+  databaseUrl: string,
+  mode: 'session' | 'transaction',
+): Promise<PrivatePgBouncer> {
+  const binary = await ensureProgram('pgbouncer');
+  const target = new URL(databaseUrl);
+  const folder = temporaryFolder('pgbouncer');
+  const port = await freePort();
+  const file = join(folder.path, 'pgbouncer.ini');
+  await writeFile(
+    file,
+    `[databases]
+* = host=${target.hostname} port=${target.port} user=${target.username}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = ${mode}
+default_pool_size = 20
+`,
+  );
+  // Started by root, PgBouncer runs as another account.
+  await Promise.all([chmod(folder.path, 0o755), chmod(file, 0o644)]);
+  const account = process.getuid?.() === 0 ? ['--user', 'nobody'] : [];
+  const child = spawn(binary, ['--quiet', ...account, file], { stdio: 'ignore' });
+  const disown = child.pid === undefined ? () => {} : folder.owns('pgbouncer', child.pid);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
+  const stop = async (): Promise<void> => {
+    stopped();
+    child.kill('SIGKILL');
+    await exited;
+    await folder.clear();
+  };
+  const stopped = stopAtEnd(stop);
+  await untilListening(port);
+  return { url: Object.assign(target, { hostname: '127.0.0.1', port: String(port) }).href, stop };
+}
+
+async function untilListening(port: number): Promise<void> {
+  const end = performance.now() + START_TIMEOUT_MS;
+  while (!(await isListening(port))) {
+    if (performance.now() > end) throw new Error(`Nothing listens on port ${port}.`);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+      .once('connect', () => resolve(true))
+      .once('error', () => resolve(false))
+      .once('connect', () => socket.destroy());
+  });
+}
