@@ -73,10 +73,9 @@ async function prepare(
   await checkServer(client);
   if (isPooled) await checkPooledSession(client);
   await applyMigrations(client, log, signal);
-  const db = drizzle(client);
-  const applied = await applyFunctions(db, await readFunctions());
+  const applied = await applyFunctions(client, await readFunctions());
   if (applied.length > 0) log.debug({ functions: applied }, 'SQL functions updated');
-  if (await ensureEpoch(db))
+  if (await ensureEpoch(drizzle(client)))
     log.warn({}, 'The database was restored or moved: created a new epoch, clients must resynchronize');
 }
 

@@ -1,23 +1,20 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inArray, sql } from 'drizzle-orm';
-import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import type postgres from 'postgres';
 import { StartupError } from '../startup-error.js';
 import { databaseErrorCode } from './errors.js';
-import { functionReleases } from './tables.js';
 
 /** Next to this file both in `src` and in `dist`. The rules for these files are in its README.md. */
 const FOLDER = fileURLToPath(new URL('./functions/', import.meta.url));
-
-/** The part of a database or transaction that is used here. */
-type Executor = Pick<PostgresJsDatabase, 'insert' | 'execute'>;
 
 /**
  * `invalid_function_definition`: the return type or the name of a parameter differs from the function in the
  * database.
  */
 const CHANGED_SIGNATURE = '42P13';
+/** Raised below if another instance has applied the function meanwhile. */
+const APPLIED = 'PA001';
 
 /** One SQL function, as its file in `functions/` defines it. */
 export interface SqlFunction {
@@ -56,57 +53,64 @@ function parseFunction(name: string, definition: string): SqlFunction {
  * Applies the functions whose release is newer than the one in the database, all or none. Never replaces a function
  * by one of the same or an older release.
  *
+ * They are one message of the simple protocol, which Postgres executes as one transaction. In a transaction of the driver,
+ * the end of the connection would end the process.
+ *
  * @returns the names of the functions that were applied.
  * @throws StartupError if a function has another signature than the function of this name in the database.
  */
 export async function applyFunctions(
-  db: PostgresJsDatabase,
+  client: postgres.Sql,
   functions: readonly SqlFunction[],
 ): Promise<string[]> {
-  return db.transaction(async (transaction) => {
-    const names = await recordNewer(transaction, functions);
-    for (const each of functions) if (names.includes(each.name)) await createOrReplace(transaction, each);
-    if (names.length > 0) await refuseOverloads(transaction, names);
-    return names;
-  });
-}
-
-/**
- * Records the newer releases, and returns their names. One statement, so it is correct even without the migration
- * lock.
- */
-async function recordNewer(db: Executor, functions: readonly SqlFunction[]): Promise<string[]> {
-  const newer = await db
-    .insert(functionReleases)
-    .values(functions.map(({ name, release }) => ({ name, release })))
-    .onConflictDoUpdate({
-      target: functionReleases.name,
-      set: { release: sql`excluded.release` },
-      setWhere: sql`${functionReleases.release} < excluded.release`,
-    })
-    .returning({ name: functionReleases.name });
-  return newer.map(({ name }) => name);
-}
-
-async function createOrReplace(db: Executor, { name, definition }: SqlFunction): Promise<void> {
-  try {
-    await db.execute(sql.raw(definition));
-  } catch (error) {
-    if (databaseErrorCode(error) === CHANGED_SIGNATURE) throw changedSignature(name);
-    throw error;
+  for (;;) {
+    const newer = await findNewer(client, functions);
+    if (newer.length === 0) return [];
+    try {
+      await client.unsafe([...newer.map(recorded), refuseOverloads(newer)].join('\n')).simple();
+      return newer.map(({ name }) => name);
+    } catch (error) {
+      const code = databaseErrorCode(error);
+      if (code === CHANGED_SIGNATURE) throw changedSignature(error);
+      if (code !== APPLIED) throw error;
+    }
   }
 }
 
-/** Postgres accepts other parameter types under the same name: it creates an overload next to the old function. */
-async function refuseOverloads(db: Executor, names: readonly string[]): Promise<void> {
-  const [overloaded] = await db.execute<{ name: string }>(sql`
-    select proname as name from pg_proc
-    where pronamespace = (select oid from pg_namespace where nspname = current_schema()) and ${inArray(sql`proname`, names)}
-    group by proname having count(*) > 1`);
-  if (overloaded) throw changedSignature(overloaded.name);
+async function findNewer(client: postgres.Sql, functions: readonly SqlFunction[]): Promise<SqlFunction[]> {
+  const rows = await client<{ name: string; release: number }[]>`select name, release from function_releases`;
+  const releases = new Map(rows.map(({ name, release }) => [name, release]));
+  return functions.filter(({ name, release }) => release > (releases.get(name) ?? 0));
 }
 
-function changedSignature(name: string): StartupError {
+/** Records the release and creates the function, unless another instance has done it meanwhile. */
+function recorded({ name, release, definition }: SqlFunction): string {
+  return `
+    DO $guard$ BEGIN
+      INSERT INTO function_releases (name, release) VALUES ('${name}', ${release})
+      ON CONFLICT (name) DO UPDATE SET release = excluded.release WHERE function_releases.release < excluded.release;
+      IF NOT FOUND THEN RAISE EXCEPTION 'applied' USING ERRCODE = '${APPLIED}'; END IF;
+    END $guard$;
+    ${definition}`;
+}
+/** Postgres accepts other parameter types under the same name: it creates an overload next to the old function. */
+function refuseOverloads(functions: readonly SqlFunction[]): string {
+  const names = functions.map(({ name }) => `'${name}'`).join(', ');
+  return `
+    DO $overloads$ DECLARE overloaded text; BEGIN
+      SELECT proname INTO overloaded FROM pg_proc
+      WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND proname IN (${names})
+      GROUP BY proname HAVING count(*) > 1 LIMIT 1;
+      IF overloaded IS NOT NULL THEN
+        RAISE EXCEPTION 'overloaded' USING ERRCODE = '${CHANGED_SIGNATURE}', HINT = 'DROP FUNCTION ' || overloaded || '()';
+      END IF;
+    END $overloads$;`;
+}
+
+/** Postgres names the function in its hint. */
+function changedSignature(error: unknown): StartupError {
+  const hint = error instanceof Error && 'hint' in error ? String(error.hint) : '';
+  const [, name] = /DROP FUNCTION (\w+)\(/.exec(hint) ?? [];
   return new StartupError(
     `The SQL function ${name} has another signature than in the database: a changed signature needs a new name.`,
   );

@@ -93,7 +93,7 @@ test('each release is applied once even without the migration lock', async () =>
   await start();
   const functions = (await readFunctions()).map((each) => ({ ...each, release: each.release + 1 }));
   const clients = Array.from({ length: 5 }, () => postgres({ ...database.connection, max: 1 }));
-  const applied = await Promise.all(clients.map((client) => applyFunctions(drizzle(client), functions)));
+  const applied = await Promise.all(clients.map((client) => applyFunctions(client, functions)));
   expect(applied.flat().sort()).toEqual(functions.map(({ name }) => name));
   await Promise.all(clients.map((client) => client.end()));
 });
@@ -147,7 +147,7 @@ test('a changed signature under the same name is rejected, and nothing is applie
       release: release + 1,
       definition: name === 'join_room' ? change(definition) : definition.replace('BEGIN', 'BEGIN -- new'),
     }));
-    await expect(applyFunctions(drizzle(sql), functions), what).rejects.toThrow(
+    await expect(applyFunctions(sql, functions), what).rejects.toThrow(
       'The SQL function join_room has another signature than in the database: a changed signature needs a new name.',
     );
     expect(await bodies(), what).toEqual(await definedBodies());

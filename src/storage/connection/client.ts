@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { type PostgresAddress, type PostgresHost, parsePostgresUrl } from '../../lib/postgres-url.js';
 import { createHostChoice } from './hosts.js';
-import { SESSION_TIMEOUTS_MS, startupParameters } from './session.js';
+import { NO_TIMEOUTS, SESSION_TIMEOUTS_MS, startupParameters } from './session.js';
 import { openSocketOrFail } from './socket.js';
 
 /** The address of the database: a URL, or the embedded server's socket. */
@@ -77,7 +77,7 @@ function connectTo(
     connection: {
       application_name: address.applicationName ?? 'parley',
       ...startupParameters(isPooled),
-      ...(isPooled || !hasTimeouts ? {} : SESSION_TIMEOUTS_MS),
+      ...(isPooled ? {} : hasTimeouts ? SESSION_TIMEOUTS_MS : NO_TIMEOUTS),
       ...(address.options === null ? {} : { options: address.options }),
     },
     // Parley uses no array types. Fetching them is a query on each new connection whose error cannot be caught: if

@@ -44,6 +44,9 @@ export const SESSION_TIMEOUTS_MS = {
   idle_in_transaction_session_timeout: 15_000,
 };
 
+/** The same timeouts for a session that migrates, whatever the database's defaults are. */
+export const NO_TIMEOUTS = { lock_timeout: 0, statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
+
 /** Parameters that poolers keep apart for each of their clients; they refuse others (PgBouncer 1.18) or share them. */
 const KEPT_BY_POOLERS: readonly string[] = ['DateStyle', 'TimeZone', 'standard_conforming_strings'];
 
