@@ -17,6 +17,8 @@ export interface Stage {
   /** How long to keep attacking, in ms. */
   readonly durationMs: number;
   readonly scale: Scale;
+  /** For random input: the same seed repeats it. */
+  readonly seed: number;
 }
 
 /** Something that one client does to the disadvantage of all others. */

@@ -1,5 +1,6 @@
 import type { Attack } from './attack.js';
 import { guessedPasswords, oneNetwork, signUps } from './attacks/accounts.js';
+import { hostileBytes } from './attacks/hostile.js';
 import { pipelining, slowRequests, unreadAssets } from './attacks/http.js';
 import { lookAlikes } from './attacks/names.js';
 import {
@@ -28,4 +29,5 @@ export const attacks: readonly Attack[] = [
   strangersMessages,
   tokenVariants,
   forgedEnvelopes,
+  hostileBytes,
 ];

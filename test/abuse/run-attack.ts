@@ -29,6 +29,7 @@ export async function runAttack(
   attack: Attack,
   address: string,
   scale: Scale,
+  seed = Math.floor(Date.now() / 1000),
 ): Promise<Outcome> {
   const { instance, bystander, roomId, accounts } = target;
   const durationMs = DURATIONS_MS[scale];
@@ -43,7 +44,16 @@ export async function runAttack(
   try {
     await sleep(durationMs / 2);
     const before = witness.take();
-    const result = await attack.run({ target, attacker, accounts, bystander, roomId, durationMs, scale });
+    const result = await attack.run({
+      target,
+      attacker,
+      accounts,
+      bystander,
+      roomId,
+      durationMs,
+      scale,
+      seed,
+    });
     const during = witness.take();
     if (during.length === 0) throw new Error('The bystander has sent nothing during the attack.');
     return {

@@ -9,7 +9,7 @@ import { failureOf, runAttack } from './run-attack.js';
 import { openTarget } from './target.js';
 
 /**
- * `npm run abuse [-- [--own-address] NAME …]`: runs all attacks, or the named ones, beside a member who sends twice a second,
+ * `npm run abuse [-- [--own-address] [--seed=NUMBER] NAME …]`: runs all attacks, or the named ones, beside a member who sends twice a second,
  * and prints a Markdown table. Exits with status 1 if the member had to wait or was refused anything, if the server used too
  * much memory, or if it did not stop in time afterwards.
  *
@@ -19,6 +19,8 @@ const DOCUMENTS = 'documents';
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const address = process.argv.includes('--own-address') ? '127.0.0.1' : '127.0.0.2';
 const unknown = names.filter((name) => name !== DOCUMENTS && !attacks.some((attack) => attack.name === name));
+const [, seedText] = /^--seed=(\d+)$/m.exec(process.argv.join('\n')) ?? [];
+const seed = seedText === undefined ? undefined : Number(seedText);
 const MAX_STOP_MS = 35_000;
 
 if (unknown.length > 0) {
@@ -64,7 +66,7 @@ async function runAttacks(wanted: readonly Attack[]): Promise<void> {
   for (const attack of wanted) {
     const target = await openTarget(servers);
     try {
-      const outcome = await runAttack(target, attack, address, 'full');
+      const outcome = await runAttack(target, attack, address, 'full', seed);
       const start = performance.now();
       await target.instance.shutDown();
       const stoppedMs = performance.now() - start;

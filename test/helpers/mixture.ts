@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MESSAGE_ADDED, type Person } from './client.js';
-import { random } from './model-room.js';
 import type { TestParley } from './parley.js';
+import { random } from './random.js';
 import { openRawSocket, openSocketOf, type RawSocket } from './raw-socket.js';
 
 export interface MixtureOptions {

@@ -140,14 +140,3 @@ export function createModelRoom(stored = 0): ModelRoom {
   for (let count = 0; count < stored; count += 1) room.add();
   return room;
 }
-
-/** Numbers from 0 to below 1 (mulberry32): the same for the same seed, so that a failure can be reproduced. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -17,8 +17,8 @@ import {
 } from '../helpers/client.js';
 import { openStores } from '../helpers/database.js';
 import { openEventStream } from '../helpers/event-stream.js';
-import { random } from '../helpers/model-room.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
+import { random } from '../helpers/random.js';
 
 /*
  * There is no mutation yet that changes a message or ends a membership, so these tests write through the stores. This is

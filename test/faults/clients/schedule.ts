@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../../../src/domain/id.js';
 import { rowId } from '../../../src/graphql/schema/global-id.js';
 import { at as asAt, createRoom, joinRoom, type Person, send } from '../../helpers/client.js';
-import { random } from '../../helpers/model-room.js';
+import { random } from '../../helpers/random.js';
 import type { Stores } from '../../helpers/stores.js';
 import type { Instance } from '../environment/instance.js';
 import type { DeliveryLog, MessageRef } from '../verdict/check.js';

@@ -8,6 +8,8 @@ export interface Instance {
   readonly pid: number;
   /** Its exit status and last output if it has exited without being stopped; otherwise null. */
   readonly crash: string | null;
+  /** What the current process has written so far to its outputs. */
+  output(): string;
   /** Sends SIGKILL, and resolves when the process has exited. */
   kill(): Promise<void>;
   /** Sends SIGTERM, and resolves when the process has exited; throws if its exit status is not 0. */
@@ -60,6 +62,7 @@ export async function startInstance(env: Record<string, string> & { PORT: string
     get crash() {
       return crash;
     },
+    output: () => current.output(),
     async kill() {
       await end('SIGKILL');
     },

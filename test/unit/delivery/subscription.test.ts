@@ -6,7 +6,7 @@ import type { Subscriptions } from '../../../src/delivery/subscription.js';
 import { ServiceUnavailableError } from '../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
 import type { MessageEdge } from '../../../src/domain/message/message.js';
-import { MODEL_ROOM_ID, type ModelRoom, numbers, random } from '../../helpers/model-room.js';
+import { MODEL_ROOM_ID, type ModelRoom, numbers } from '../../helpers/model-room.js';
 import {
   brief,
   cursor,
@@ -16,6 +16,7 @@ import {
   takeSeqs,
   VIEWER,
 } from '../../helpers/model-subscriptions.js';
+import { random } from '../../helpers/random.js';
 
 /*
  * The moments between replay and live that a test over the network cannot hit: here a test can hold a read of the history
