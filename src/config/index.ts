@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { normalizeOrigin } from '../lib/origin.js';
 import type { ShareLimits } from '../lib/share.js';
 import { StartupError } from '../startup-error.js';
 import { type LogLevel, settings } from './settings.js';
@@ -43,6 +44,8 @@ export interface Config {
   readonly maxOperations: ShareLimits;
   readonly maxSubscriptions: ShareLimits;
   readonly maxUnsentMib: ShareLimits;
+  /** How long an idle HTTP connection stays open, in seconds. */
+  readonly keepAliveSeconds: number;
   /** Time over which a shutdown spreads the closing of connections, in seconds. */
   readonly drainSeconds: number;
   /** Whether `NODE_ENV` is `production`. */
@@ -53,10 +56,10 @@ export interface Config {
 export interface AllowedOrigins {
   /** Allows every origin. */
   readonly any: boolean;
-  /** Allowed origins, compared literally: `https://app.example.com`. */
+  /** Allowed origins, such as `https://app.example.com`, normalized: see `normalizeOrigin`. */
   readonly exact: ReadonlySet<string>;
-  /** Allows pages served by this machine, such as by a development server: `localhost`, 127.0.0.1 and [::1], on any port. */
-  readonly localhost: boolean;
+  /** Allows pages of this machine and of the local network on any port, such as those of a development server. */
+  readonly local: boolean;
 }
 
 type SettingName = keyof typeof settings.shape;
@@ -116,8 +119,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     accessTokenTtlSeconds: data.ACCESS_TOKEN_TTL,
     allowedOrigins: {
       any: data.ALLOWED_ORIGINS.includes('*'),
-      exact: new Set(data.ALLOWED_ORIGINS),
-      localhost: !production,
+      exact: new Set(data.ALLOWED_ORIGINS.map(normalizeOrigin)),
+      local: !production,
     },
     lobby: data.LOBBY,
     logLevel: data.LOG_LEVEL,
@@ -130,6 +133,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxOperations: data.MAX_OPERATIONS,
     maxSubscriptions: data.MAX_SUBSCRIPTIONS,
     maxUnsentMib: data.MAX_UNSENT_MIB,
+    keepAliveSeconds: data.KEEP_ALIVE_SECONDS,
     drainSeconds: data.DRAIN_SECONDS,
     production,
   };

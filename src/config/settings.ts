@@ -82,6 +82,7 @@ export const settings = z.object({
   MAX_OPERATIONS: share({ instance: 2_000, address: 500, anonymous: 50, user: 200 }),
   MAX_SUBSCRIPTIONS: share({ instance: 100_000, address: 10_000, anonymous: 50, user: 1_000 }),
   MAX_UNSENT_MIB: share({ instance: 256, address: 128, anonymous: 16, user: 32 }),
+  KEEP_ALIVE_SECONDS: integer(1, 3600, 'a whole number of seconds from 1 to 3600').default(130),
   DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
 });
 
@@ -95,9 +96,9 @@ function refinePostgresUrl(value: string, context: z.RefinementCtx): void {
   }
 }
 
+/** Of any scheme: apps have origins such as `capacitor://localhost`. A `*` in a host would match no page. */
 function isOrigin(value: string): boolean {
-  // URL accepts `*` in a host, but origins are compared literally: `https://*.example.com` would match no page.
-  return URL.canParse(value) && new URL(value).origin === value && !value.includes('*');
+  return /^[a-z][a-z\d+.-]*:\/\/[^/?#\s*@]+$/i.test(value) && URL.canParse(value);
 }
 
 function isPlain(value: string): boolean {

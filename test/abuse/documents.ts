@@ -116,6 +116,9 @@ export function measureDocument(
   const documents = createDocuments(schema, true, { debug() {}, info() {}, warn() {}, error() {} });
   for (let round = 0; round < 10 * ROUNDS; round += 1)
     documents.prepare(`query Q${round} { viewer { id ${ROOMS} } }`);
+  // And has refused some.
+  for (let round = 0; round < 10 * ROUNDS; round += 1)
+    documents.prepare(`query R${round} { viewer { ${repeat(60, () => 'id')} } }`);
   const rounds = Array.from({ length: ROUNDS }, (_, round) => `${text} # ${round}`);
   const parseMs = median(rounds.map((each) => timed(() => parse(each)).ms));
   const checks = rounds.map((each) => timed(() => isAccepted(documents.prepare(each))));

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ensureProgram } from './debian.js';
 import { freePort } from './free-port.js';
 import { stopAtEnd } from './stopping.js';
 import { temporaryFolder } from './temporary-folder.js';
-
-const START_TIMEOUT_MS = 10_000;
-const RETRY_INTERVAL_MS = 20;
+import { untilListening } from './until-listening.js';
 
 /** A PgBouncer in front of a Postgres, as Debian ships it: without prepared statements in transaction mode. */
 export interface PrivatePgBouncer {
@@ -55,21 +52,4 @@ default_pool_size = 20
   const stopped = stopAtEnd(stop);
   await untilListening(port);
   return { url: Object.assign(target, { hostname: '127.0.0.1', port: String(port) }).href, stop };
-}
-
-async function untilListening(port: number): Promise<void> {
-  const end = performance.now() + START_TIMEOUT_MS;
-  while (!(await isListening(port))) {
-    if (performance.now() > end) throw new Error(`Nothing listens on port ${port}.`);
-    await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
-  }
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-      .once('connect', () => resolve(true))
-      .once('error', () => resolve(false))
-      .once('connect', () => socket.destroy());
-  });
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -11,6 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { runParley } from '../helpers/process.js';
+import { openRawHttp } from '../helpers/raw-http.js';
 import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
 
@@ -321,6 +323,18 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       await expect
         .poll(() => parley.log.filter((line) => line.includes('exceed the budget')).length, { timeout: 8000 })
         .toBeGreaterThan(0);
+    },
+  ],
+  KEEP_ALIVE_SECONDS: [
+    'is how long an idle connection stays open',
+    async () => {
+      const parley = await start({ KEEP_ALIVE_SECONDS: '1' });
+      const { socket, text } = await openRawHttp(parley.url);
+      socket.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
+      await expect.poll(text).toContain('Keep-Alive: timeout=1');
+      const answeredAt = performance.now();
+      if (!socket.closed) await once(socket, 'close');
+      expect(performance.now() - answeredAt).toBeGreaterThan(700);
     },
   ],
   DRAIN_SECONDS: [

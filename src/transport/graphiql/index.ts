@@ -63,7 +63,8 @@ export function createGraphiQL({ lobbyId }: GraphiQLOptions): GraphiQL {
 /** Temporary and not stored: what the root serves may change. */
 function redirectToPage(response: ServerResponse): void {
   response.writeHead(307, {
-    location: PAGE_PATH,
+    // Relative: a proxy may serve everything below a path of its own.
+    location: `.${PAGE_PATH}`,
     'content-length': '0',
     'cache-control': 'no-store',
     vary: 'Origin, Accept',
@@ -89,7 +90,7 @@ function sendPage(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const html = Buffer.from(renderPage(`${ASSETS_PATH}${version}/`, lobbyId));
+  const html = Buffer.from(renderPage(`.${ASSETS_PATH}${version}/`, lobbyId));
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
     'content-length': html.length,

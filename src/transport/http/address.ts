@@ -17,11 +17,12 @@ export function createAddresses(trustedProxies: number, log: Log): Addresses {
   let isProxied = false;
   return {
     of(request) {
-      if (trustedProxies === 0 && !isProxied && request.headers['x-forwarded-for'] !== undefined) {
+      const { 'x-forwarded-for': addresses, forwarded = addresses } = request.headers;
+      if (trustedProxies === 0 && !isProxied && forwarded !== undefined) {
         isProxied = true;
         log.warn(
           {},
-          'Requests have the header X-Forwarded-For, but TRUSTED_PROXIES is 0: set it to the number of proxies. Until then, all clients behind one share its address, and limits by address do not apply to those who are signed in',
+          'Requests have the header X-Forwarded-For or Forwarded, but TRUSTED_PROXIES is 0: set it to the number of proxies. Until then, all clients behind one share its address, and limits by address do not apply to those who are signed in',
         );
       }
       return clientAddress(request, trustedProxies);
@@ -33,7 +34,7 @@ export function createAddresses(trustedProxies: number, log: Log): Addresses {
 
 /**
  * Returns the client's IP address, or its network for IPv6: one subscriber line has a whole /64. Each trusted proxy appends
- * the address of its peer to `X-Forwarded-For`, so the client is the entry that many places from the right; entries further
+ * the address of its peer to `X-Forwarded-For`, or to `Forwarded` if there is no such header, so the client is the entry that many places from the right; entries further
  * left are set by the client and not trusted.
  *
  * @param trustedProxies number of proxies in front of this server; with 0, the header is ignored.
@@ -41,9 +42,18 @@ export function createAddresses(trustedProxies: number, log: Log): Addresses {
 export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
   const direct = request.socket.remoteAddress ?? 'unknown';
   if (trustedProxies === 0) return networkOf(direct);
-  const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
+  const { 'x-forwarded-for': addresses, forwarded: standard = '' } = request.headers;
+  const forwarded =
+    addresses === undefined ? forwardedFor(standard) : [addresses].flat().join(',').split(',');
   const hops = forwarded.map((hop) => hop.trim()).filter((hop) => hop !== '');
   return networkOf(hops.at(-trustedProxies) ?? hops[0] ?? direct);
+}
+
+/** The addresses of the header `Forwarded` (RFC 7239): `for=192.0.2.60;proto=https, for="[2001:db8::1]:4711"`. */
+function forwardedFor(header: string): string[] {
+  return [...header.matchAll(/(?:^|[;,])\s*for=(?:"([^"]*)"|([^;,\s]*))/gi)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? '',
+  );
 }
 
 /** Entries that are no addresses count as they are, up to this length. */

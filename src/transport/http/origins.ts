@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AllowedOrigins } from '../../config/index.js';
 import type { Log } from '../../domain/ports.js';
-
-const LOCALHOST = new Set(['localhost', '127.0.0.1', '[::1]']);
+import { isLocalHost, normalizeHost, normalizeOrigin } from '../../lib/origin.js';
 
 /** Refused origins that are remembered, so that each is logged once. Further ones are refused without a log entry. */
 const MAX_LOGGED_ORIGINS = 1000;
@@ -66,16 +65,22 @@ export function createOrigins(allowed: AllowedOrigins, log: Log): Origins {
 
 /**
  * Whether a page of this origin may use the API: pages of the server's own host, origins of the allow-list and, outside of
- * production, any port of localhost.
+ * production, pages of this machine and its local network.
  *
  * @param host the `Host` header of the request.
  */
 export function isAllowedOrigin(allowed: AllowedOrigins, origin: string, host: string | undefined): boolean {
-  if (allowed.any || allowed.exact.has(origin)) return true;
+  if (allowed.any || allowed.exact.has(normalizeOrigin(origin))) return true;
   if (!URL.canParse(origin)) return false;
   const url = new URL(origin);
   // Behind a proxy that terminates TLS, our own scheme is unknown, so only hosts are compared.
-  return url.host === host || isLocalhost(allowed, url);
+  return isSameHost(url, host) || (allowed.local && isLocalHost(url.hostname));
+}
+
+/** The default port of the page's scheme may be named in one of them only. */
+function isSameHost({ protocol, host: ofPage }: URL, host: string | undefined): boolean {
+  const scheme = protocol.slice(0, -1);
+  return host !== undefined && normalizeHost(host, scheme) === normalizeHost(ofPage, scheme);
 }
 
 /**
@@ -84,11 +89,8 @@ export function isAllowedOrigin(allowed: AllowedOrigins, origin: string, host: s
  */
 function mayUseCredentials(allowed: AllowedOrigins, origin: string): boolean {
   if (allowed.any) return false;
-  return allowed.exact.has(origin) || (URL.canParse(origin) && isLocalhost(allowed, new URL(origin)));
-}
-
-function isLocalhost({ localhost }: AllowedOrigins, { hostname }: URL): boolean {
-  return localhost && LOCALHOST.has(hostname);
+  if (allowed.exact.has(normalizeOrigin(origin))) return true;
+  return allowed.local && URL.canParse(origin) && isLocalHost(new URL(origin).hostname);
 }
 
 /**

@@ -137,6 +137,8 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       headersTimeout: receiveTimeoutMs,
       requestTimeout: receiveTimeoutMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      // Longer than proxies keep idle connections: otherwise a request may arrive while this end closes one.
+      keepAliveTimeout: config.keepAliveSeconds * 1000,
     },
     (request, response) => turns.take(request, response, () => handle(request, response)),
   );

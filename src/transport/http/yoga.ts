@@ -48,6 +48,7 @@ export function createYogaAdapter({ pipeline, log }: YogaServices) {
       onlyJsonBodies,
       onlyJsonParameters,
       onlyEventStreams,
+      unbuffered,
       throughPipeline(pipeline),
       endWithConnection,
       ...(pipeline.hooks ? [reportRejections(pipeline)] : []),
@@ -141,6 +142,15 @@ function refusal(status: number, message: string): GraphQLError {
     extensions: { code: 'BAD_USER_INPUT' satisfies ErrorCode, http: { status } },
   });
 }
+
+/** nginx buffers responses, and some proxies compress them, unless the response says otherwise. */
+const unbuffered: Plugin = {
+  onResponse({ response }) {
+    if (!response.headers.get('content-type')?.startsWith(EVENT_STREAM_TYPE)) return;
+    response.headers.set('cache-control', 'no-cache, no-transform');
+    response.headers.set('x-accel-buffering', 'no');
+  },
+};
 
 /**
  * Ends a stream of results when its connection closes. If the client disconnects while its subscription starts, Yoga drops

@@ -25,11 +25,12 @@ test('every setting has its documented default', () => {
     redisPrefix: 'parley',
     jwtSecret: null,
     accessTokenTtlSeconds: 3600,
-    allowedOrigins: { any: false, exact: new Set(), localhost: true },
+    allowedOrigins: { any: false, exact: new Set(), local: true },
     lobby: 'Lobby',
     logLevel: 'info',
     rateLimits: true,
     trustedProxies: 0,
+    keepAliveSeconds: 130,
     drainSeconds: 5,
     graphiql: true,
     introspection: true,
@@ -64,6 +65,7 @@ test('every setting is read', () => {
     MAX_OPERATIONS: 'user=9',
     MAX_SUBSCRIPTIONS: 'instance=10,user=11',
     MAX_UNSENT_MIB: 'anonymous=1',
+    KEEP_ALIVE_SECONDS: '620',
     DRAIN_SECONDS: '60',
   };
   expect(Object.keys(env)).toEqual(settingNames);
@@ -79,12 +81,13 @@ test('every setting is read', () => {
     allowedOrigins: {
       any: false,
       exact: new Set(['https://a.example', 'http://b.example:8080']),
-      localhost: false,
+      local: false,
     },
     lobby: 'Halle',
     logLevel: 'silent',
     rateLimits: false,
     trustedProxies: 2,
+    keepAliveSeconds: 620,
     drainSeconds: 60,
     graphiql: false,
     introspection: false,
@@ -131,6 +134,11 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['RATE_LIMITS', 'no'],
   ['TRUSTED_PROXIES', 'all'],
+  ['ALLOWED_ORIGINS', 'capacitor:localhost'],
+  ['ALLOWED_ORIGINS', 'capacitor://localhost/app'],
+  ['ALLOWED_ORIGINS', 'https://user@a.example'],
+  ['ALLOWED_ORIGINS', 'null'],
+  ['KEEP_ALIVE_SECONDS', '0'],
   ['DRAIN_SECONDS', '601'],
   ['GRAPHIQL', 'true'],
   ['INTROSPECTION', '0'],
@@ -184,7 +192,7 @@ test('ALLOWED_ORIGINS is a list of origins, or * for any', () => {
   expect(readConfig({ ALLOWED_ORIGINS: 'https://a.example' }).allowedOrigins).toEqual({
     any: false,
     exact: new Set(['https://a.example']),
-    localhost: true,
+    local: true,
   });
   expect(readConfig({ ALLOWED_ORIGINS: '*' }).allowedOrigins.any).toBe(true);
 });
@@ -201,4 +209,15 @@ test('GraphiQL and introspection are off by default in production', () => {
     graphiql: true,
     introspection: true,
   });
+});
+
+test('origins of any scheme are normalized', () => {
+  const ALLOWED_ORIGINS =
+    'Capacitor://localhost, tauri://localhost, chrome-extension://ABC, HTTPS://App.Example.com:443';
+  expect([...readConfig({ ALLOWED_ORIGINS }).allowedOrigins.exact]).toEqual([
+    'capacitor://localhost',
+    'tauri://localhost',
+    'chrome-extension://abc',
+    'https://app.example.com',
+  ]);
 });

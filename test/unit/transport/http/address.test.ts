@@ -69,3 +69,23 @@ test('a connection that is already lost has an unknown address', () => {
   expect(clientAddress(requestFrom(undefined, undefined), 0)).toBe('unknown');
   expect(clientAddress(requestFrom(undefined, undefined), 1)).toBe('unknown');
 });
+
+test.each([
+  [1, 'for=192.0.2.60;proto=http;by=203.0.113.43', '192.0.2.60'],
+  [1, 'For="[2001:db8:cafe::17]:4711"', '2001:db8:cafe:0::/64'],
+  [1, 'for=192.0.2.43, for=198.51.100.17:8080', '198.51.100.17'],
+  [2, 'for=192.0.2.43, for=198.51.100.17', '192.0.2.43'],
+  [1, 'proto=https;host=x', DIRECT],
+  [1, 'for=_hidden', '_hidden'],
+  [0, 'for=192.0.2.60', DIRECT],
+])('with %i proxies, Forwarded: %s is %s', (proxies, forwarded, expected) => {
+  const request = requestFrom(DIRECT, undefined);
+  request.headers.forwarded = forwarded;
+  expect(clientAddress(request, proxies)).toBe(expected);
+});
+
+test('X-Forwarded-For goes before Forwarded', () => {
+  const request = requestFrom(DIRECT, '192.0.2.9');
+  request.headers.forwarded = 'for=192.0.2.60';
+  expect(clientAddress(request, 1)).toBe('192.0.2.9');
+});
