@@ -2,13 +2,13 @@ import { deriveKey } from './auth/keys.js';
 import { createPasswordHasher, MAX_WAITING_HASHES } from './auth/passwords.js';
 import { readOrCreateSecret } from './auth/secret.js';
 import { createTokens } from './auth/tokens.js';
-import { createLocalBus } from './bus/local.js';
-import { createRedisBus } from './bus/redis.js';
+import { createBus, describeBus, type RedisAddress } from './bus/index.js';
 import type { Config } from './config/index.js';
 import { describeDatabase, openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
+import { createDeliveryCounters } from './domain/counters.js';
 import type { History } from './domain/history.js';
 import { createMemberships } from './domain/memberships.js';
 import { createMessages } from './domain/message/messages.js';
@@ -21,6 +21,8 @@ import { createPipeline } from './graphql/pipeline.js';
 import { encodeGlobalId } from './graphql/schema/global-id.js';
 import { createResources } from './lib/resources.js';
 import type { Logger } from './log.js';
+import { createMetrics } from './metrics/metrics.js';
+import { sourcesOf } from './metrics/wiring.js';
 import { createLimits, noRateLimits } from './redis/rate-limiter.js';
 import type { DatabaseAddress } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
@@ -30,6 +32,7 @@ import { createUserStore } from './storage/user.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
+import { serveMetrics } from './transport/http/metrics.js';
 import { GRAPHQL_PATH } from './transport/http/paths.js';
 import { createHttpServer, RECEIVE_TIMEOUT_MS, type Readiness } from './transport/http/server.js';
 import { createYogaAdapter } from './transport/http/yoga.js';
@@ -73,6 +76,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   let serving: Serving | null = null;
   const { stallTimeoutMs = STALL_TIMEOUT_MS, maxUnsentBytes } = overrides;
   const shares = createShares(config, log, maxUnsentBytes);
+  const metrics = config.metrics || config.metricsPort !== null ? createMetrics() : null;
 
   const http = createHttpServer({
     config,
@@ -83,11 +87,14 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     graphiql: config.graphiql
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
+    metrics: config.metrics ? metrics : null,
     readiness: async () => readinessOf(serving, stopping.signal.aborted),
     graphql: () => serving?.graphql ?? null,
     webSockets: () => serving?.webSockets ?? null,
   });
   const port = await http.listen(config);
+  if (metrics && config.metricsPort !== null)
+    resources.add(await serveMetrics(metrics, { host: config.host, port: config.metricsPort }));
 
   async function start(): Promise<void> {
     const database = await openConfiguredDatabase(
@@ -99,10 +106,10 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     );
 
     const secret = config.jwtSecret ?? (await readOrCreateSecret(config.dataDir));
-    const bus = overrides.bus ?? createBus(config, secret, log);
+    const bus = overrides.bus ?? createBus(redisOf(config), deriveKey(secret, 'bus'), log);
     resources.add(() => bus.close());
     const { actions: limits, ...limiter } = config.rateLimits
-      ? createLimits(redisOptions(config), log)
+      ? createLimits(redisOf(config), log)
       : noRateLimits;
     resources.add(() => limiter.close());
 
@@ -112,12 +119,14 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       rooms: createRoomStore(database),
       messages: createMessageStore(database),
     };
+    const counters = createDeliveryCounters();
     const feeds = createFeeds({
       messages: stores.messages,
       epochs: createEpochStore(database),
       bus,
       history,
       log,
+      counters,
     });
     resources.add(() => feeds.close());
     const { publish } = feeds;
@@ -132,10 +141,11 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
     const tokens = createTokens(secret, config.accessTokenTtlSeconds);
+    const passwords = await createPasswordHasher(config.rateLimits ? MAX_WAITING_HASHES : Infinity);
     const services = {
       users: createUsers({
         users: stores.users,
-        passwords: await createPasswordHasher(config.rateLimits ? MAX_WAITING_HASHES : Infinity),
+        passwords,
         tokens,
         limits,
         throttle: limiter.logins,
@@ -152,22 +162,30 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         publish,
         log,
       }),
-      subscriptions: createSubscriptions({ messages: stores.messages, feeds, history }),
+      subscriptions: createSubscriptions({ messages: stores.messages, feeds, history, counters }),
       stores,
     };
+    const admission = createAdmission({
+      limits,
+      ...shares,
+      ignoresAddresses: shares.addresses.areUnknown,
+    });
     const pipeline = createPipeline({
       services,
       introspection: config.introspection,
       maxCost: config.maxOperationCost,
-      admission: createAdmission({ limits, ...shares, ignoresAddresses: shares.addresses.areUnknown }),
+      admission,
       log,
-      hooks: [...(overrides.hooks ?? []), ...createOperationLog(log)],
+      hooks: [...(overrides.hooks ?? []), ...createOperationLog(log), ...(metrics ? [metrics.hooks] : [])],
     });
     const webSockets = createWebSockets({ pipeline, tokens, log, stallTimeoutMs, shares });
     resources.add(() => webSockets.close(0));
     const clientOf = createClientOf(tokens, shares.addresses);
     const yoga = createYogaAdapter({ pipeline, log });
     const graphql = createGraphQLOverHttp({ pipeline, yoga, clientOf });
+    metrics?.observe(
+      sourcesOf({ webSockets, admission, feeds, shares, services, passwords, database, bus, counters }),
+    );
     serving = { graphql, webSockets, bus, ping: database.ping };
   }
 
@@ -190,7 +208,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   let stopped: Promise<void> | undefined;
   return {
     url: `http://localhost:${port}${GRAPHQL_PATH}`,
-    description: describe(config),
+    description: { database: describeDatabase(config), bus: describeBus(redisOf(config)) },
     ready,
     close: () => {
       stopped ??= stop();
@@ -224,25 +242,6 @@ async function readinessOf(serving: Serving | null, isStopping: boolean): Promis
   };
 }
 
-function createBus(config: Config, secret: string, log: Logger): Bus {
-  const redis = redisOptions(config);
-  return redis ? createRedisBus({ ...redis, key: deriveKey(secret, 'bus'), log }) : createLocalBus(log);
-}
-
-function redisOptions({ redisUrl, redisPrefix }: Config): { url: string; prefix: string } | null {
+function redisOf({ redisUrl, redisPrefix }: Config): RedisAddress | null {
   return redisUrl === null ? null : { url: redisUrl, prefix: redisPrefix };
-}
-
-function describe(config: Config): App['description'] {
-  const { redisUrl } = config;
-  return {
-    database: describeDatabase(config),
-    bus: redisUrl === null ? 'in-process' : `Redis at ${hostAndPathOf(redisUrl)}`,
-  };
-}
-
-/** The host and the path of a URL, without its credentials. */
-function hostAndPathOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
 }

@@ -23,7 +23,9 @@ const SIGN_UP = 1;
  *
  * @param maxWaiting hashes that may wait for their turn.
  */
-export async function createPasswordHasher(maxWaiting = MAX_WAITING_HASHES): Promise<PasswordHasher> {
+export async function createPasswordHasher(
+  maxWaiting = MAX_WAITING_HASHES,
+): Promise<PasswordHasher & { readonly waiting: number }> {
   // Verified if the user is unknown, so that the response time does not reveal which usernames exist.
   const decoy = await hash(crypto.randomUUID(), ARGON2_OPTIONS);
   const turns = createSemaphore({
@@ -43,6 +45,9 @@ export async function createPasswordHasher(maxWaiting = MAX_WAITING_HASHES): Pro
         { priority: LOGIN, key: address },
       ),
     isWeak,
+    get waiting() {
+      return turns.waiting;
+    },
   };
 }
 

@@ -37,6 +37,10 @@ export interface Config {
   readonly graphiql: boolean;
   /** Whether introspection queries are allowed. */
   readonly introspection: boolean;
+  /** Whether `/metrics` is served on the public port too. */
+  readonly metrics: boolean;
+  /** TCP port for `/metrics` alone; null if there is none. */
+  readonly metricsPort: number | null;
   /** The most that an operation may cost; see `graphql/cost.ts`. */
   readonly maxOperationCost: number;
   /** The most connections, operations in progress, subscriptions and MiB of unsent data; see `lib/share.ts`. */
@@ -128,6 +132,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustedProxies: data.TRUSTED_PROXIES,
     graphiql: data.GRAPHIQL ?? !production,
     introspection: data.INTROSPECTION ?? !production,
+    metrics: data.METRICS ?? !production,
+    metricsPort: data.METRICS_PORT,
     maxOperationCost: data.MAX_OPERATION_COST,
     maxConnections: data.MAX_CONNECTIONS,
     maxOperations: data.MAX_OPERATIONS,

@@ -1,3 +1,4 @@
+import { createDeliveryCounters, type DeliveryCounters } from '../domain/counters.js';
 import type { MessageEvent, RoomChanged } from '../domain/events.js';
 import type { Message } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
@@ -46,6 +47,7 @@ export interface Feed {
 export interface FeedServices {
   readonly messages: Pick<MessageStore, 'readSince'>;
   readonly log: Log;
+  readonly counters?: DeliveryCounters;
   /** Called if a message claims the place of one that this feed has delivered: one of them is of another history. */
   readonly onContradiction: (message: Message) => void;
 }
@@ -53,7 +55,7 @@ export interface FeedServices {
 export function createFeed(
   roomId: string,
   start: Head,
-  { messages, log, onContradiction }: FeedServices,
+  { messages, log, onContradiction, counters = createDeliveryCounters() }: FeedServices,
 ): Feed {
   let head = start;
   const ring = createRing();
@@ -96,6 +98,7 @@ export function createFeed(
   async function repair(): Promise<void> {
     timer = undefined;
     isRepairing = true;
+    counters.repairs += 1;
     const targetBefore = target;
     try {
       const found = await messages.readSince(roomId, head.rev, MAX_RING_EVENTS + 1);

@@ -1,4 +1,5 @@
 import type { Bus } from '../domain/bus.js';
+import { createDeliveryCounters, type DeliveryCounters } from '../domain/counters.js';
 import { type BusEvent, isHint, type RoomChanged } from '../domain/events.js';
 import type { EpochStore, History } from '../domain/history.js';
 import type { Message } from '../domain/message/message.js';
@@ -60,10 +61,18 @@ export interface FeedsServices {
   readonly bus: Bus;
   readonly history: History;
   readonly log: Log;
+  readonly counters?: DeliveryCounters;
 }
 
 /** Creates the feeds of this instance: one for each room that has subscribers here. */
-export function createFeeds({ messages, epochs, bus, history, log }: FeedsServices) {
+export function createFeeds({
+  messages,
+  epochs,
+  bus,
+  history,
+  log,
+  counters = createDeliveryCounters(),
+}: FeedsServices) {
   const entries = new Map<string, Entry>();
   /** When an event of another epoch last caused a tick, by `performance.now()`. */
   let foreignAt = Number.NEGATIVE_INFINITY;
@@ -168,6 +177,7 @@ export function createFeeds({ messages, epochs, bus, history, log }: FeedsServic
       const feed = createFeed(roomId, head, {
         messages,
         log,
+        counters,
         onContradiction: (message) => void resolve(roomId, message),
       });
       entry.feed = feed;

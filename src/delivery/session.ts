@@ -1,3 +1,4 @@
+import { createDeliveryCounters, type DeliveryCounters } from '../domain/counters.js';
 import { historyGapAfter, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
@@ -15,6 +16,7 @@ export interface SessionServices {
   readonly messages: Pick<MessageStore, 'read' | 'readChanges'>;
   readonly feeds: Feeds;
   readonly history: History;
+  readonly counters?: DeliveryCounters;
 }
 
 /** A subscription that is being served by a stream of its own. */
@@ -40,7 +42,12 @@ export interface Session {
 }
 
 /** Opens sessions, and follows a room within them. */
-export function createSessions({ messages, feeds, history }: SessionServices) {
+export function createSessions({
+  messages,
+  feeds,
+  history,
+  counters = createDeliveryCounters(),
+}: SessionServices) {
   const replays = createReplays(messages);
 
   /** @throws BadUserInputError, ForbiddenError, ServiceUnavailableError; HistoryGapError for readers of added messages. */
@@ -90,6 +97,7 @@ export function createSessions({ messages, feeds, history }: SessionServices) {
       assertFeedOpen();
       const step = feed.next(position);
       if (step === 'not-held') {
+        counters.replays += 1;
         const { target, events } = await replays.start(reader, position);
         for await (const event of events) {
           assertFeedOpen();

@@ -18,6 +18,11 @@ export interface BinaryPackage {
 const manifestSchema = z.object({ version: z.string() });
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
+/** The major version of Postgres in a package: 18 for `18.4.0-beta.17`. */
+export function majorOf({ version }: BinaryPackage): number {
+  return Number.parseInt(version, 10);
+}
+
 /** Paths of the Postgres programs. */
 export interface Binaries {
   readonly initdb: string;

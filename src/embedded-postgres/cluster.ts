@@ -21,12 +21,17 @@ const TEMPORARY_PREFIX = 'postgres.new-';
  * Creates the cluster if it does not exist, and returns its real path. It is created under a temporary name and renamed, so
  * that a kill cannot leave an incomplete one, and only one of two concurrent processes succeeds.
  *
- * @throws StartupError if initdb fails, or another folder is in its place.
+ * @throws StartupError if initdb fails, another folder is in its place, or another major version has written the data.
  */
-export async function ensureCluster(placement: Placement, binaries: Binaries): Promise<string> {
+export async function ensureCluster(
+  placement: Placement,
+  binaries: Binaries,
+  majorVersion: number,
+): Promise<string> {
   const cluster = join(placement.folder, 'postgres');
   await removeLeftovers(placement.folder, TEMPORARY_PREFIX);
   if (!(await isCluster(cluster))) await createCluster(cluster, placement, binaries);
+  await refuseOtherVersion(cluster, majorVersion);
   return realpath(cluster);
 }
 
@@ -113,6 +118,15 @@ async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path);
   await folder.sync().finally(() => folder.close());
+}
+
+/** A major version of Postgres does not read the files of another one. */
+async function refuseOtherVersion(cluster: string, majorVersion: number): Promise<void> {
+  const written = Number((await readFile(join(cluster, 'PG_VERSION'), 'utf8')).trim());
+  if (written === majorVersion) return;
+  throw new StartupError(
+    `The data in ${cluster} was written by Postgres ${written}, and this release of Parley contains Postgres ${majorVersion}: start the release that wrote it, copy the data as docs/operations.md says ("The embedded database"), or move the folder away to begin with an empty database.`,
+  );
 }
 
 async function isCluster(folder: string): Promise<boolean> {

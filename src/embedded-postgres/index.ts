@@ -3,7 +3,7 @@ import { once } from '../lib/once.js';
 import { StartupError } from '../startup-error.js';
 import { choosePlacement } from './account.js';
 import { acquireServer } from './acquire.js';
-import { findBinaryPackage, prepareBinaries } from './binaries.js';
+import { findBinaryPackage, majorOf, prepareBinaries } from './binaries.js';
 import { ensureCluster } from './cluster.js';
 import { type Connection, maintainOwnerLock } from './owner-lock.js';
 import { isServing, removeSocketFolder, stopServer } from './server.js';
@@ -50,7 +50,7 @@ async function start({ dataDir, log, settings, onLost }: EmbeddedPostgresOptions
   const placement = await choosePlacement(dataDir);
   const { folder, requested, logFile } = placement;
   const binaries = await prepareBinaries(binaryPackage, placement.account, log);
-  const cluster = await ensureCluster(placement, binaries);
+  const cluster = await ensureCluster(placement, binaries, majorOf(binaryPackage));
   if (folder !== requested)
     log(`The data is in ${folder}: Postgres does not run as root, and its user cannot enter ${requested}`);
 

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { messageOf } from '../lib/error-message.js';
 import { settledWithin } from '../lib/timeout.js';
 import { StartupError } from '../startup-error.js';
+import { restrictAccess } from './access.js';
 import { type Account, firstInaccessibleFolder } from './account.js';
 import type { Binaries } from './binaries.js';
 import { runAs } from './cluster.js';
@@ -108,7 +109,14 @@ export async function launchServer(options: {
   const folder = IS_WINDOWS ? undefined : await createSocketFolder(account);
   const listen = folder === undefined ? await loopbackSettings() : socketSettings(folder);
   // fsync and synchronous_commit keep their default, on.
-  const settings = { max_connections: '60', log_min_messages: 'warning', ...listen, ...options.settings };
+  const access = await restrictAccess(options.cluster, account);
+  const settings = {
+    max_connections: '60',
+    log_min_messages: 'warning',
+    ...access,
+    ...listen,
+    ...options.settings,
+  };
   const args = ['-D', options.cluster];
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
 

@@ -25,6 +25,8 @@ export interface EventDelivery {
   readonly subscribers: number;
   /** Size of the JSON payload that each subscriber got, in bytes of UTF-8, without framing. */
   readonly bytes: number;
+  /** From the commit of the change to its delivery, in ms, by the clocks of database and server; null for a replay. */
+  readonly lagMs: number | null;
 }
 
 /**

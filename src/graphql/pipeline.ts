@@ -125,6 +125,7 @@ export function createPipeline({
             operation,
             subscribers: 1,
             bytes: Buffer.byteLength(JSON.stringify(payloadOf(result))),
+            lagMs: null,
           });
         return result;
       },

@@ -23,6 +23,8 @@ export interface Semaphore {
   idle(): Promise<void>;
   /** Number of tasks that wait. */
   readonly waiting: number;
+  /** Number of tasks that run. */
+  readonly running: number;
 }
 
 export interface SemaphoreOptions {
@@ -124,6 +126,9 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     idle: () => (running === 0 ? DONE : new Promise((resolve) => onIdle.push(resolve))),
     get waiting() {
       return queue.size;
+    },
+    get running() {
+      return running;
     },
   };
 }

@@ -45,6 +45,11 @@ export class Share {
     this.count(holder, -1);
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.total;
+  }
+
   private exhaustedFor({ userId, address }: Holder): Exhausted | null {
     const { limits } = this;
     if (userId === null) {

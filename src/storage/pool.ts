@@ -33,6 +33,8 @@ export interface Pool {
    *   otherwise the driver's errors.
    */
   run<Result>(call: (db: Database) => Promise<Result>, turn?: CallTurn): Promise<Result>;
+  /** Calls that run, each with a connection, and calls that wait for one. */
+  readonly load: { readonly running: number; readonly waiting: number };
   /** Resolves if the database answers; rejects as `run` does. */
   ping(): Promise<void>;
   /** Waits up to a second for running calls, then closes their connections. Later calls reject. */
@@ -119,6 +121,10 @@ export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIM
     semaphore.run(() => call(task), { priority: TURNS.indexOf(turn), key: userId ?? '' });
   return {
     run,
+    get load() {
+      const { running, waiting } = semaphore;
+      return { running, waiting };
+    },
     ping: async () => {
       await run((db) => db.execute(sql`select 1`));
     },

@@ -19,6 +19,8 @@ export interface ByteBudget {
    * with the largest product of unsent bytes and stalled time first. To be called about once a second.
    */
   enforce(): void;
+  /** Unsent bytes of all connections. */
+  unsentBytes(): number;
 }
 
 /**
@@ -36,7 +38,7 @@ export function createByteBudget(
 
   /** Disconnects the slowest of the connections until the others are within the limit. Returns those. */
   function enforceOn(behind: readonly BudgetedConnection[], bytes: number): readonly BudgetedConnection[] {
-    const unsent = behind.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0);
+    const unsent = sum(behind);
     let excess = unsent - bytes;
     if (excess <= 0) return behind;
     const slowest = [...behind].sort((a, b) => stallCost(b) - stallCost(a) || b.unsentBytes - a.unsentBytes);
@@ -56,6 +58,7 @@ export function createByteBudget(
 
   return {
     track: (connections) => void sources.push(connections),
+    unsentBytes: () => sum(sources.flatMap((source) => [...source()])),
     enforce() {
       let behind: readonly BudgetedConnection[] = sources
         .flatMap((source) => [...source()])
@@ -70,6 +73,10 @@ export function createByteBudget(
       enforceOn(behind, limits.instance);
     },
   };
+}
+
+function sum(connections: readonly BudgetedConnection[]): number {
+  return connections.reduce((total, { unsentBytes }) => total + unsentBytes, 0);
 }
 
 function stallCost({ unsentBytes, stalledMs }: BudgetedConnection): number {

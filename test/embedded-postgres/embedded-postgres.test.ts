@@ -475,3 +475,39 @@ describe.runIf(asRoot && process.platform === 'linux')('as root', () => {
 async function isLink(path: string): Promise<boolean> {
   return (await lstat(path)).isSymbolicLink();
 }
+
+test.runIf(process.platform !== 'win32')('no other user can connect to the socket', async () => {
+  const { connection, dataFolder } = await start();
+  const rules = await readFile(join(dataFolder, 'postgres/parley_hba.conf'), 'utf8');
+  expect(rules.trim().split('\n')).toEqual(['local all all peer map=parley']);
+  const [row] = await connect(connection)`select system_user as name`;
+  expect(row?.name).toMatch(/^peer:/);
+});
+
+test.runIf(asRoot)('started by root, a program that runs as nobody cannot connect', async () => {
+  const { connection } = await start();
+  const script = `
+    const postgres = require(${JSON.stringify(createRequire(import.meta.url).resolve('postgres'))});
+    const sql = postgres({ host: ${JSON.stringify(connection.host)}, port: ${connection.port}, database: 'postgres', username: 'parley', max: 1 });
+    sql\`select 1\`.then(() => console.log('CONNECTED'), (error) => console.log(error.message)).finally(() => process.exit());`;
+  const folder = await temporaryFolder(0o755);
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+    ...NOBODY,
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  expect(`${stdout}${stderr}`).toContain('Peer authentication failed for user "parley"');
+});
+
+test('data of another major version is left alone, with an explanation', async () => {
+  const first = await start();
+  await first.stop();
+  const file = join(first.dataFolder, 'postgres/PG_VERSION');
+  const version = await readFile(file, 'utf8');
+  await writeFile(file, '17\n');
+  await expect(start()).rejects.toThrow(
+    /was written by Postgres 17, and this release of Parley contains Postgres \d+/,
+  );
+  await writeFile(file, version);
+  await (await start()).stop();
+});

@@ -229,6 +229,27 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       expect(await ask('off')).toBeFalsy();
     },
   ],
+  METRICS: [
+    'says whether the public port serves metrics',
+    async () => {
+      for (const [METRICS, status] of [
+        ['on', 200],
+        ['off', 404],
+      ] as const) {
+        const { url } = await start({ METRICS });
+        expect((await fetch(new URL('/metrics', url))).status).toBe(status);
+      }
+    },
+  ],
+  METRICS_PORT: [
+    'serves metrics alone',
+    async () => {
+      const port = await freePort();
+      await start({ METRICS: 'off', METRICS_PORT: String(port) });
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+      expect(await response.text()).toContain('parley_websockets 0');
+    },
+  ],
   MAX_OPERATION_COST: [
     'is the most that an operation may cost',
     async () => {

@@ -35,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ['domain', 'lib'],
   delivery: ['domain', 'lib'],
   graphql: ['delivery', 'domain', 'lib'],
+  metrics: ['graphql', 'domain'],
   transport: ['graphql', 'delivery', 'domain', 'auth', 'lib', 'config', 'startup-error'],
 };
 /** The wiring and the programs that start it may import every layer. */
@@ -48,10 +49,11 @@ const RESTRICTED_PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(ioredis|rate-limiter-flexible)(\/|$)/, ['redis', 'bus']],
   [/^@graphql-yoga\/redis-event-target$/, ['bus']],
   [/^(jose|@node-rs\/argon2)(\/|$)/, ['auth']],
-  [/^(@pothos\/|dataloader$|@escape\.tech\/)/, ['graphql']],
+  [/^(@pothos\/|dataloader$)/, ['graphql']],
   [/^graphql(-yoga)?$/, ['graphql', 'transport']],
   [/^(ws|graphql-ws|negotiator|@graphql-yoga\/render)/, ['transport']],
   [/^pino/, ['log']],
+  [/^prom-client$/, ['metrics']],
 ];
 
 /** Layers of pure logic: they may import no package and no module of Node except these. */

@@ -58,8 +58,8 @@ async function pageModules(): Promise<string[]> {
 /** All files that the page refers to, and those that its scripts import. */
 async function assetPaths(): Promise<string[]> {
   const html = (await receivePage()).body.toString();
-  const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
-  const folder = /"assets":"([^"]+)"/.exec(html)?.[1] ?? '';
+  const named = [...html.matchAll(/(?:src|href)="(\.[^"]+)"/g)].map(([, path = '']) => path.slice(1));
+  const folder = /"assets":"\.([^"]+)"/.exec(html)?.[1] ?? '';
   const script = (await receive(`${folder}monaco.js`)).body.toString();
   const workers = [...script.matchAll(/[\w.]+\.worker\.js/g)].map(([name]) => folder + name);
   const client = (await receive(`${folder}client.js`)).body.toString();
@@ -113,7 +113,7 @@ describe('the GraphiQL page', () => {
   test('the root redirects a browser to the page', async () => {
     const { status, headers } = await receivePage('/');
     expect(status).toBe(307);
-    expect(headers.location).toBe('/graphql');
+    expect(headers.location).toBe('./graphql');
     expect(headers['cache-control']).toBe('no-store');
     expect(headers.vary).toBe('Origin, Accept');
   });
@@ -140,7 +140,7 @@ describe('the GraphiQL page', () => {
     const html = (await receivePage()).body.toString();
     expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/(?:https?|wss?):|[=(]["']?\/\//);
     expect(html).not.toMatch(/\son\w+=/);
-    for (const [tag] of html.matchAll(/<script[^>]*>/g)) expect(tag).toMatch(/src="\/|application\/json/);
+    for (const [tag] of html.matchAll(/<script[^>]*>/g)) expect(tag).toMatch(/src="\.\/|application\/json/);
   });
 
   test('the policy of the page allows only its own host and forbids framing', async () => {

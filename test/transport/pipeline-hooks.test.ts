@@ -148,6 +148,7 @@ test('a subscription over server-sent events is opened, delivers and is closed o
       operation: expect.objectContaining({ name: 'Listen' }),
       subscribers: 1,
       bytes: Buffer.byteLength(JSON.stringify(event?.result)),
+      lagMs: null,
     },
   ]);
   stream.abort();
@@ -187,6 +188,7 @@ test('subscriptions over WebSocket are opened and closed once, and an event is r
     operation: { name: 'Listen' },
     subscribers: count,
     bytes: Buffer.byteLength(JSON.stringify(frames[0]?.[2]?.payload)),
+    lagMs: expect.any(Number),
   });
 
   for (const socket of sockets) socket.send({ type: 'complete', id: 'live' });

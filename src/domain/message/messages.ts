@@ -36,6 +36,11 @@ export function createMessages({ messages, memberships, limits, history, publish
   const queue = createSendQueue(messages, publish, log);
 
   return {
+    /** Messages that wait to be stored. */
+    get pending() {
+      return queue.size;
+    },
+
     /**
      * Stores the message, then publishes it. A retry with the same `clientMessageId` returns the first message.
      *

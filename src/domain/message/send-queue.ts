@@ -130,6 +130,11 @@ export function createSendQueue(
   }
 
   return {
+    /** Drafts without an outcome yet. */
+    get size() {
+      return pending;
+    },
+
     send: (roomId: string, draft: MessageDraft) =>
       new Promise<SendOutcome>((resolve, reject) => {
         const current = rooms.get(roomId);

@@ -17,6 +17,8 @@ export interface Gate {
   leave(client: Client): void;
   /** Runs a task between the two. @throws as `enter` does; otherwise the task's own error. */
   during<Result>(client: Client, task: () => Promise<Result>): Promise<Result>;
+  /** How many are in progress. */
+  readonly size: number;
 }
 
 /** Keeps each client's operations within its share of the server, whatever their transport. */
@@ -88,6 +90,9 @@ function createGate(what: string, share: Share): Gate {
   return {
     enter: (client) => enter(holderOf(client)),
     leave: (client) => share.release(holderOf(client)),
+    get size() {
+      return share.size;
+    },
     async during(client, task) {
       // Once, because a mutation may sign the client in.
       const holder = holderOf(client);

@@ -16,6 +16,7 @@ import type { Shares } from '../shares.js';
 import { createStallClock } from '../stalls.js';
 import type { GraphQLOverHttp } from './graphql.js';
 import { listen } from './listen.js';
+import { METRICS_PATH, type MetricsSource, sendMetrics } from './metrics.js';
 import { createOrigins } from './origins.js';
 import { GRAPHQL_PATH, pathOf } from './paths.js';
 import { REFUSAL, refuseConnection, refuseUnreadable, sendJson, sendRefusal } from './refusals.js';
@@ -26,6 +27,8 @@ export interface HttpServices {
   readonly config: Config;
   readonly log: Log;
   readonly graphiql: GraphiQL | null;
+  /** What `/metrics` serves; null if it is not on this port. */
+  readonly metrics: MetricsSource | null;
   /** The response of `/ready`. */
   readonly readiness: () => Promise<Readiness>;
   readonly graphql: () => GraphQLOverHttp | null;
@@ -78,7 +81,7 @@ const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
 
 /** Creates the HTTP server, which also passes on WebSocket upgrades. */
 export function createHttpServer(parts: HttpServices): HttpServer {
-  const { config, log, graphiql, readiness, graphql, webSockets } = parts;
+  const { config, log, graphiql, metrics, readiness, graphql, webSockets } = parts;
   const { receiveTimeoutMs, stallTimeoutMs, shares } = parts;
   const { budget, addresses, connections } = shares;
   const logDropped = throttleLog((fields, message) => log.warn(fields, message));
@@ -94,6 +97,7 @@ export function createHttpServer(parts: HttpServices): HttpServer {
       const state = await readiness();
       return sendJson(response, state.status === 'ready' ? 200 : 503, state);
     }
+    if (path === METRICS_PATH && metrics) return sendMetrics(metrics, response);
     if (await graphiql?.handle(request, response)) return;
     if (path === GRAPHQL_PATH && !isAllowed) {
       origins.logRefused(request);

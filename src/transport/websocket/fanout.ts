@@ -25,6 +25,13 @@ export interface Fanout {
     subscription: Subscription,
     operation: SharedOperation,
   ): GroupSubscriber;
+  /** Groups that any subscriber may join, and those of one viewer each, whose events are executed for that viewer alone. */
+  readonly size: { readonly shared: number; readonly ofViewers: number };
+}
+
+/** From the commit of an event to now, in ms. The clocks of database and server may differ. */
+function lagOf({ message }: MessageEvent): number {
+  return Math.max(0, Date.now() - (message.changedAt ?? message.createdAt).getTime());
 }
 
 /**
@@ -34,6 +41,7 @@ export interface Fanout {
  */
 export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>): Fanout {
   const groups = new WeakMap<Feed, Map<string, Group>>();
+  const size = { shared: 0, ofViewers: 0 };
   /** The context for all events whose execution starts in this turn, so that their loads are batched. */
   let sharedContext: Context | null = null;
 
@@ -89,19 +97,27 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
     if (!group) {
       const siblings = feedGroups;
       const { hooks } = pipeline;
+      const kind = operation.dependsOnViewer ? 'ofViewers' : 'shared';
       const reported = hooks && operationOf(operation.args);
       group = createGroup(feed, position, {
         payload: (event, subscriber) => payload(event, subscriber, operation),
         onDelivered:
-          reported && ((subscribers, bytes) => hooks.delivered({ operation: reported, subscribers, bytes })),
-        onEmpty: () => siblings.delete(key),
+          reported &&
+          ((event, subscribers, bytes) =>
+            hooks.delivered({ operation: reported, subscribers, bytes, lagMs: lagOf(event) })),
+        onEmpty: () => {
+          siblings.delete(key);
+          size[kind] -= 1;
+        },
       });
       feedGroups.set(key, group);
+      size[kind] += 1;
     }
     return group;
   }
 
   return {
+    size,
     createGroupSubscriber: (reader, subscription, operation) =>
       new GroupSubscriber(reader, subscription, groupOf(reader, operation)),
   };

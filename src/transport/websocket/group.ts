@@ -30,7 +30,7 @@ export interface GroupParts {
    */
   readonly payload: (event: MessageEvent, subscriber: GroupSubscriber) => MaybePromise<string | null>;
   /** Called once per event, with the size of its payload in bytes; null if no hook is registered. */
-  readonly onDelivered: ((subscribers: number, bytes: number) => void) | null;
+  readonly onDelivered: ((event: MessageEvent, subscribers: number, bytes: number) => void) | null;
   readonly onEmpty: () => void;
 }
 
@@ -196,7 +196,7 @@ export function createGroup(
         written += 1;
       } else subscriber.release();
     }
-    if (written > 0) onDelivered?.(written, json.length);
+    if (written > 0) onDelivered?.(event, written, json.length);
   }
 
   /** Releases subscribers whose access ends in this step: their own streams deliver its events up to that point. */

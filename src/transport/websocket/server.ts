@@ -98,7 +98,8 @@ export function createWebSockets({
     return true;
   }
 
-  const operations = createOperations({ pipeline, fanout: createFanout(pipeline) }, log);
+  const fanout = createFanout(pipeline);
+  const operations = createOperations({ pipeline, fanout }, log);
   const protocol = makeServer<Params, Connection>({
     onConnect,
     // Disables graphql-ws's timer per socket: the timer below checks all of them.
@@ -178,6 +179,9 @@ export function createWebSockets({
     get size() {
       return connections.size;
     },
+
+    /** Groups of subscriptions that are served together; see `fanout.ts`. */
+    groups: fanout.size,
   };
 }
 

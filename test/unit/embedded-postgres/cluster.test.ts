@@ -11,7 +11,7 @@ import { ensureCluster, readPassword } from '../../../src/embedded-postgres/clus
 
 /** Makes the cluster's folder, and keeps what it was given as the password. */
 const INITDB = `#!/bin/sh
-mkdir "$2" && touch "$2/PG_VERSION"
+mkdir "$2" && echo 18 > "$2/PG_VERSION"
 for argument; do
   case "$argument" in --pwfile=*) cat "\${argument#--pwfile=}" > "$2/given" ;; esac
 done
@@ -39,7 +39,7 @@ test('the password of the embedded Postgres is random, and readable by its owner
   await writeFile(initdb, INITDB, { mode: 0o755 });
   const placement = { requested: folder, folder, logFile: join(folder, 'postgres.log'), account: undefined };
   const binaries = { initdb, pgCtl: 'unused', postgres: 'unused' };
-  const cluster = await ensureCluster(placement, binaries);
+  const cluster = await ensureCluster(placement, binaries, 18);
 
   expect((await stat(join(cluster, 'parley.password'))).mode & 0o777).toBe(0o600);
   const password = await readPassword(cluster);
@@ -48,5 +48,5 @@ test('the password of the embedded Postgres is random, and readable by its owner
   // No copy of it is left.
   expect((await readdir(folder)).sort()).toEqual(['initdb', 'postgres']);
   await rm(cluster, { recursive: true });
-  expect(await readPassword(await ensureCluster(placement, binaries))).not.toBe(password);
+  expect(await readPassword(await ensureCluster(placement, binaries, 18))).not.toBe(password);
 });
