@@ -23,6 +23,7 @@ import { createResources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { createMetrics } from './metrics/metrics.js';
 import { sourcesOf } from './metrics/wiring.js';
+import { checkRedis } from './redis/check.js';
 import { createLimits, noRateLimits } from './redis/rate-limiter.js';
 import type { DatabaseAddress } from './storage/database.js';
 import { createEpochStore, readEpoch } from './storage/epoch.js';
@@ -34,8 +35,9 @@ import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
 import { serveMetrics } from './transport/http/metrics.js';
 import { GRAPHQL_PATH } from './transport/http/paths.js';
-import { createHttpServer, RECEIVE_TIMEOUT_MS, type Readiness } from './transport/http/server.js';
+import { createHttpServer, RECEIVE_TIMEOUT_MS } from './transport/http/server.js';
 import { createYogaAdapter } from './transport/http/yoga.js';
+import { createReadiness } from './transport/readiness.js';
 import { createShares } from './transport/shares.js';
 import { STALL_TIMEOUT_MS } from './transport/stalls.js';
 import { createWebSockets } from './transport/websocket/server.js';
@@ -74,6 +76,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
   const resources = createResources();
   const stopping = new AbortController();
   let serving: Serving | null = null;
+  const readiness = createReadiness(stopping.signal);
   const { stallTimeoutMs = STALL_TIMEOUT_MS, maxUnsentBytes } = overrides;
   const shares = createShares(config, log, maxUnsentBytes);
   const metrics = config.metrics || config.metricsPort !== null ? createMetrics() : null;
@@ -88,7 +91,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       ? createGraphiQL({ lobbyId: config.lobby === null ? null : encodeGlobalId('Room', LOBBY_ID) })
       : null,
     metrics: config.metrics ? metrics : null,
-    readiness: async () => readinessOf(serving, stopping.signal.aborted),
+    readiness: readiness.read,
     graphql: () => serving?.graphql ?? null,
     webSockets: () => serving?.webSockets ?? null,
   });
@@ -105,6 +108,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       overrides.database,
     );
 
+    if (config.redisUrl !== null && !overrides.bus) await checkRedis(config.redisUrl, log);
     const secret = config.jwtSecret ?? (await readOrCreateSecret(config.dataDir));
     const bus = overrides.bus ?? createBus(redisOf(config), deriveKey(secret, 'bus'), log);
     resources.add(() => bus.close());
@@ -186,7 +190,8 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     metrics?.observe(
       sourcesOf({ webSockets, admission, feeds, shares, services, passwords, database, bus, counters }),
     );
-    serving = { graphql, webSockets, bus, ping: database.ping };
+    serving = { graphql, webSockets };
+    readiness.serve({ bus, ping: database.ping, limits: limiter });
   }
 
   async function stop(): Promise<void> {
@@ -221,25 +226,6 @@ export async function createApp(config: Config, log: Logger, overrides: Override
 interface Serving {
   readonly graphql: GraphQLOverHttp;
   readonly webSockets: ReturnType<typeof createWebSockets>;
-  readonly bus: Bus;
-  readonly ping: () => Promise<void>;
-}
-
-async function readinessOf(serving: Serving | null, isStopping: boolean): Promise<Readiness> {
-  const database =
-    serving !== null &&
-    (await serving.ping().then(
-      () => true,
-      () => false,
-    ));
-  // Migrations run before `serving` is set.
-  const checks = { database, bus: serving?.bus.isReady() ?? false, migrations: serving !== null };
-  const ready = Object.values(checks).every(Boolean);
-  return {
-    status: isStopping ? 'stopping' : ready ? 'ready' : 'not ready',
-    checks,
-    bus: serving?.bus.counters ?? null,
-  };
 }
 
 function redisOf({ redisUrl, redisPrefix }: Config): RedisAddress | null {

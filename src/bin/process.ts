@@ -17,6 +17,13 @@ export async function runProgram(program: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Writes what libraries and Node print as warnings to the log, so that every line of the output has its form. */
+export function logWarnings(warn: (fields: object, message: string) => void): void {
+  console.warn = (...parts: unknown[]) => warn({}, parts.map(String).join(' '));
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => warn({ name }, message));
+}
+
 /** Resolves with the first SIGINT or SIGTERM; the end of npm counts as a SIGTERM. A second signal exits at once. */
 export function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 import { createApp } from '../app.js';
 import { loadConfig } from '../config/index.js';
 import { createLog } from '../log.js';
-import { exitAfter, nextSignal, runProgram } from './process.js';
+import { exitAfter, logWarnings, nextSignal, runProgram } from './process.js';
 
 /** How long a stop may take after its drain, in ms. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -9,6 +9,7 @@ const STOP_TIMEOUT_MS = 20_000;
 await runProgram(async () => {
   const config = loadConfig();
   const log = createLog(config);
+  logWarnings((fields, message) => log.warn(fields, message));
   const app = await createApp(config, log);
   const signal = nextSignal();
   try {

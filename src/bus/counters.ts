@@ -10,5 +10,6 @@ export function createCounters(): BusCounters {
     timeouts: 0,
     reconnects: 0,
     foreignEvents: 0,
+    missedEvents: 0,
   };
 }

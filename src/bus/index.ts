@@ -1,5 +1,6 @@
 import type { Bus } from '../domain/bus.js';
 import type { Log } from '../domain/ports.js';
+import { describeRedis, parseRedisUrl } from '../lib/redis-url.js';
 import { createLocalBus } from './local.js';
 import { createRedisBus } from './redis.js';
 
@@ -20,7 +21,5 @@ export function createBus(redis: RedisAddress | null, key: Buffer, log: Log): Bu
 
 /** The bus in use, for the log. Without secrets. */
 export function describeBus(redis: RedisAddress | null): string {
-  if (redis === null) return 'in-process';
-  const { host, pathname } = new URL(redis.url);
-  return `Redis at ${host}${pathname}`;
+  return redis === null ? 'in-process' : `Redis at ${describeRedis(parseRedisUrl(redis.url))}`;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PostgresUrlError, parsePostgresUrl } from '../lib/postgres-url.js';
+import { parseRedisUrl, RedisUrlError } from '../lib/redis-url.js';
 import type { ShareLimits } from '../lib/share.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -14,8 +15,6 @@ const integer = (min: number, max: number, expected: string) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, expected);
 const onOff = z.enum(['on', 'off'], 'on or off').transform((value) => value === 'on');
-const url = (protocols: readonly string[], expected: string) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), expected);
 /** Null if not set. The value may hold a password, so it is never shown. */
 const secret = (form: z.ZodType<string, string>) => form.nullable().default(null).meta({ secret: true });
 const origins = z
@@ -45,10 +44,8 @@ export const settings = z.object({
   PORT: integer(0, 65_535, 'a port number from 0 to 65535').default(4000),
   HOST: z.string().default('::'),
   DATA_DIR: z.string().default('.data'),
-  DATABASE_URL: secret(z.string().superRefine(refinePostgresUrl)),
-  REDIS_URL: secret(
-    url(['redis:', 'rediss:'], 'a URL such as redis://localhost:6379, or rediss://… for TLS'),
-  ),
+  DATABASE_URL: secret(z.string().superRefine(refineBy(parsePostgresUrl, PostgresUrlError))),
+  REDIS_URL: secret(z.string().superRefine(refineBy(parseRedisUrl, RedisUrlError))),
   REDIS_PREFIX: z
     .string()
     .regex(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores')
@@ -88,14 +85,16 @@ export const settings = z.object({
   DRAIN_SECONDS: integer(0, 600, 'a whole number of seconds from 0 to 600').default(5),
 });
 
-/** The message names the mistake. */
-function refinePostgresUrl(value: string, context: z.RefinementCtx): void {
-  try {
-    parsePostgresUrl(value);
-  } catch (error) {
-    if (!(error instanceof PostgresUrlError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-  }
+/** A check by a parser, whose error names the mistake. */
+function refineBy(parse: (value: string) => unknown, ParseError: new (...args: never[]) => Error) {
+  return (value: string, context: z.RefinementCtx): void => {
+    try {
+      parse(value);
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  };
 }
 
 /** Of any scheme: apps have origins such as `capacitor://localhost`. A `*` in a host would match no page. */

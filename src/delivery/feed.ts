@@ -34,7 +34,7 @@ export interface Feed {
   /** Adds a change from the bus or from a write of this instance. */
   apply(change: RoomChanged): void;
   /** Reports a head that was read from the database. The feed fetches missing events up to it. */
-  observeHead(head: Head): void;
+  observeHead(head: Head, from?: 'tick'): void;
   /** Evicts events above the maximum age. Has to be called regularly. */
   evictOld(): void;
   /** Ends the feed with an error that all readers receive. */
@@ -48,6 +48,8 @@ export interface FeedServices {
   readonly messages: Pick<MessageStore, 'readSince'>;
   readonly log: Log;
   readonly counters?: DeliveryCounters;
+  /** Called with the number of events that the tick has found, and the bus has not delivered since. */
+  readonly onMissed?: (events: number) => void;
   /** Called if a message claims the place of one that this feed has delivered: one of them is of another history. */
   readonly onContradiction: (message: Message) => void;
 }
@@ -55,7 +57,7 @@ export interface FeedServices {
 export function createFeed(
   roomId: string,
   start: Head,
-  { messages, log, onContradiction, counters = createDeliveryCounters() }: FeedServices,
+  { messages, log, onContradiction, counters = createDeliveryCounters(), onMissed }: FeedServices,
 ): Feed {
   let head = start;
   const ring = createRing();
@@ -63,6 +65,8 @@ export function createFeed(
   const outOfOrder = new Map<number, Message>();
   /** The highest `rev` that the room is known to have. */
   let target = start.rev;
+  /** The highest `rev` that the tick has found. */
+  let overdue = 0;
   let timer: NodeJS.Timeout | undefined;
   let isRepairing = false;
   let failure: Error | null = null;
@@ -111,6 +115,8 @@ export function createFeed(
         } else {
           // The head may have moved on during the read.
           const later = found.messages.filter(({ rev }) => rev > head.rev);
+          const missed = later.filter(({ rev }) => rev <= overdue).length;
+          if (missed > 0) onMissed?.(missed);
           advance(found.head, blockEvents(head, found.head, later));
         }
         log.debug({ roomId, rev: head.rev }, 'Repaired a feed from the database');
@@ -157,8 +163,9 @@ export function createFeed(
       // Rows that were too large for the bus do not arrive later, so the repair starts at once.
       scheduleRepair(change.messages.length === 0 ? 0 : REORDER_TIMEOUT_MS);
     },
-    observeHead(observed) {
+    observeHead(observed, from) {
       target = Math.max(target, observed.rev);
+      if (from === 'tick') overdue = Math.max(overdue, observed.rev);
       scheduleRepair();
     },
     evictOld: () => ring.evictBefore(performance.now() - MAX_RING_AGE_MS),

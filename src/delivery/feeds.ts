@@ -4,6 +4,7 @@ import { type BusEvent, isHint, type RoomChanged } from '../domain/events.js';
 import type { EpochStore, History } from '../domain/history.js';
 import type { Message } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
+import { createMissWatch } from '../domain/misses.js';
 import type { Log } from '../domain/ports.js';
 import type { Head } from '../domain/position.js';
 import { settledWithin } from '../lib/timeout.js';
@@ -74,6 +75,7 @@ export function createFeeds({
   counters = createDeliveryCounters(),
 }: FeedsServices) {
   const entries = new Map<string, Entry>();
+  const misses = createMissWatch(bus, log);
   /** When an event of another epoch last caused a tick, by `performance.now()`. */
   let foreignAt = Number.NEGATIVE_INFINITY;
   const tick = createTick({ messages, epochs, history, log, openFeeds, reset });
@@ -178,6 +180,7 @@ export function createFeeds({
         messages,
         log,
         counters,
+        onMissed: misses.report,
         onContradiction: (message) => void resolve(roomId, message),
       });
       entry.feed = feed;

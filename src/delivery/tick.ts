@@ -68,7 +68,7 @@ export function createTick({ messages, epochs, history, log, openFeeds, reset }:
       const found = heads.get(roomId);
       if (found === null) reset(roomId, roomNotFound());
       else if (found && isBehind(found, head)) return renewEpoch(roomId);
-      else if (found) feed.observeHead(found);
+      else if (found) feed.observeHead(found, 'tick');
     }
   }
 

@@ -47,4 +47,6 @@ export interface BusCounters {
    * the same channels.
    */
   foreignEvents: number;
+  /** Events that this instance found by comparing with the database, although its bus was connected. */
+  missedEvents: number;
 }

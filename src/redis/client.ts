@@ -1,6 +1,34 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { type Callback, Redis, type RedisOptions, ReplyError } from 'ioredis';
 import type { Log } from '../domain/ports.js';
+import { parseRedisUrl, type RedisTarget } from '../lib/redis-url.js';
 import { watchConnection } from './heartbeat.js';
+
+/** The options of ioredis for an address. Its own reader of URLs accepts some mistakes in silence. */
+export function connectionOptions(target: RedisTarget): RedisOptions {
+  const { host, port, path, username, password, database, usesTls } = target;
+  return {
+    ...(path === null ? { host: host ?? '', port } : { path }),
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(usesTls ? { tls: {} } : {}),
+    db: database,
+    // Older and restricted servers refuse `CLIENT SETINFO`.
+    disableClientInfo: true,
+  };
+}
+
+/**
+ * ioredis asks by INFO whether Redis has loaded its data. Some managed servers refuse that command: any answer but "loading"
+ * means that Redis is ready.
+ */
+function acceptRefusedInfo(client: Redis): void {
+  const info = client.info.bind(client) as (callback: Callback<string>) => Promise<string>;
+  const tolerant = (callback: Callback<string>): Promise<string> =>
+    info((error, text) => (error instanceof ReplyError ? callback(null, '') : callback(error, text))).catch(
+      () => '',
+    );
+  Object.assign(client, { info: tolerant });
+}
 
 const RECONNECT_DELAY_STEP_MS = 50;
 const MAX_RECONNECT_DELAY_MS = 1000;
@@ -26,7 +54,8 @@ export interface RedisClientOptions extends RedisOptions {
  */
 export function createRedisClient(url: string, name: string, options: RedisClientOptions, log: Log): Redis {
   const { pingIntervalMs = PING_INTERVAL_MS, onTimeout = () => {}, onReconnect = () => {}, ...own } = options;
-  const client = new Redis(url, {
+  const client = new Redis({
+    ...connectionOptions(parseRedisUrl(url)),
     connectionName: `parley-${name}`,
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(attempt * RECONNECT_DELAY_STEP_MS, MAX_RECONNECT_DELAY_MS),
@@ -36,8 +65,11 @@ export function createRedisClient(url: string, name: string, options: RedisClien
     // The longest pause between two checks whether Redis has loaded its data. A longer one would look like silence to
     // the heartbeat.
     maxLoadingRetryTime: pingIntervalMs / 2,
+    // A primary that has become a replica: the address may lead to another one by now.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     ...own,
   });
+  acceptRefusedInfo(client);
   watchConnection(client, pingIntervalMs, onTimeout);
   let isDown = false;
   let isOutageLogged = false;

@@ -88,7 +88,7 @@ test('a process waits for a Postgres that starts later, and is alive but not rea
 
   expect(await (await fetch(`${base}/ready`)).json()).toEqual({
     status: 'ready',
-    checks: { database: true, bus: true, migrations: true },
+    checks: { database: true, bus: true, rateLimits: true, migrations: true },
     bus: {
       droppedEnvelopes: 0,
       forgedEnvelopes: 0,
@@ -97,6 +97,7 @@ test('a process waits for a Postgres that starts later, and is alive but not rea
       timeouts: 0,
       reconnects: 0,
       foreignEvents: 0,
+      missedEvents: 0,
     },
   });
   await parley.stop();

@@ -37,7 +37,7 @@ beforeAll(async () => {
 const metricsOf = async (url: string): Promise<string> => (await fetch(new URL('/metrics', url))).text();
 
 /** The value of a series; null if there is none. */
-function valueOf(text: string, series: string): number | null {
+function seriesIn(text: string, series: string): number | null {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `));
   return line === undefined ? null : Number(line.slice(series.length + 1));
 }
@@ -67,19 +67,19 @@ test('operations, errors, subscriptions and deliveries are counted', async () =>
   await subscription.received(2);
 
   const text = await metricsOf(parley.url);
-  expect(valueOf(text, 'parley_operations_total{kind="query",name="Mine"}')).toBe(3);
-  expect(valueOf(text, 'parley_operations_total{kind="rejected",name=""}')).toBe(1);
+  expect(seriesIn(text, 'parley_operations_total{kind="query",name="Mine"}')).toBe(3);
+  expect(seriesIn(text, 'parley_operations_total{kind="rejected",name=""}')).toBe(1);
   expect(text).not.toContain('Rejected');
-  expect(valueOf(text, 'parley_errors_total{code="UNAUTHENTICATED"}')).toBe(1);
-  expect(valueOf(text, 'parley_errors_total{code="BAD_USER_INPUT"}')).toBe(1);
-  expect(valueOf(text, 'parley_subscriptions')).toBe(1);
-  expect(valueOf(text, 'parley_websockets')).toBe(1);
-  expect(valueOf(text, 'parley_watched_rooms')).toBe(1);
-  expect(valueOf(text, 'parley_deliveries_total')).toBe(2);
-  expect(valueOf(text, 'parley_delivered_bytes_total')).toBeGreaterThan(100);
-  expect(valueOf(text, 'parley_delivery_lag_seconds_count')).toBeGreaterThan(0);
-  expect(valueOf(text, 'parley_bus_ready')).toBe(1);
-  expect(valueOf(text, 'parley_operation_duration_seconds_count{kind="query"}')).toBeGreaterThan(3);
+  expect(seriesIn(text, 'parley_errors_total{code="UNAUTHENTICATED"}')).toBe(1);
+  expect(seriesIn(text, 'parley_errors_total{code="BAD_USER_INPUT"}')).toBe(1);
+  expect(seriesIn(text, 'parley_subscriptions')).toBe(1);
+  expect(seriesIn(text, 'parley_websockets')).toBe(1);
+  expect(seriesIn(text, 'parley_watched_rooms')).toBe(1);
+  expect(seriesIn(text, 'parley_deliveries_total')).toBe(2);
+  expect(seriesIn(text, 'parley_delivered_bytes_total')).toBeGreaterThan(100);
+  expect(seriesIn(text, 'parley_delivery_lag_seconds_count')).toBeGreaterThan(0);
+  expect(seriesIn(text, 'parley_bus_ready')).toBe(1);
+  expect(seriesIn(text, 'parley_operation_duration_seconds_count{kind="query"}')).toBeGreaterThan(3);
 });
 
 test('clients cannot make more than a bounded number of series', async () => {
@@ -87,7 +87,7 @@ test('clients cannot make more than a bounded number of series', async () => {
     await request(parley.url, `query Name${count} { viewer { id } }`, {}, alice.token);
   const text = await metricsOf(parley.url);
   expect(text.match(/^parley_operations_total\{/gm)?.length).toBeLessThan(120);
-  expect(valueOf(text, 'parley_operations_total{kind="query",name="other"}')).toBeGreaterThan(40);
+  expect(seriesIn(text, 'parley_operations_total{kind="query",name="other"}')).toBeGreaterThan(40);
 });
 
 test('in production the public port serves no metrics, and METRICS_PORT does', async () => {

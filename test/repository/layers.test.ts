@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['lib', 'startup-error'],
   domain: ['lib'],
   storage: ['domain', 'lib', 'startup-error'],
-  redis: ['domain', 'lib'],
+  redis: ['domain', 'lib', 'startup-error'],
   bus: ['redis', 'domain', 'lib'],
   auth: ['domain', 'lib'],
   delivery: ['domain', 'lib'],

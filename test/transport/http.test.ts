@@ -345,7 +345,7 @@ describe('other paths', () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
       status: 'ready',
-      checks: { database: true, bus: true, migrations: true },
+      checks: { database: true, bus: true, rateLimits: true, migrations: true },
       bus: {
         droppedEnvelopes: 0,
         forgedEnvelopes: 0,
@@ -354,6 +354,7 @@ describe('other paths', () => {
         timeouts: 0,
         reconnects: 0,
         foreignEvents: 0,
+        missedEvents: 0,
       },
     });
   });

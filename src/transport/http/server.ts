@@ -3,7 +3,6 @@ import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config/index.js';
-import type { BusCounters } from '../../domain/bus.js';
 import type { Log } from '../../domain/ports.js';
 import { toGraphQLError } from '../../graphql/errors.js';
 import { holderOf, tooManyConnections } from '../../graphql/limits/admission.js';
@@ -12,6 +11,7 @@ import { throttleLog } from '../../lib/throttle-log.js';
 import type { BudgetedConnection } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import type { GraphiQL } from '../graphiql/index.js';
+import type { Readiness } from '../readiness.js';
 import type { Shares } from '../shares.js';
 import { createStallClock } from '../stalls.js';
 import type { GraphQLOverHttp } from './graphql.js';
@@ -39,13 +39,6 @@ export interface HttpServices {
   /** The budget of unsent bytes is enforced here, once a second. */
   readonly shares: Shares;
   readonly webSockets: () => { upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void } | null;
-}
-
-export interface Readiness {
-  readonly status: 'ready' | 'not ready' | 'stopping';
-  readonly checks: Readonly<Record<string, boolean>>;
-  /** Failures that the bus has recovered from since the start of the process; null until it is connected. */
-  readonly bus: Readonly<BusCounters> | null;
 }
 
 export interface HttpServer {
@@ -95,7 +88,8 @@ export function createHttpServer(parts: HttpServices): HttpServer {
     if (path === '/health') return sendJson(response, 200, { status: 'ok' });
     if (path === '/ready') {
       const state = await readiness();
-      return sendJson(response, state.status === 'ready' ? 200 : 503, state);
+      const isServing = state.status === 'ready' || state.status === 'degraded';
+      return sendJson(response, isServing ? 200 : 503, state);
     }
     if (path === METRICS_PATH && metrics) return sendMetrics(metrics, response);
     if (await graphiql?.handle(request, response)) return;

@@ -50,7 +50,11 @@ export async function startInstance(env: Record<string, string> & { PORT: string
     return current.exited;
   }
 
-  const isReady = async () => (await fetch(`http://${base}/ready`).catch(() => null))?.ok ?? false;
+  const isReady = async (): Promise<boolean> => {
+    const response = await fetch(`http://${base}/ready`).catch(() => null);
+    // A degraded instance serves clients too, with 200.
+    return ((await response?.json()) as { status: string } | undefined)?.status === 'ready';
+  };
 
   await launch();
   return {
