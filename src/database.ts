@@ -4,6 +4,7 @@ import { describePostgres, parsePostgresUrl } from './lib/postgres-url.js';
 import type { Resources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { type DatabaseAddress, openDatabase, prepareDatabase } from './storage/database.js';
+import { buildIndexes } from './storage/migration/indexes.js';
 import type { Pool } from './storage/pool.js';
 import { fillSkeletons } from './storage/skeletons.js';
 
@@ -25,6 +26,8 @@ export async function openConfiguredDatabase(
   const session = await prepareDatabase(target, log, signal);
   const database = openDatabase(target, session);
   resources.add(() => database.close());
+  const indexes = buildIndexes(target, session.isPooled, log);
+  resources.add(() => indexes.close());
   const skeletons = fillSkeletons(database, log);
   resources.add(() => skeletons.close());
   return database;

@@ -2,12 +2,16 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { getTableConfig } from 'drizzle-orm/pg-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { prepareDatabase } from '../../src/storage/database.js';
+import { openDatabase, prepareDatabase } from '../../src/storage/database.js';
+import { createMessageStore } from '../../src/storage/message/store.js';
+import { BACKGROUND_INDEXES, buildIndexes } from '../../src/storage/migration/indexes.js';
 import { applyMigrations } from '../../src/storage/migration/migrations.js';
+import { users } from '../../src/storage/tables.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { type TemporaryFolder, temporaryFolder } from '../helpers/temporary-folder.js';
 
@@ -137,6 +141,30 @@ test('a role without rights is told which ones it needs, and needs none to start
   await sql.unsafe(`drop role ${role}`);
 });
 
+test('a server that does not tell its identity is used without it', async () => {
+  const role = `tenant_${database.name}`;
+  await sql.unsafe(`create role ${role} login;
+    grant create on database ${database.name} to ${role};
+    grant create on schema public to ${role};
+    revoke execute on function pg_control_system() from public`);
+  const url = new URL(database.url);
+  url.username = role;
+  await start(url.href);
+  await start(url.href);
+  expect(await sql`select key from meta order by key`).toEqual([{ key: 'database' }, { key: 'epoch' }]);
+  const pool = openDatabase({ url: url.href });
+  const { epoch, isMoved } = await createMessageStore(pool).readHeads([]);
+  expect({ epoch, isMoved }).toEqual({ epoch: expect.stringMatching(/^[\da-f]{16}$/), isMoved: false });
+  await pool.close();
+
+  // An identity that becomes known is recorded, without a new epoch.
+  await sql.unsafe('grant execute on function pg_control_system() to public');
+  await start(url.href);
+  expect(await sql`select key from meta order by key`).toHaveLength(3);
+  expect((await sql`select value from meta where key = 'epoch'`)[0]).toEqual({ value: epoch });
+  await sql.unsafe(`drop owned by ${role} cascade; drop role ${role}`);
+});
+
 test('a database with another encoding is refused', async () => {
   const name = `${database.name}_ascii`;
   await sql.unsafe(`create database ${name} encoding 'SQL_ASCII' locale 'C' template template0`);
@@ -177,4 +205,56 @@ test('a start that waits for tables in use ends when it is stopped', async () =>
   await reader`rollback`;
   reader.release();
   await client.end();
+});
+
+/** The indexes that are built after the start, with their states. */
+const indexes = () => sql`
+  select relname as name, indisvalid as valid from pg_index join pg_class on pg_class.oid = indexrelid
+  where relname in ${sql(BACKGROUND_INDEXES.map(({ name }) => name))} order by relname`;
+const COMPLETE = BACKGROUND_INDEXES.map(({ name }) => ({ name, valid: true })).toSorted((a, b) =>
+  a.name < b.name ? -1 : 1,
+);
+
+test('large indexes are built after the start, also by two instances at once', async () => {
+  await start();
+  expect(await indexes()).toEqual([]);
+  const builds = [1, 2].map(() => buildIndexes({ url: database.url }, false, log));
+  await expect.poll(indexes, { timeout: 10_000 }).toEqual(COMPLETE);
+  await Promise.all(builds.map((build) => build.close()));
+});
+
+test('an open snapshot delays indexes, but neither the start nor a stop nor anybody else', async () => {
+  await start();
+  const reader = await sql.reserve();
+  await reader`begin isolation level repeatable read`;
+  await reader`select from users`;
+  const build = buildIndexes({ url: database.url }, false, log);
+  await sleep(300);
+  expect(await indexes()).not.toEqual(COMPLETE);
+  const begin = performance.now();
+  await sql`insert into users (id, username, username_key, display_name, password_hash)
+    values (gen_random_uuid(), 'ada', 'ada', 'Ada', '-')`;
+  await build.close();
+  expect(performance.now() - begin).toBeLessThan(2000);
+
+  // What the stopped build has left is invalid, and is built again.
+  const again = buildIndexes({ url: database.url }, false, log);
+  await reader`commit`;
+  reader.release();
+  await again.done;
+  expect(await indexes()).toEqual(COMPLETE);
+});
+
+test('an invalid index is built again', async () => {
+  await start();
+  await buildIndexes({ url: database.url }, false, log).done;
+  await sql`update pg_index set indisvalid = false where indexrelid = 'users_username_skeleton'::regclass`;
+  await buildIndexes({ url: database.url }, false, log).done;
+  expect(await indexes()).toEqual(COMPLETE);
+});
+
+test('indexes that are built after the start are those of the table', () => {
+  const { indexes: defined } = getTableConfig(users);
+  const named = defined.map(({ config: { name } }) => name);
+  for (const { name } of BACKGROUND_INDEXES) expect(named).toContain(name);
 });
