@@ -4,6 +4,7 @@ import { createRoom, page, send } from '../../helpers/client.js';
 import { type Operations, openOperations } from '../clients/operations.js';
 import { at, openTestRoom } from '../clients/test-room.js';
 import type { Instance } from '../environment/instance.js';
+import { channelSubscribers, extra, type Holdings, untilEmpty } from '../environment/leftovers.js';
 import { openFiles, residentMb } from '../environment/process-stats.js';
 import type { Scenario } from '../scenario.js';
 
@@ -24,7 +25,6 @@ const MAX_DELAY_MS = 5;
 /** Memory that may remain after all pairs, once a tenth of them has warmed up the instance. */
 const MAX_GROWTH_MB = 64;
 const TIMEOUT_MS = 15_000;
-const POLL_INTERVAL_MS = 100;
 
 /** Without a fault: tests that subscriptions leave nothing behind and do not affect the other subscribers. */
 export const subscribeComplete: Scenario = {
@@ -126,34 +126,6 @@ async function pair(operations: Operations, { roomId, after }: Target): Promise<
   if (Math.random() < 0.5) await sleep(Math.random() * MAX_DELAY_MS);
 }
 
-/** The number of instances that are subscribed to each channel of the deployment. */
-async function channelSubscribers(redis: Redis, prefix: string): Promise<ReadonlyMap<string, number>> {
-  // Redis replies with strings; to NUMSUB with names and numbers alternately.
-  const names = (await redis.pubsub('CHANNELS', `${prefix}:*`)) as string[];
-  const answer = names.length > 0 ? await redis.pubsub('NUMSUB', ...names) : [];
-  return new Map(names.map((name) => [name, Number(answer[answer.indexOf(name) + 1])]));
-}
-
-function count(numbers: readonly number[]): ReadonlyMap<string, number> {
+function count(numbers: readonly number[]): Holdings {
   return new Map(numbers.map((number, index) => [`instance ${index + 1}`, number]));
-}
-
-/** The entries that have grown since `before`, as text. */
-function extra(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): readonly string[] {
-  return [...now].flatMap(([name, number]) => {
-    const old = before.get(name) ?? 0;
-    return number > old ? [`${name}: ${number}, not ${old}`] : [];
-  });
-}
-
-/**
- * Waits until nothing is left: an instance leaves a room half a second after its last subscriber, and releases a socket when
- * it notices its end.
- */
-async function untilEmpty(complaint: string, left: () => Promise<readonly string[]>): Promise<void> {
-  const start = performance.now();
-  for (let found = await left(); found.length > 0; found = await left()) {
-    if (performance.now() - start > TIMEOUT_MS) throw new Error(`${complaint}: ${found.join('; ')}.`);
-    await sleep(POLL_INTERVAL_MS);
-  }
 }
