@@ -1,4 +1,5 @@
 import type { Person } from '../helpers/client.js';
+import type { HostileCase } from '../helpers/hostile/run-hostile.js';
 import type { Attacker } from './attacker.js';
 import type { Target } from './target.js';
 
@@ -19,6 +20,8 @@ export interface Stage {
   readonly scale: Scale;
   /** For random input: the same seed repeats it. */
   readonly seed: number;
+  /** Of random input: sends this case alone. */
+  readonly only?: HostileCase | undefined;
 }
 
 /** Something that one client does to the disadvantage of all others. */
@@ -27,6 +30,8 @@ export interface Attack {
   readonly name: string;
   /** The title in the table. */
   readonly title: string;
+  /** Settings of the server, in addition to those of production. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Attacks until the time is over. Returns what came of it, in a few words. Rejects if it did what it must not. */
   run(stage: Stage): Promise<string>;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentMb } from '../faults/environment/process-stats.js';
 import { percentile } from '../faults/verdict/check.js';
+import type { HostileCase } from '../helpers/hostile/run-hostile.js';
 import type { Attack, Scale } from './attack.js';
 import { createAttacker } from './attacker.js';
 import { startBystander } from './bystander.js';
@@ -23,13 +24,19 @@ export interface Outcome {
   readonly residentMb: number;
 }
 
+/** To repeat an earlier run: its seed, or a new one; and its failed case, or all. */
+export interface Repetition {
+  readonly seed?: number | undefined;
+  readonly only?: HostileCase | undefined;
+}
+
 /** Runs an attack beside the bystander. Rejects if the bystander is refused anything, or as the attack does. */
 export async function runAttack(
   target: Target,
   attack: Attack,
   address: string,
   scale: Scale,
-  seed = Math.floor(Date.now() / 1000),
+  { seed = Math.floor(Date.now() / 1000), only }: Repetition = {},
 ): Promise<Outcome> {
   const { instance, bystander, roomId, accounts } = target;
   const durationMs = DURATIONS_MS[scale];
@@ -53,6 +60,7 @@ export async function runAttack(
       durationMs,
       scale,
       seed,
+      only,
     });
     const during = witness.take();
     if (during.length === 0) throw new Error('The bystander has sent nothing during the attack.');

@@ -5,13 +5,14 @@ import { stopAll } from '../helpers/stopping.js';
 import type { Attack } from './attack.js';
 import { attacks } from './attacks.js';
 import { dearDocuments, measureDocument } from './documents.js';
-import { failureOf, runAttack } from './run-attack.js';
+import { failureOf, type Repetition, runAttack } from './run-attack.js';
 import { openTarget } from './target.js';
 
 /**
- * `npm run abuse [-- [--own-address] [--seed=NUMBER] NAME …]`: runs all attacks, or the named ones, beside a member who sends twice a second,
- * and prints a Markdown table. Exits with status 1 if the member had to wait or was refused anything, if the server used too
- * much memory, or if it did not stop in time afterwards.
+ * `npm run abuse [-- [--own-address] [--seed=NUMBER] [--case=KIND:NUMBER] NAME …]`: runs all attacks, or the named ones, beside
+ * a member who sends twice a second, and prints a Markdown table. Exits with status 1 if the member had to wait or was refused
+ * anything, if the server used too much memory, or if it did not stop in time afterwards. `--seed` and `--case` repeat the
+ * random input of an earlier run, as its failure names them.
  *
  * A second table, `documents`, shows what dear documents cost before they run.
  */
@@ -19,8 +20,12 @@ const DOCUMENTS = 'documents';
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const address = process.argv.includes('--own-address') ? '127.0.0.1' : '127.0.0.2';
 const unknown = names.filter((name) => name !== DOCUMENTS && !attacks.some((attack) => attack.name === name));
-const [, seedText] = /^--seed=(\d+)$/m.exec(process.argv.join('\n')) ?? [];
-const seed = seedText === undefined ? undefined : Number(seedText);
+const [, seed] = /^--seed=(\d+)$/m.exec(process.argv.join('\n')) ?? [];
+const [, kind, index] = /^--case=(frames|requests):(\d+)$/m.exec(process.argv.join('\n')) ?? [];
+const repetition: Repetition = {
+  seed: seed === undefined ? undefined : Number(seed),
+  only: kind === 'frames' || kind === 'requests' ? { kind, index: Number(index) } : undefined,
+};
 const MAX_STOP_MS = 35_000;
 
 if (unknown.length > 0) {
@@ -64,9 +69,9 @@ async function runAttacks(wanted: readonly Attack[]): Promise<void> {
   console.log('| attack | p99 before, ms | p99 during, ms | memory, MB | stopped after, ms | result |');
   console.log('|---|--:|--:|--:|--:|---|');
   for (const attack of wanted) {
-    const target = await openTarget(servers);
+    const target = await openTarget(servers, attack.settings);
     try {
-      const outcome = await runAttack(target, attack, address, 'full', seed);
+      const outcome = await runAttack(target, attack, address, 'full', repetition);
       const start = performance.now();
       await target.instance.shutDown();
       const stoppedMs = performance.now() - start;

@@ -17,12 +17,17 @@ export interface Target {
   readonly accounts: readonly Person[];
 }
 
-export async function openTarget(servers: Servers): Promise<Target> {
+/** @param settings in addition to those of production. */
+export async function openTarget(
+  servers: Servers,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Target> {
   const environment = await openEnvironment(servers);
   const instance = await environment.start({
     RATE_LIMITS: 'on',
     GRAPHIQL: 'on',
     NODE_OPTIONS: `--max-old-space-size=${MAX_HEAP_MB}`,
+    ...settings,
   });
   const bystander = await signUp(instance.url);
   const roomId = await createRoom(bystander);

@@ -16,6 +16,8 @@ export interface Dice {
   /** Whether something happens that has this probability. */
   chance(probability: number): boolean;
   pick<Item>(items: readonly [Item, ...Item[]]): Item;
+  /** One of a list whose length is known at run time only. @throws Error if it is empty. */
+  pickOf<Item>(items: readonly Item[]): Item;
   bytes(count: number): Buffer;
 }
 
@@ -26,6 +28,11 @@ export function createDice(seed: number): Dice {
     below,
     chance: (probability) => next() < probability,
     pick: (items) => items[below(items.length)] ?? items[0],
+    pickOf(items) {
+      const [item] = items.slice(below(items.length));
+      if (item === undefined) throw new Error('There is nothing to pick from.');
+      return item;
+    },
     bytes: (count) => Buffer.from(Array.from({ length: count }, () => below(256))),
   };
 }

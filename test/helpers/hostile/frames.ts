@@ -1,172 +1,119 @@
 import type { Dice } from '../random.js';
-import { anyJson, brokenJson } from './json.js';
+import { encode, FIN, MASKED, OPCODES } from './encode.js';
 
-/** What frames refer to, so that some of them are valid. */
-export interface FrameTargets {
-  readonly token: string;
-  readonly roomId: string;
-}
-
+/** Bytes that a client sends at once: usually one frame. */
 export interface HostileFrame {
   readonly bytes: Buffer;
-  /** Whether the server may read a close frame in it, and answer with the code and reason that it contains. */
+  /** Whether the server may read a close frame in them, which it would echo. */
   readonly mayClose: boolean;
 }
 
-const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
-const FIN = 0x80;
-const MASKED = 0x80;
+type Mutation = (dice: Dice, payload: Buffer) => HostileFrame;
 
-const TYPES = [
-  'connection_init',
-  'subscribe',
-  'complete',
-  'ping',
-  'pong',
-  'next',
-  'error',
-  'connection_ack',
-] as const;
-
-const DOCUMENTS = [
-  '{ viewer { id user { username } } }',
-  'subscription ($roomId: ID!, $after: String) { messageAdded(roomId: $roomId, after: $after) { cursor } }',
-  'subscription ($roomId: ID!) { roomEvents(roomId: $roomId) { __typename cursor } }',
-  'query ($roomId: ID!, $first: Int) { roomMessages(roomId: $roomId, first: $first) { nodes { text } } }',
-  'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
-  'query ($id: ID!) { node(id: $id) { id } }',
-  'mutation ($input: CreateRoomInput!) { createRoom(input: $input) { __typename } }',
-  '{ viewer { id } } query Second { __typename }',
-  'subscription { __typename }',
-  '{',
-] as const;
-const VARIABLES = ['roomId', 'after', 'first', 'input', 'id'] as const;
-
-/** The frames of one connection: some of them are valid, most are not. */
-export function conversation(dice: Dice, targets: FrameTargets, length: number): HostileFrame[] {
-  const frames = Array.from({ length }, () => hostileFrame(dice, targets));
-  if (dice.chance(0.2)) return frames;
-  const payload = dice.chance(0.8) ? { authorization: `Bearer ${targets.token}` } : {};
-  return [frameOf({ type: 'connection_init', payload }), ...frames.slice(1)];
-}
-
-function frameOf(message: unknown): HostileFrame {
-  return { bytes: encode(OPCODES.text, Buffer.from(JSON.stringify(message))), mayClose: false };
-}
-
-function hostileFrame(dice: Dice, targets: FrameTargets): HostileFrame {
-  if (dice.chance(0.4)) return frameOf(anyMessage(dice, targets));
-  const text = JSON.stringify(anyMessage(dice, targets));
-  const payload = Buffer.from(dice.chance(0.5) ? brokenJson(dice, text) : text);
+/** A frame that breaks the rules of WebSocket, or one that looks as if it did. */
+export function brokenFrame(dice: Dice, payload: Buffer): HostileFrame {
   return dice.pick([
-    brokenText,
     otherOpcode,
     reservedBits,
     unmasked,
     fragments,
+    fragments,
     longControl,
+    notUtf8,
+    tooLarge,
     wrongLength,
+    closeFrame,
     cut,
     flipped,
     noise,
   ])(dice, payload);
 }
 
-/** A message of the protocol in which any part may be replaced by any JSON. */
-function anyMessage(dice: Dice, { roomId }: FrameTargets): unknown {
-  const or = (value: unknown): unknown => (dice.chance(0.15) ? anyJson(dice) : value);
-  const ids = ['1', '2', '3', '__proto__', 'constructor', '', 'x'.repeat(300)] as const;
-  const known = {
-    roomId,
-    after: 'x',
-    first: 2,
-    id: roomId,
-    input: { roomId, text: 'hostile', name: 'hostile' },
-  };
-  const variables = Object.fromEntries(VARIABLES.map((name) => [name, or(known[name])]));
-  const message = {
-    type: or(dice.pick(TYPES)),
-    id: or(dice.pick(ids)),
-    payload: or({ query: or(dice.pick(DOCUMENTS)), variables: or(variables), operationName: or(undefined) }),
-  };
-  return or(message);
+export function textFrame(dice: Dice, payload: Buffer): HostileFrame {
+  return { bytes: encode(dice, OPCODES.text, payload), mayClose: false };
 }
 
-function brokenText(_dice: Dice, payload: Buffer): HostileFrame {
-  return { bytes: encode(OPCODES.text, payload), mayClose: false };
-}
-
-function otherOpcode(dice: Dice, payload: Buffer): HostileFrame {
+const otherOpcode: Mutation = (dice, payload) => {
   const opcode = dice.below(16);
-  return { bytes: encode(opcode, payload.subarray(0, 125)), mayClose: opcode === OPCODES.close };
-}
+  return { bytes: encode(dice, opcode, payload.subarray(0, 125)), mayClose: opcode === OPCODES.close };
+};
 
-function reservedBits(dice: Dice, payload: Buffer): HostileFrame {
-  const bytes = encode(OPCODES.text, payload);
+const reservedBits: Mutation = (dice, payload) => {
+  const bytes = encode(dice, OPCODES.text, payload);
   bytes.writeUInt8(bytes.readUInt8(0) | (1 << (4 + dice.below(3))), 0);
   return { bytes, mayClose: false };
-}
+};
 
-function unmasked(_dice: Dice, payload: Buffer): HostileFrame {
-  return {
-    bytes: Buffer.concat([Buffer.from([FIN | OPCODES.text, 5]), payload.subarray(0, 5)]),
-    mayClose: false,
-  };
-}
+const unmasked: Mutation = (_dice, payload) => {
+  const header = Buffer.from([FIN | OPCODES.text, 5]);
+  return { bytes: Buffer.concat([header, payload.subarray(0, 5)]), mayClose: false };
+};
 
 /** Parts in the right order or not, with or without an end, and perhaps with a ping in between. */
-function fragments(dice: Dice, payload: Buffer): HostileFrame {
+const fragments: Mutation = (dice, payload) => {
   const middle = dice.below(payload.length + 1);
+  const next = dice.chance(0.8) ? OPCODES.continuation : OPCODES.text;
   const parts = [
-    encode(OPCODES.text, payload.subarray(0, middle), 0),
-    ...(dice.chance(0.3) ? [encode(OPCODES.ping, Buffer.from('between'))] : []),
-    encode(
-      dice.chance(0.7) ? OPCODES.continuation : OPCODES.text,
-      payload.subarray(middle),
-      dice.chance(0.8) ? FIN : 0,
-    ),
+    encode(dice, OPCODES.text, payload.subarray(0, middle), 0),
+    ...(dice.chance(0.3) ? [encode(dice, OPCODES.ping, Buffer.from('between'))] : []),
+    encode(dice, next, payload.subarray(middle), dice.chance(0.9) ? FIN : 0),
   ];
   return { bytes: Buffer.concat(dice.chance(0.2) ? parts.toReversed() : parts), mayClose: false };
-}
+};
 
-function longControl(dice: Dice, payload: Buffer): HostileFrame {
+const longControl: Mutation = (dice, payload) => {
   const opcode = dice.pick([OPCODES.close, OPCODES.ping, OPCODES.pong]);
-  const bytes = encode(opcode, dice.chance(0.5) ? payload : Buffer.alloc(126), dice.chance(0.5) ? FIN : 0);
+  const content = dice.chance(0.5) ? payload : Buffer.alloc(126);
+  const bytes = encode(dice, opcode, content, dice.chance(0.5) ? FIN : 0);
   return { bytes, mayClose: opcode === OPCODES.close };
-}
+};
 
-function wrongLength(dice: Dice, payload: Buffer): HostileFrame {
-  const header = Buffer.alloc(14);
+const notUtf8: Mutation = (dice, payload) => {
+  const bytes = Buffer.concat([payload, Buffer.from([dice.pick([0xff, 0xc0, 0xed]), 0xa0])]);
+  return textFrame(dice, bytes);
+};
+
+const tooLarge: Mutation = (dice, payload) =>
+  textFrame(dice, Buffer.concat([payload, Buffer.alloc(65_537 - dice.below(3), ' ')]));
+
+/** A length of 16 or 64 bits that has nothing to do with the payload. */
+const wrongLength: Mutation = (dice, payload) => {
+  const isLong = dice.chance(0.7);
+  const header = Buffer.alloc(isLong ? 14 : 8);
   header[0] = FIN | OPCODES.text;
-  header[1] = MASKED | 127;
-  header.writeBigUInt64BE(dice.pick([0n, 5n, 70_000n, 2n ** 31n, 2n ** 53n, 2n ** 63n]), 2);
+  header[1] = MASKED | (isLong ? 127 : 126);
+  if (isLong) header.writeBigUInt64BE(dice.pick([0n, 5n, 70_000n, 2n ** 31n, 2n ** 53n, 2n ** 63n]), 2);
+  else header.writeUInt16BE(dice.pick([0, 5, 65_535]), 2);
   return { bytes: Buffer.concat([header, payload]), mayClose: true };
-}
+};
 
-function cut(dice: Dice, payload: Buffer): HostileFrame {
-  const bytes = encode(OPCODES.text, payload);
+/** A close frame with a code that clients may or may not use, among them 1011. */
+const closeFrame: Mutation = (dice) => {
+  const code = dice.pick([1000, 1001, 1005, 1006, 1011, 1015, 2999, 4400, 0, 65_535]);
+  const reason = dice.chance(0.5) ? Buffer.from('hostile') : dice.bytes(dice.below(8));
+  const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), reason]);
+  return {
+    bytes: encode(dice, OPCODES.close, payload.subarray(0, dice.chance(0.2) ? 1 : undefined)),
+    mayClose: true,
+  };
+};
+
+const cut: Mutation = (dice, payload) => {
+  const bytes = encode(dice, OPCODES.text, payload);
   return { bytes: bytes.subarray(0, dice.below(bytes.length)), mayClose: true };
-}
+};
 
-function flipped(dice: Dice, payload: Buffer): HostileFrame {
-  const bytes = encode(OPCODES.text, payload);
-  for (let count = 0; count <= dice.below(4); count += 1) {
-    const at = dice.below(bytes.length);
+/** Up to four bits, in the header, the mask or the payload. */
+const flipped: Mutation = (dice, payload) => {
+  const bytes = encode(dice, OPCODES.text, payload);
+  // Half of them in the header and the mask, which are short.
+  const limit = dice.chance(0.5) ? Math.min(8, bytes.length) : bytes.length;
+  const count = 1 + dice.below(4);
+  for (let done = 0; done < count; done += 1) {
+    const at = dice.below(limit);
     bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << dice.below(8)), at);
   }
   return { bytes, mayClose: true };
-}
+};
 
-function noise(dice: Dice): HostileFrame {
-  return { bytes: dice.bytes(1 + dice.below(200)), mayClose: true };
-}
-
-/** A client frame with a mask of zeros, so that the payload is unchanged. */
-function encode(opcode: number, payload: Buffer, fin = FIN): Buffer {
-  const { length } = payload;
-  const header = Buffer.alloc(length < 126 ? 6 : 8);
-  header[0] = fin | opcode;
-  header[1] = MASKED | Math.min(length, 126);
-  if (length >= 126) header.writeUInt16BE(length, 2);
-  return Buffer.concat([header, payload]);
-}
+const noise: Mutation = (dice) => ({ bytes: dice.bytes(1 + dice.below(200)), mayClose: true });
