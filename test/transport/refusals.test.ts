@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config/index.js';
@@ -5,6 +6,7 @@ import { createLog } from '../../src/log.js';
 import { createRoom, MESSAGE_ADDED, type Person, signUp } from '../helpers/client.js';
 import { type Exchange, errorsOf, exchange, type HttpResponse } from '../helpers/exchange.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
+import { openRawHttp } from '../helpers/raw-http.js';
 import { stopAtEnd } from '../helpers/stopping.js';
 
 /* Media types, and requests that are refused before or by GraphQL over HTTP: each with a coded error that helps. */
@@ -246,6 +248,19 @@ describe('a request', () => {
         code: 'BAD_USER_INPUT',
         message: expect.stringMatching(/`(variables|extensions)` is not valid JSON/),
       });
+    },
+  );
+
+  test.each(['variables=#{}', 'extensions=#', 'variables={}#x'])(
+    'by GET with the parameter %s, which no URL could have, is refused',
+    async (parameter) => {
+      const { socket, text } = await openRawHttp(parley.url);
+      const closed = once(socket, 'close');
+      const target = `/graphql?query={__typename}&${parameter}`;
+      socket.write(`GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      await closed;
+      expect(text()).toMatch(/^HTTP\/1\.1 400 /);
+      expect(text()).toMatch(/`(variables|extensions)` is not valid JSON.*"code":"BAD_USER_INPUT"/);
     },
   );
 

@@ -105,13 +105,17 @@ const onlyJsonBodies: Plugin = {
   },
 };
 
-/** Checks the parameters of a GET request that hold JSON. */
+/**
+ * Checks the parameters of a GET request that hold JSON. Like Yoga, which fails if one of them does not, it takes everything
+ * after the first `?` for parameters: a URL would end them at a `#`.
+ */
 const onlyJsonParameters: Plugin = {
-  onRequestParse({ request, url }) {
+  onRequestParse({ request }) {
     if (request.method !== 'GET') return;
+    const parameters = new URLSearchParams(request.url.slice(request.url.indexOf('?') + 1));
     for (const name of ['variables', 'extensions'])
       try {
-        JSON.parse(url.searchParams.get(name) || 'null');
+        JSON.parse(parameters.get(name) || 'null');
       } catch {
         throw refusal(400, `The parameter \`${name}\` is not valid JSON: send an object, URL-encoded.`);
       }
