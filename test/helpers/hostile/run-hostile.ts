@@ -24,7 +24,7 @@ export interface HostileOptions {
 }
 
 const FRAMES_PER_CONNECTION = 10;
-const CONCURRENCY = 12;
+const CONCURRENCY = 5;
 
 type Send = (server: Server, dice: Dice, targets: Targets, tally: Tally) => Promise<string | null>;
 
