@@ -22,6 +22,7 @@ import { encodeGlobalId } from './graphql/schema/global-id.js';
 import { createResources } from './lib/resources.js';
 import type { Logger } from './log.js';
 import { createMetrics } from './metrics/metrics.js';
+import { startTracing } from './metrics/tracing.js';
 import { sourcesOf } from './metrics/wiring.js';
 import { checkRedis } from './redis/check.js';
 import { createLimits, noRateLimits } from './redis/rate-limiter.js';
@@ -174,13 +175,20 @@ export async function createApp(config: Config, log: Logger, overrides: Override
       ...shares,
       ignoresAddresses: shares.addresses.areUnknown,
     });
+    const tracing = config.otlpEndpoint === null ? null : await startTracing(config.otlpEndpoint);
+    if (tracing) resources.add(() => tracing.close());
     const pipeline = createPipeline({
       services,
       introspection: config.introspection,
       maxCost: config.maxOperationCost,
       admission,
       log,
-      hooks: [...(overrides.hooks ?? []), ...createOperationLog(log), ...(metrics ? [metrics.hooks] : [])],
+      hooks: [
+        ...(overrides.hooks ?? []),
+        ...createOperationLog(log),
+        ...(metrics ? [metrics.hooks] : []),
+        ...(tracing ? [tracing.hooks] : []),
+      ],
     });
     const webSockets = createWebSockets({ pipeline, tokens, log, stallTimeoutMs, shares });
     resources.add(() => webSockets.close(0));

@@ -41,6 +41,8 @@ export interface Config {
   readonly metrics: boolean;
   /** TCP port for `/metrics` alone; null if there is none. */
   readonly metricsPort: number | null;
+  /** Base URL of the OpenTelemetry collector that receives traces; null if there is none. */
+  readonly otlpEndpoint: string | null;
   /** The most that an operation may cost; see `graphql/cost.ts`. */
   readonly maxOperationCost: number;
   /** The most connections, operations in progress, subscriptions and MiB of unsent data; see `lib/share.ts`. */
@@ -134,6 +136,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     introspection: data.INTROSPECTION ?? !production,
     metrics: data.METRICS ?? !production,
     metricsPort: data.METRICS_PORT,
+    otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     maxOperationCost: data.MAX_OPERATION_COST,
     maxConnections: data.MAX_CONNECTIONS,
     maxOperations: data.MAX_OPERATIONS,

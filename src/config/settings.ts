@@ -76,6 +76,10 @@ export const settings = z.object({
   INTROSPECTION: onOff.optional(),
   METRICS: onOff.optional(),
   METRICS_PORT: integer(1, 65_535, 'a port number from 1 to 65535').nullable().default(null),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'a URL such as http://localhost:4318' })
+    .nullable()
+    .default(null),
   MAX_OPERATION_COST: integer(100, 1_000_000, 'a whole number from 100 to 1000000').default(5000),
   MAX_CONNECTIONS: share({ instance: 20_000, address: 2_000, anonymous: 200, user: 100 }),
   MAX_OPERATIONS: share({ instance: 2_000, address: 500, anonymous: 50, user: 200 }),

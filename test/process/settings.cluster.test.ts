@@ -8,6 +8,7 @@ import { createTokens } from '../../src/auth/tokens.js';
 import { settingNames } from '../../src/config/index.js';
 import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
+import { startCollector } from '../helpers/collector.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
@@ -248,6 +249,21 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       await start({ METRICS: 'off', METRICS_PORT: String(port) });
       const response = await fetch(`http://127.0.0.1:${port}/metrics`);
       expect(await response.text()).toContain('parley_websockets 0');
+    },
+  ],
+  OTEL_EXPORTER_OTLP_ENDPOINT: [
+    'receives a span for each operation',
+    async () => {
+      const collector = await startCollector();
+      const parley = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+      await request(parley.url, 'query Mine { viewer { id } }');
+      await request(parley.url, '{ room(id: "x") { id } }');
+      await parley.stop();
+      expect(collector.spans()).toEqual([
+        { name: 'query Mine', codes: undefined, isFailed: false },
+        { name: 'query', codes: ['UNAUTHENTICATED'], isFailed: true },
+      ]);
+      await collector.stop();
     },
   ],
   MAX_OPERATION_COST: [

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import postgres from 'postgres';
+import { openFiles } from './process-stats.js';
 
 /** Things that an instance holds for its clients, by their names: channels, open files. */
 export type Holdings = ReadonlyMap<string, number>;
@@ -13,6 +15,23 @@ export async function channelSubscribers(redis: Redis, prefix: string): Promise<
   const names = (await redis.pubsub('CHANNELS', `${prefix}:*`)) as string[];
   const answer = names.length > 0 ? await redis.pubsub('NUMSUB', ...names) : [];
   return new Map(names.map((name) => [name, Number(answer[answer.indexOf(name) + 1])]));
+}
+
+/**
+ * The open files of all instances together, without their connections to the database: a pool opens those as it needs them,
+ * and keeps them.
+ */
+export async function filesForClients(databaseUrl: string, pids: readonly number[]): Promise<Holdings> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    const [row] = await sql<{ count: number }[]>`
+      select count(*)::int as count from pg_stat_activity
+      where datname = current_database() and application_name = 'parley'`;
+    const files = pids.reduce((total, pid) => total + openFiles(pid), 0);
+    return new Map([['all instances', files - (row?.count ?? 0)]]);
+  } finally {
+    await sql.end();
+  }
 }
 
 /** The entries that have grown since `before`, as text. */

@@ -4,8 +4,8 @@ import { createRoom, page, send } from '../../helpers/client.js';
 import { type Operations, openOperations } from '../clients/operations.js';
 import { at, openTestRoom } from '../clients/test-room.js';
 import type { Instance } from '../environment/instance.js';
-import { channelSubscribers, extra, type Holdings, untilEmpty } from '../environment/leftovers.js';
-import { openFiles, residentMb } from '../environment/process-stats.js';
+import { channelSubscribers, extra, filesForClients, untilEmpty } from '../environment/leftovers.js';
+import { residentMb } from '../environment/process-stats.js';
 import type { Scenario } from '../scenario.js';
 
 /** A subscription of a pair: with a cursor, a message is delivered at once; without one, only new messages are. */
@@ -52,17 +52,21 @@ export const subscribeComplete: Scenario = {
     try {
       const channels = () => channelSubscribers(redis, environment.redisPrefix);
       const memory = () => Promise.all(instances.map(({ pid }) => residentMb(pid)));
-      const files = () => instances.map(({ pid }) => openFiles(pid));
+      const files = () =>
+        filesForClients(
+          environment.databaseUrl,
+          instances.map(({ pid }) => pid),
+        );
       const churn = (count: number) =>
         subscribeAndComplete(instances, room.owner.token, targets, count, sockets);
       const channelsBefore = await channels();
       await churn(pairs / 10);
       await untilEmpty('Channels are left', async () => extra(channelsBefore, await channels()));
-      const [filesBefore, memoryBefore] = [files(), await memory()];
+      const [filesBefore, memoryBefore] = [await files(), await memory()];
 
       await churn(pairs);
       await untilEmpty('Channels are left', async () => extra(channelsBefore, await channels()));
-      await untilEmpty('Open files are left', async () => extra(count(filesBefore), count(files())));
+      await untilEmpty('Open files are left', async () => extra(filesBefore, await files()));
       const memoryAfter = await memory();
       const growth = memoryAfter.map((mb, index) => mb - at(memoryBefore, index));
       if (growth.some((mb) => mb > MAX_GROWTH_MB))
@@ -124,8 +128,4 @@ async function pair(operations: Operations, { roomId, after }: Target): Promise<
   });
   // So that not all operations of a socket are sent in one segment.
   if (Math.random() < 0.5) await sleep(Math.random() * MAX_DELAY_MS);
-}
-
-function count(numbers: readonly number[]): Holdings {
-  return new Map(numbers.map((number, index) => [`instance ${index + 1}`, number]));
 }
