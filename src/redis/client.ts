@@ -46,6 +46,17 @@ export interface RedisClientOptions extends RedisOptions {
   onReconnect?: () => void;
 }
 
+/** The clients of this process, by their URL. */
+const clientsByUrl = new Map<string, Set<Redis>>();
+
+/**
+ * Opens all connections to a Redis again. A primary that has become a replica refuses the writes of one client; to the others
+ * it looks healthy, although what they publish reaches nobody else. The address may lead to the new primary by now.
+ */
+function reconnectAll(url: string): void {
+  for (const client of clientsByUrl.get(url) ?? []) if (client.status === 'ready') client.disconnect(true);
+}
+
 /**
  * Creates a client that never stops reconnecting, and logs once per outage instead of once per attempt. Commands are never
  * queued: without a connection they fail at once, and when it is lost, those without a reply fail.
@@ -65,11 +76,17 @@ export function createRedisClient(url: string, name: string, options: RedisClien
     // The longest pause between two checks whether Redis has loaded its data. A longer one would look like silence to
     // the heartbeat.
     maxLoadingRetryTime: pingIntervalMs / 2,
-    // A primary that has become a replica: the address may lead to another one by now.
-    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
+    reconnectOnError: ({ message }) => {
+      if (!message.startsWith('READONLY')) return false;
+      reconnectAll(url);
+      return true;
+    },
     ...own,
   });
   acceptRefusedInfo(client);
+  const siblings = clientsByUrl.get(url) ?? new Set();
+  clientsByUrl.set(url, siblings.add(client));
+  client.once('end', () => siblings.delete(client));
   watchConnection(client, pingIntervalMs, onTimeout);
   let isDown = false;
   let isOutageLogged = false;

@@ -4,11 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { createBus } from '../../src/bus/index.js';
 import { checkRedis } from '../../src/redis/check.js';
 import { createLimits } from '../../src/redis/rate-limiter.js';
 import { connect, LOBBY, page, request, send, signUp, subscribe } from '../helpers/client.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
+import { ensureProgram } from '../helpers/debian.js';
 import { freePort } from '../helpers/free-port.js';
+import { certificate } from '../helpers/postgres-tls.js';
 import { runParley } from '../helpers/process.js';
 import { ensureRedisServer } from '../helpers/redis-binary.js';
 import { startRedis } from '../helpers/redis-server.js';
@@ -202,3 +205,84 @@ test('a replica and a Redis that does not answer are no reason not to start', as
   admin.disconnect();
   await Promise.all([primary.stop(), replica.stop()]);
 });
+
+test('when a primary has become a replica, all connections are opened again', async () => {
+  const [redis, other] = [await startRedis(), await startRedis()];
+  const admin = new Redis(redis.url);
+  const bus = createBus({ url: redis.url, prefix: 'test' }, Buffer.alloc(32), log);
+  const limits = createLimits({ url: redis.url, prefix: 'test' }, log);
+  await expect.poll(() => bus.isReady()).toBe(true);
+  await expect
+    .poll(async () => {
+      await limits.actions.consume('findUser', 'anyone');
+      return admin.exists('test:limit:findUser:anyone');
+    })
+    .toBe(1);
+  await admin.replicaof('127.0.0.1', other.port);
+  await limits.actions.consume('findUser', 'anyone');
+  await expect.poll(() => bus.counters.reconnects).toBe(2);
+  await expect.poll(() => bus.isReady()).toBe(true);
+  limits.close();
+  await bus.close();
+  admin.disconnect();
+  await Promise.all([redis.stop(), other.stop()]);
+});
+
+test('TLS with a certificate of an authority that NODE_EXTRA_CA_CERTS names', async () => {
+  const port = await freePort();
+  const files = ['cert-file', 'server.pem', 'key-file', 'server.key', 'ca-cert-file', 'ca.pem'];
+  const redis = await startRedis({
+    args: [
+      ...['--tls-port', String(port), '--tls-auth-clients', 'no'],
+      ...files.map((name, index) => (index % 2 ? certificate(name) : `--tls-${name}`)),
+    ],
+  });
+  const env = settings(`rediss://localhost:${port}`);
+  const parley = await runParley({ ...env, NODE_EXTRA_CA_CERTS: certificate('ca.pem') });
+  const { url } = await parley.ready;
+  expect(await ready(url)).toMatchObject({ status: 'ready' });
+  await parley.stop();
+  // Without it, the certificate is not trusted: the instance serves clients once Redis is reachable.
+  const untrusting = await runParley({ ...env, PORT: String(await freePort()) });
+  await expect.poll(() => untrusting.output(), { timeout: 10_000 }).toContain('Redis is unreachable');
+  await untrusting.stop();
+  await redis.stop();
+}, 60_000);
+
+test('HAProxy in front of a primary and a replica finds the primary, also after a failover', async () => {
+  const [first, second] = [await startRedis(), await startRedis()];
+  const [one, two] = [new Redis(first.url), new Redis(second.url)];
+  await two.replicaof('127.0.0.1', first.port);
+  const docs = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const [, snippet = ''] = /```haproxy\n([\s\S]*?)```/.exec(docs) ?? [];
+  const port = await freePort();
+  const folder = temporaryFolder('haproxy');
+  const file = join(folder.path, 'haproxy.cfg');
+  const configuration = snippet
+    .replaceAll(/^ {2}/gm, '')
+    .replace(':6379', `127.0.0.1:${port}`)
+    .replace('redis-1:6379', `127.0.0.1:${first.port}`)
+    .replace('redis-2:6379', `127.0.0.1:${second.port}`);
+  await writeFile(
+    file,
+    `defaults\n  timeout connect 1s\n  timeout client 1m\n  timeout server 1m\n${configuration}`,
+  );
+  const child = spawn(await ensureProgram('haproxy'), ['-f', file], { stdio: 'ignore' });
+  const disown = child.pid === undefined ? () => {} : folder.owns('haproxy', child.pid);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
+  await untilListening(port);
+
+  const bus = createBus({ url: `redis://127.0.0.1:${port}`, prefix: 'test' }, Buffer.alloc(32), log);
+  await expect.poll(() => bus.isReady(), { timeout: 10_000 }).toBe(true);
+  await two.replicaof('NO', 'ONE');
+  await one.replicaof('127.0.0.1', second.port);
+  await expect.poll(() => bus.counters.reconnects, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => bus.isReady(), { timeout: 10_000 }).toBe(true);
+  expect(await two.client('LIST')).toContain('parley-publisher');
+  await bus.close();
+  for (const admin of [one, two]) admin.disconnect();
+  child.kill('SIGKILL');
+  await exited;
+  await folder.clear();
+  await Promise.all([first.stop(), second.stop()]);
+}, 60_000);
