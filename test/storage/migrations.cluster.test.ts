@@ -120,6 +120,16 @@ test('an instance of the previous release starts on the tables of this one, and 
   expect(await applied()).toBe(before + 1);
 });
 
+test('tables that a newer release has made unusable are refused', async () => {
+  await start();
+  await sql`insert into meta (key, value) values ('required_migrations', '7')`;
+  await start();
+  await sql`update meta set value = '999' where key = 'required_migrations'`;
+  await expect(start()).rejects.toThrow(
+    'The database was migrated by a newer release, whose tables this one cannot use',
+  );
+});
+
 test('a role without rights is told which ones it needs, and needs none to start later', async () => {
   const role = `weak_${database.name}`;
   await sql.unsafe(`create role ${role} login`);

@@ -21,6 +21,9 @@ const RETRY_INTERVAL_MS = 300;
 /** Of the retries: the first and then one in so many is logged, about every 30 s. */
 const LOGGED_RETRIES = 40;
 
+/** The key in `meta`: see `refuseNewer`. */
+const REQUIRED_MIGRATIONS = 'required_migrations';
+
 /** `lock_not_available`: another instance migrates, or a transaction uses the table. */
 const LOCKED = '55P03';
 /** Raised below if another instance has applied the migration meanwhile. */
@@ -35,10 +38,27 @@ export async function applyMigrations(
 ): Promise<void> {
   const migrations = readMigrationFiles({ migrationsFolder: folder });
   await prepareJournal(client, log, signal);
+  await refuseNewer(client, migrations.length);
   const [last] = await client<{ applied: string | null }[]>`
     select max(created_at) as applied from drizzle.__drizzle_migrations`;
   for (const migration of migrations)
     if (migration.folderMillis > Number(last?.applied ?? 0)) await apply(client, migration, log, signal);
+}
+
+/**
+ * Tables of a newer release can be used: its migrations only add to them, for one release. A migration that takes something
+ * away records how many migrations a release must know from then on.
+ */
+async function refuseNewer(client: postgres.Sql, known: number): Promise<void> {
+  const [found] = await client`select to_regclass('meta') as meta`;
+  if (!found?.meta) return;
+  const [required] = await client<
+    { value: string }[]
+  >`select value from meta where key = ${REQUIRED_MIGRATIONS}`;
+  if (Number(required?.value ?? 0) > known)
+    throw new StartupError(
+      'The database was migrated by a newer release, whose tables this one cannot use: start that release or a newer one, or restore a backup from before.',
+    );
 }
 
 /** Drizzle's table, which is created only if it is missing: an account that may not create anything can start later. */
