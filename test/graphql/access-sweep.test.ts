@@ -16,8 +16,8 @@ import { openRawSocket, openSocketOf } from '../helpers/raw-socket.js';
 
 const MARK = 'seen-by-members-only';
 const CLIENT_MESSAGE_ID = `${MARK}-key`;
-/** How long a subscription is watched while the owner sends, in ms. */
-const WATCH_MS = 150;
+/** How long a subscription that gets no answer is watched while the owner sends, in ms. */
+const WATCH_MS = 3000;
 
 /** Fields that show a member nothing of the room. */
 const WITHOUT_ROOM = new Set([
