@@ -48,12 +48,18 @@ export interface RedisClientOptions extends RedisOptions {
 
 /** The clients of this process, by their URL. */
 const clientsByUrl = new Map<string, Set<Redis>>();
+/** Minimum time between two reconnections because of a replica, in ms: the URL may name one by mistake. */
+const REPLICA_RECONNECT_INTERVAL_MS = 10_000;
+const reconnectedAt = new Map<string, number>();
 
 /**
- * Opens all connections to a Redis again. A primary that has become a replica refuses the writes of one client; to the others
+ * Opens all connections to a Redis again, at most every 10 s. A primary that has become a replica refuses the writes of one client; to the others
  * it looks healthy, although what they publish reaches nobody else. The address may lead to the new primary by now.
  */
 function reconnectAll(url: string): void {
+  const now = performance.now();
+  if (now - (reconnectedAt.get(url) ?? Number.NEGATIVE_INFINITY) < REPLICA_RECONNECT_INTERVAL_MS) return;
+  reconnectedAt.set(url, now);
   for (const client of clientsByUrl.get(url) ?? []) if (client.status === 'ready') client.disconnect(true);
 }
 
@@ -78,8 +84,9 @@ export function createRedisClient(url: string, name: string, options: RedisClien
     maxLoadingRetryTime: pingIntervalMs / 2,
     reconnectOnError: ({ message }) => {
       if (!message.startsWith('READONLY')) return false;
+      // With the others, and not again for each command that is refused.
       reconnectAll(url);
-      return true;
+      return false;
     },
     ...own,
   });

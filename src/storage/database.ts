@@ -48,7 +48,7 @@ export async function prepareDatabase(
       return session;
     } catch (error) {
       if (!session.isPooled && isRefusedByPooler(error)) session.isPooled = true;
-      else if (!isConnectionError(error)) throw toStartupError(error);
+      else if (isRefusedByPooler(error) || !isConnectionError(error)) throw toStartupError(error);
       else {
         if (signal.aborted) throw new StartupError('The database does not answer.');
         if (attempt % LOGGED_RETRIES === 0)

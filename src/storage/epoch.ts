@@ -9,7 +9,7 @@ export const EPOCH = 'epoch';
 const SERVER = 'server';
 const DATABASE = 'database';
 
-/** See `functions/server_identity.sql`. Null, and so neither recorded nor compared, if the server does not tell. */
+/** See `functions/server_identity.sql`. Null, and so neither recorded nor compared, if the server refuses to say. */
 const CURRENT_SERVER = sql`server_identity()`;
 
 /** Identifies the database on its server: a copy (`createdb -T`) and a restored dump have another one. */

@@ -42,7 +42,7 @@ export async function startWitness(person: Person, webSocketUrl: string, roomId:
       stopping.abort();
       await running;
       const last = await send(person, roomId, 'the last');
-      // Numbers have no gaps, so they tell how many messages there are.
+      // Numbers have no gaps, so the last one is the number of messages.
       const expected = Array.from(
         { length: last.node.seq - first.node.seq },
         (_, index) => first.node.seq + 1 + index,

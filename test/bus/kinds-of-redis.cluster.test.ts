@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { createBus } from '../../src/bus/index.js';
@@ -13,10 +13,10 @@ import { ensureProgram } from '../helpers/debian.js';
 import { freePort } from '../helpers/free-port.js';
 import { certificate } from '../helpers/postgres-tls.js';
 import { runParley } from '../helpers/process.js';
+import { startProgram } from '../helpers/program.js';
 import { ensureRedisServer } from '../helpers/redis-binary.js';
 import { startRedis } from '../helpers/redis-server.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
-import { untilListening } from '../helpers/until-listening.js';
 
 /** Redis as people have it: restricted, full, in the wrong place. */
 
@@ -169,14 +169,10 @@ test('a Sentinel is refused', async () => {
   const port = await freePort();
   const file = join(folder.path, 'sentinel.conf');
   await writeFile(file, `port ${port}\nbind 127.0.0.1\ndir ${folder.path}\n`);
-  const child = spawn(binary, [file, '--sentinel'], { argv0: 'redis-server', stdio: 'ignore' });
-  const disown = child.pid === undefined ? () => {} : folder.owns('sentinel', child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  await untilListening(port);
+  const args = [file, '--sentinel'];
+  const stop = await startProgram({ binary, args, port, folder, spawn: { argv0: 'redis-server' } });
   await expect(checkRedis(`redis://127.0.0.1:${port}`, log)).rejects.toThrow('REDIS_URL names a Sentinel');
-  child.kill('SIGKILL');
-  await exited;
-  await folder.clear();
+  await stop();
 });
 
 test.each([
@@ -267,10 +263,12 @@ test('HAProxy in front of a primary and a replica finds the primary, also after 
     file,
     `defaults\n  timeout connect 1s\n  timeout client 1m\n  timeout server 1m\n${configuration}`,
   );
-  const child = spawn(await ensureProgram('haproxy'), ['-f', file], { stdio: 'ignore' });
-  const disown = child.pid === undefined ? () => {} : folder.owns('haproxy', child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  await untilListening(port);
+  const stop = await startProgram({
+    binary: await ensureProgram('haproxy'),
+    args: ['-f', file],
+    port,
+    folder,
+  });
 
   const bus = createBus({ url: `redis://127.0.0.1:${port}`, prefix: 'test' }, Buffer.alloc(32), log);
   /** Whether both clients of the bus are connected to it. HAProxy takes both servers for the primary until it has checked. */
@@ -285,8 +283,26 @@ test('HAProxy in front of a primary and a replica finds the primary, also after 
   await expect.poll(() => bus.isReady(), { timeout: 10_000 }).toBe(true);
   await bus.close();
   for (const admin of [one, two]) admin.disconnect();
-  child.kill('SIGKILL');
-  await exited;
-  await folder.clear();
+  await stop();
   await Promise.all([first.stop(), second.stop()]);
 }, 60_000);
+
+test('a URL that names a replica by mistake does not open the connections again and again', async () => {
+  const [primary, replica] = [await startRedis(), await startRedis()];
+  const admin = new Redis(replica.url);
+  await admin.replicaof('127.0.0.1', primary.port);
+  const bus = createBus({ url: replica.url, prefix: 'test' }, Buffer.alloc(32), log);
+  const limits = createLimits({ url: replica.url, prefix: 'test' }, log);
+  await expect.poll(() => bus.isReady()).toBe(true);
+  // Long enough for every client to connect again several times. Each command is refused.
+  for (let count = 0; count < 100; count += 1) {
+    await limits.actions.consume('findUser', 'anyone');
+    await sleep(20);
+  }
+  await expect.poll(() => bus.isReady()).toBe(true);
+  expect(bus.counters.reconnects).toBe(2);
+  limits.close();
+  await bus.close();
+  admin.disconnect();
+  await Promise.all([primary.stop(), replica.stop()]);
+});

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureProgram } from './debian.js';
 import { freePort } from './free-port.js';
-import { stopAtEnd } from './stopping.js';
+import { startProgram } from './program.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { untilListening } from './until-listening.js';
 
 /**
  * Starts nginx with a configuration for its `http` block, in which `LISTEN` stands for its address. It is stopped at the end
@@ -35,23 +33,6 @@ http {
 `,
   );
   await chmod(folder.path, 0o755);
-  const child = spawn(binary, ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', (part) => {
-    errors += part;
-  });
-  const disown = child.pid === undefined ? () => {} : folder.owns('nginx', child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  const stop = async (): Promise<void> => {
-    stopped();
-    child.kill('SIGKILL');
-    await exited;
-    await folder.clear();
-  };
-  const stopped = stopAtEnd(stop);
-  await Promise.race([
-    untilListening(port),
-    exited.then(() => Promise.reject(new Error(`nginx has exited: ${errors}`))),
-  ]);
+  const stop = await startProgram({ binary, args: ['-c', file, '-e', 'stderr'], port, folder });
   return { origin: `http://127.0.0.1:${port}`, stop };
 }

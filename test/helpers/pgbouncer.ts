@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureProgram } from './debian.js';
 import { freePort } from './free-port.js';
-import { stopAtEnd } from './stopping.js';
+import { startProgram } from './program.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { untilListening } from './until-listening.js';
 
 /** A PgBouncer in front of a Postgres, as Debian ships it: without prepared statements in transaction mode. */
 export interface PrivatePgBouncer {
@@ -40,16 +38,6 @@ default_pool_size = 20
   // Started by root, PgBouncer runs as another account.
   await Promise.all([chmod(folder.path, 0o755), chmod(file, 0o644)]);
   const account = process.getuid?.() === 0 ? ['--user', 'nobody'] : [];
-  const child = spawn(binary, ['--quiet', ...account, file], { stdio: 'ignore' });
-  const disown = child.pid === undefined ? () => {} : folder.owns('pgbouncer', child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  const stop = async (): Promise<void> => {
-    stopped();
-    child.kill('SIGKILL');
-    await exited;
-    await folder.clear();
-  };
-  const stopped = stopAtEnd(stop);
-  await untilListening(port);
+  const stop = await startProgram({ binary, args: ['--quiet', ...account, file], port, folder });
   return { url: Object.assign(target, { hostname: '127.0.0.1', port: String(port) }).href, stop };
 }

@@ -1,13 +1,12 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { prepareBinaries } from '../../src/embedded-postgres/binaries.js';
 import { freePort } from './free-port.js';
-import { stopAtEnd } from './stopping.js';
+import { startProgram } from './program.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { untilListening } from './until-listening.js';
 
 const run = promisify(execFile);
 const PLATFORM = `${process.platform}-${process.arch}`;
@@ -55,19 +54,13 @@ export async function startPostgresVersion(version: string): Promise<{ url: stri
   await run(binaries.initdb, ['-D', data, '--username=owner', '--auth=trust', '--encoding=UTF8'], options);
   const port = await freePort();
   const settings = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', 'fsync=off'];
-  const child = spawn(binaries.postgres, ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
-    ...options,
-    stdio: 'ignore',
+  const stop = await startProgram({
+    binary: binaries.postgres,
+    args: ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
+    port,
+    folder,
+    stopSignal: 'SIGINT',
+    spawn: options,
   });
-  const disown = child.pid === undefined ? () => {} : folder.owns('postgres-version', child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  const stop = async (): Promise<void> => {
-    stopped();
-    child.kill('SIGINT');
-    await exited;
-    await folder.clear();
-  };
-  const stopped = stopAtEnd(stop);
-  await untilListening(port);
   return { url: `postgres://owner@127.0.0.1:${port}/postgres`, stop };
 }

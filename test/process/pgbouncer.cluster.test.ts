@@ -87,3 +87,14 @@ test('defaults that Parley cannot set behind a pooler end the start with the com
   await sql.end();
   await reconnected.stop();
 }, 60_000);
+
+test('a parameter that PgBouncer refuses ends the start with one line', async () => {
+  const database = await createTestDatabase();
+  const pooler = await startPgBouncer(database.url, 'transaction');
+  const parley = await runParley(settings(`${pooler.url}?options=-c%20work_mem%3D8MB`));
+  expect(await parley.exited).toEqual({ code: 1, signal: null });
+  expect(parley.output().trim().split('\n')).toEqual([
+    expect.stringMatching(/unsupported startup parameter: options: remove it from DATABASE_URL/),
+  ]);
+  await pooler.stop();
+}, 30_000);

@@ -67,6 +67,8 @@ test.each([
   ['verify-full', 'localhost', '&sslrootcert=system', 'sslrootcert in DATABASE_URL'],
   ['verify-full', 'localhost', '&sslrootcert=/missing.pem', 'The file /missing.pem, which sslrootcert'],
   ['require', 'localhost', '&sslcert=/missing.pem', 'The file /missing.pem, which sslcert'],
+  ['require', 'localhost', '&sslcert=/etc/hostname', 'as PEM'],
+  ['verify-full', 'localhost', '&sslrootcert=/tmp', 'The file /tmp, which sslrootcert'],
 ])('%s refuses the certificate of %s with %s', async (mode, host, others, cure) => {
   const tls = await startTls(port);
   await expect(prepare(urlAt(`${host}:${tls.port}`, `?sslmode=${mode}${others}`))).rejects.toMatchObject({

@@ -130,7 +130,7 @@ test('tables that a newer release has made unusable are refused', async () => {
   );
 });
 
-test('a role without rights is told which ones it needs, and needs none to start later', async () => {
+test('an error names the rights that a role lacks; without them, it can start later', async () => {
   const role = `weak_${database.name}`;
   await sql.unsafe(`create role ${role} login`);
   const url = new URL(database.url);

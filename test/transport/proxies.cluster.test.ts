@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,9 +16,8 @@ import { ensureProgram } from '../helpers/debian.js';
 import { openEventStream } from '../helpers/event-stream.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
-import { stopAtEnd } from '../helpers/stopping.js';
+import { startProgram } from '../helpers/program.js';
 import { temporaryFolder } from '../helpers/temporary-folder.js';
-import { untilListening } from '../helpers/until-listening.js';
 
 /** Behind HAProxy and Caddy, with settings like those in `deploy`. */
 
@@ -93,20 +91,13 @@ async function start({ program, file, arguments: argumentsOf, configuration }: P
   const port = await freePort();
   const path = join(folder.path, file);
   await writeFile(path, configuration(port, new URL(parley.url).host));
-  const child = spawn(binary, argumentsOf(path), {
-    stdio: 'ignore',
-    env: { PATH: process.env.PATH, HOME: folder.path },
+  const stop = await startProgram({
+    binary,
+    args: argumentsOf(path),
+    port,
+    folder,
+    spawn: { env: { PATH: process.env.PATH, HOME: folder.path } },
   });
-  const disown = child.pid === undefined ? () => {} : folder.owns(program, child.pid);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve(disown())));
-  const stop = async (): Promise<void> => {
-    stopped();
-    child.kill('SIGKILL');
-    await exited;
-    await folder.clear();
-  };
-  const stopped = stopAtEnd(stop);
-  await untilListening(port);
   return { origin: `http://127.0.0.1:${port}`, stop };
 }
 

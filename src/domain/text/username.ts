@@ -59,6 +59,7 @@ const NOT_IN_USERNAMES = /[^\p{L}\p{M}\p{N}_.-]/u;
 const MARK_WITHOUT_LETTER = /(?<=^|[_.-])\p{M}/u;
 /** Marks that cannot be seen in such a number (UTS 39, section 5.4), or that strike a letter out. */
 const CONFUSING_MARKS = /(\p{Mn})\1|\p{Mn}{5}|[\u0334-\u0338]/u;
+const ALL_INVISIBLE = new RegExp(INVISIBLE, 'gu');
 const HALF_AND_FULL_WIDTH = /[\uff01-\uffee]/g;
 
 /** The form in which a new username is stored: letters of half and full width become ordinary ones (RFC 8265). */
@@ -85,7 +86,7 @@ export function usernameKey(username: string): string {
  * are written again.
  */
 export function usernameSkeleton(username: string): string {
-  const visible = username.normalize('NFD').replace(new RegExp(INVISIBLE, 'gu'), '');
+  const visible = username.normalize('NFD').replace(ALL_INVISIBLE, '');
   return unhomoglyph(visible).normalize('NFD').toLowerCase().replaceAll('rn', 'm').replaceAll('i', 'l');
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { PostgresAddress, PostgresHost, PostgresTls } from '../../lib/postgres-url.js';
 import { withTimeout } from '../../lib/timeout.js';
 import { StartupError } from '../../startup-error.js';
@@ -12,6 +12,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** The message by which a client asks for TLS (PostgreSQL documentation, section 55.7), and the answer that grants it. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const GRANTED = 'S'.charCodeAt(0);
+/** Stands for the authorities that Node knows, which are those without a `ca`. */
+const SYSTEM = 'system';
 /** The protocol that a connection which begins with TLS has to name. */
 const ALPN_PROTOCOL = 'postgresql';
 
@@ -88,16 +90,14 @@ async function optionsOf(host: string, tls: PostgresTls): Promise<ConnectionOpti
     host,
     ...(isIP(host) ? {} : { servername: host }),
     ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-    ...(rootCertificate === null ? {} : { ca: await authorities(rootCertificate) }),
+    ...(rootCertificate === null || rootCertificate === SYSTEM
+      ? {}
+      : { ca: await readNamed('sslrootcert', rootCertificate) }),
     ...(certificate === null ? {} : { cert: await readNamed('sslcert', certificate) }),
     ...(key === null ? {} : { key: await readNamed('sslkey', key) }),
     ...(keyPassphrase === null ? {} : { passphrase: keyPassphrase }),
     ...(isDirect ? { ALPNProtocols: [ALPN_PROTOCOL] } : {}),
   };
-}
-
-async function authorities(rootCertificate: string): Promise<string | string[]> {
-  return rootCertificate === 'system' ? [...rootCertificates] : readNamed('sslrootcert', rootCertificate);
 }
 
 async function readNamed(parameter: string, file: string): Promise<string> {

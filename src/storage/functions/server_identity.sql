@@ -2,7 +2,7 @@
 
 -- Returns the system identifier and the timeline of the server, which change when its data are restored, copied or
 -- promoted. The timeline is read from the WAL that is being written: that of the last checkpoint follows long after a
--- promotion. Some managed servers refuse these functions: then only what they tell, or null.
+-- promotion. Some managed servers refuse one of these functions or both: the result is then the identifier alone, or null.
 CREATE OR REPLACE FUNCTION server_identity()
 RETURNS text
 LANGUAGE plpgsql STABLE AS $$

@@ -38,13 +38,15 @@ interface Server {
 
 /** What to do about the server's refusals, by their codes (PostgreSQL documentation, appendix A). */
 const CURES: Readonly<Record<string, string>> = {
+  '08P01':
+    'remove it from DATABASE_URL (`options` sets such parameters), or let the pooler ignore it (ignore_startup_parameters)',
   '28P01': 'check the user name and the password in DATABASE_URL',
   '28000':
     'check the user name in DATABASE_URL and the pg_hba.conf of the server; many servers need sslmode=require',
   '3D000': 'create it with CREATE DATABASE, or correct DATABASE_URL',
   '42501':
     'the role needs GRANT CREATE ON DATABASE and GRANT USAGE, CREATE ON SCHEMA public, and must own the tables of Parley',
-  '3F000': 'create the schema that search_path names in DATABASE_URL',
+  '3F000': 'create the schema public, where the tables are',
 };
 
 /** Converts an error that waiting does not cure. */
@@ -58,8 +60,8 @@ export function toStartupError(error: unknown): unknown {
 }
 
 const CERTIFICATE_CURE =
-  'name the certificate of its authority with sslrootcert in DATABASE_URL or with NODE_EXTRA_CA_CERTS, and the host as it stands in the certificate';
+  'name the certificate of its authority, as PEM, with sslrootcert in DATABASE_URL or with NODE_EXTRA_CA_CERTS, and the host as it stands in the certificate';
 
 function isCertificateError(code: string): boolean {
-  return /CERT|^ERR_(?:SSL|TLS)|^UNABLE_TO/.test(code);
+  return /CERT|^ERR_(?:SSL|OSSL|TLS)|^UNABLE_TO/.test(code);
 }

@@ -16,7 +16,7 @@ export interface Server {
 
 /**
  * How long to wait for the end of a connection, in ms. The server may wait for more itself, since it does not understand what
- * it has received as complete; then nothing tells when it has answered.
+ * it has received as complete; then it is unknown when it has answered.
  */
 const MAX_WAIT_MS = 80;
 const INTERIM = 'HTTP/1.1 100';

@@ -68,7 +68,7 @@ const HEADERS = [
 const ACCEPT = ['application/json', 'application/graphql-response+json', 'text/event-stream'] as const;
 
 /**
- * A request after which the server closes the connection. As long as it can tell where the ones before it end, its answer
+ * A request after which the server closes the connection. As long as it knows where the ones before it end, its answer
  * shows that theirs are complete.
  */
 const LAST = Buffer.from('GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');

@@ -37,7 +37,7 @@ const SENDERS: Readonly<Record<HostileCase['kind'], Send>> = {
 /**
  * Sends mutated WebSocket frames, then malformed HTTP requests. Resolves to how often each kind of answer came.
  *
- * @throws Error that tells how to repeat the one case, if an answer is an error of the server or the server refuses to be
+ * @throws Error that says how to repeat the one case, if an answer is an error of the server or the server refuses to be
  *   connected to.
  */
 export async function runHostile(options: HostileOptions): Promise<Tally> {

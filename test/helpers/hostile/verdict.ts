@@ -1,5 +1,5 @@
 /*
- * What an answer of the server tells: nothing that a client sends is an error of the server, so each answer is a result, an
+ * The verdict on an answer of the server: nothing that a client sends is an error of the server, so each answer is a result, an
  * error with one of the documented codes, or a close with one of the documented codes.
  */
 
