@@ -86,6 +86,11 @@ export const dearDocuments: readonly DearDocument[] = [
     text: `{ viewer { ${repeat(300, () => '...F')} } } fragment F on Viewer { id }`,
   },
   {
+    title: '200 fragments that nothing uses',
+    isAccepted: false,
+    text: `{ viewer { id } } ${repeat(200, (n) => `fragment F${n} on User { id }`)}`,
+  },
+  {
     title: '600 levels',
     isAccepted: false,
     text: `{ ${repeat(600, () => 'room {')} id ${repeat(600, () => '}')} }`,

@@ -56,6 +56,8 @@ const FOLLOWS_BIDI_RULE = new RegExp(
 );
 
 const NOT_IN_USERNAMES = /[^\p{L}\p{M}\p{N}_.-]/u;
+/** Small capitals and other letters of phonetic notation, which look like ordinary ones (UTS 39: technical characters). */
+const PHONETIC = /[\u0262\u026a\u0274\u0280\u028f\u0299\u029c\u029f\u1d00-\u1dbf\ua730\ua731]/u;
 const MARK_WITHOUT_LETTER = /(?<=^|[_.-])\p{M}/u;
 /** Marks that cannot be seen in such a number (UTS 39, section 5.4), or that strike a letter out. */
 const CONFUSING_MARKS = /(\p{Mn})\1|\p{Mn}{5}|[\u0334-\u0338]/u;
@@ -111,6 +113,8 @@ function characterIssue(username: string): ValidationIssue | null {
     return issue('can only contain letters and digits of any script, `_`, `.` and `-`', other);
   const invisible = found(INVISIBLE);
   if (invisible !== undefined) return issue('must not contain invisible characters', invisible);
+  const phonetic = found(PHONETIC);
+  if (phonetic !== undefined) return issue('must not contain letters of phonetic notation', phonetic);
   const lonely = found(MARK_WITHOUT_LETTER);
   if (lonely !== undefined) return issue('must not contain a combining mark without its letter', lonely);
   const confusing = CONFUSING_MARKS.exec(username.normalize('NFD'))?.[0];

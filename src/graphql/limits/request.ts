@@ -27,7 +27,7 @@ export const REQUEST_LIMITS = {
   rootFields: 20,
   /** Fields per document that are selected once more in the same selection set. */
   repeatedFields: 15,
-  /** Fragments that are used per document, each as often as it is used. */
+  /** Fragments that are used per document, each as often as it is used, or fragments. */
   fragments: 40,
   /** `__schema` and `__type` per document. */
   introspections: 2,
@@ -65,7 +65,7 @@ const COUNTED = {
   rootFields: 'root fields',
   aliases: 'aliases',
   repeatedFields: 'fields that are selected repeatedly',
-  fragments: 'uses of fragments',
+  fragments: 'fragments or uses of them',
   introspections: 'selections of `__schema` and `__type`',
 } as const;
 
@@ -107,13 +107,19 @@ function countParts({ definitions }: DocumentNode) {
     return fields.length;
   }
 
+  let defined = 0;
   for (const definition of definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) countBelow(definition.selectionSet);
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) {
+      defined += 1;
+      countBelow(definition.selectionSet);
+    }
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     counts.operations += 1;
     counts.variables += definition.variableDefinitions?.length ?? 0;
     counts.rootFields = Math.max(counts.rootFields, countBelow(definition.selectionSet));
   }
+  // A valid document uses each of its fragments.
+  counts.fragments = Math.max(counts.fragments, defined);
   return counts;
 }
 

@@ -105,6 +105,12 @@ test.each([
     (count: number) => `{ viewer { ${repeat(count, () => '...F')} } } fragment F on Viewer { id }`,
     40,
   ],
+  [
+    'fragments',
+    (count: number) =>
+      `{ viewer { ${repeat(count, (index) => `...F${index}`)} } } ${repeat(count, (index) => `fragment F${index} on Viewer { id }`)}`,
+    40,
+  ],
   ['aliases', (count: number) => `{ viewer { ${repeat(count, (index) => `a${index}: id`)} } }`, 50],
   [
     'aliases of __typename',

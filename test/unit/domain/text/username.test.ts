@@ -33,6 +33,9 @@ test.each([
   ['αdmin', 'a Greek α among Latin letters'],
   ['ԁжон_d', 'Latin after Cyrillic'],
   ['ᎪdminX', 'a Cherokee letter among Latin ones'],
+  ['ᴀᴅᴍɪɴ', 'small capitals'],
+  ['admɪn', 'one small capital'],
+  ['ᴤᴄᴏᴘᴇ', 'letters of phonetic notation'],
   ['12אב', 'a right-to-left name that begins with a digit'],
   ['_שלום', 'a right-to-left name that begins with a line'],
   ['שלום-', 'a right-to-left name that ends with a line'],
@@ -50,6 +53,8 @@ test.each([
 test.each([
   'admin',
   'Zoe.de_la-Cruz9',
+  'Əliyev',
+  'Kɔfi_ɛ',
   'Владимир',
   'Ελένη',
   'هنية',
