@@ -5,7 +5,7 @@ import { createTokens } from './auth/tokens.js';
 import { createBus, describeBus, type RedisAddress } from './bus/index.js';
 import type { Config } from './config/index.js';
 import { describeDatabase, openConfiguredDatabase } from './database.js';
-import { createFeeds } from './delivery/feeds.js';
+import { createFeeds } from './delivery/feed/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
 import type { Bus } from './domain/bus.js';
 import { createDeliveryCounters } from './domain/counters.js';

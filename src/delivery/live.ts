@@ -1,8 +1,8 @@
 import type { MessageEvent } from '../domain/events.js';
 import type { Position } from '../domain/position.js';
 import type { Viewer } from '../domain/user.js';
-import type { Feed } from './feed.js';
-import type { Attachment } from './feeds.js';
+import type { Feed } from './feed/feed.js';
+import type { Attachment } from './feed/feeds.js';
 import type { ToEvent } from './room-event.js';
 import type { Access } from './step.js';
 

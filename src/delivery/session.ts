@@ -4,10 +4,10 @@ import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } f
 import type { History } from '../domain/history.js';
 import type { MessageStore } from '../domain/message/store.js';
 import { type Head, isSamePosition, type Position } from '../domain/position.js';
-import { createDeduplicator, passThrough } from './deduplicator.js';
-import type { Attachment, Feeds } from './feeds.js';
+import { createDeduplicator, passThrough } from './replay/deduplicator.js';
+import type { Attachment, Feeds } from './feed/feeds.js';
 import { LiveReader, type SubscriptionRequest } from './live.js';
-import { createReplays, type Reader } from './replay.js';
+import { createReplays, type Reader } from './replay/replay.js';
 import type { Delivery } from './room-event.js';
 import { advanced, portionOf } from './step.js';
 import type { OnLive } from './stream.js';

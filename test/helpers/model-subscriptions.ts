@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
-import { createFeeds } from '../../src/delivery/feeds.js';
+import { createFeeds } from '../../src/delivery/feed/feeds.js';
 import type { RoomEvent } from '../../src/delivery/room-event.js';
 import type { EventStream } from '../../src/delivery/stream.js';
 import { createSubscriptions } from '../../src/delivery/subscription.js';

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import type { Feed } from '../../delivery/feed.js';
+import type { Feed } from '../../delivery/feed/feed.js';
 import type { LiveReader } from '../../delivery/live.js';
 import type { MessageEvent } from '../../domain/events.js';
 import { type Context, createContext, createSharedContext } from '../../graphql/context.js';

@@ -1,4 +1,4 @@
-import type { Feed } from '../../delivery/feed.js';
+import type { Feed } from '../../delivery/feed/feed.js';
 import type { LiveReader } from '../../delivery/live.js';
 import { advanced, endsAccess, portionOf } from '../../delivery/step.js';
 import type { MessageEvent } from '../../domain/events.js';

@@ -1,6 +1,6 @@
 import { buildSchema, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { createFeed, type Feed } from '../../../../src/delivery/feed.js';
+import { createFeed, type Feed } from '../../../../src/delivery/feed/feed.js';
 import { LiveReader } from '../../../../src/delivery/live.js';
 import type { ToEvent } from '../../../../src/delivery/room-event.js';
 import type { RoomChanged } from '../../../../src/domain/events.js';

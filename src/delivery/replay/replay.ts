@@ -1,11 +1,11 @@
-import { HistoryGapError, readForbidden, roomNotFound, ServiceUnavailableError } from '../domain/errors.js';
-import type { MessageEvent } from '../domain/events.js';
-import type { Message } from '../domain/message/message.js';
-import type { ChangeRange, MessageSnapshot, MessageStore } from '../domain/message/store.js';
-import { MAX_PAGE_SIZE } from '../domain/page.js';
-import type { Head, Position } from '../domain/position.js';
-import { createSemaphore, type Semaphore } from '../lib/semaphore.js';
-import { whenAvailable } from './retry.js';
+import { HistoryGapError, readForbidden, roomNotFound, ServiceUnavailableError } from '../../domain/errors.js';
+import type { MessageEvent } from '../../domain/events.js';
+import type { Message } from '../../domain/message/message.js';
+import type { ChangeRange, MessageSnapshot, MessageStore } from '../../domain/message/store.js';
+import { MAX_PAGE_SIZE } from '../../domain/page.js';
+import type { Head, Position } from '../../domain/position.js';
+import { createSemaphore, type Semaphore } from '../../lib/semaphore.js';
+import { whenAvailable } from '../retry.js';
 
 /** Maximum number of concurrent page reads, so that a burst of reconnects leaves connections for everything else. */
 const MAX_CONCURRENT_PAGE_READS = 4;

@@ -1,8 +1,8 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { expect, test } from 'vitest';
-import { createRing } from '../../../src/delivery/ring.js';
-import { createModelRoom } from '../../helpers/model-room.js';
+import { createRing } from '../../../../src/delivery/feed/ring.js';
+import { createModelRoom } from '../../../helpers/model-room.js';
 
 test('frees the memory of evicted steps', () => {
   v8.setFlagsFromString('--expose_gc');

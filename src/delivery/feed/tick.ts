@@ -1,8 +1,8 @@
-import { HistoryGapError, roomNotFound } from '../domain/errors.js';
-import type { EpochStore, History } from '../domain/history.js';
-import type { MessageStore } from '../domain/message/store.js';
-import type { Log } from '../domain/ports.js';
-import type { Head } from '../domain/position.js';
+import { HistoryGapError, roomNotFound } from '../../domain/errors.js';
+import type { EpochStore, History } from '../../domain/history.js';
+import type { MessageStore } from '../../domain/message/store.js';
+import type { Log } from '../../domain/ports.js';
+import type { Head } from '../../domain/position.js';
 import type { Feed } from './feed.js';
 
 export interface TickServices {

@@ -1,13 +1,13 @@
-import type { Bus } from '../domain/bus.js';
-import { createDeliveryCounters, type DeliveryCounters } from '../domain/counters.js';
-import { type BusEvent, isHint, type RoomChanged } from '../domain/events.js';
-import type { EpochStore, History } from '../domain/history.js';
-import type { Message } from '../domain/message/message.js';
-import type { MessageStore } from '../domain/message/store.js';
-import { createMissWatch } from '../domain/misses.js';
-import type { Log } from '../domain/ports.js';
-import type { Head } from '../domain/position.js';
-import { settledWithin } from '../lib/timeout.js';
+import type { Bus } from '../../domain/bus.js';
+import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
+import { type BusEvent, isHint, type RoomChanged } from '../../domain/events.js';
+import type { EpochStore, History } from '../../domain/history.js';
+import type { Message } from '../../domain/message/message.js';
+import type { MessageStore } from '../../domain/message/store.js';
+import { createMissWatch } from '../../domain/misses.js';
+import type { Log } from '../../domain/ports.js';
+import type { Head } from '../../domain/position.js';
+import { settledWithin } from '../../lib/timeout.js';
 import { createFeed, type Feed } from './feed.js';
 import { createTick } from './tick.js';
 

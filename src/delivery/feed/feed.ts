@@ -1,12 +1,12 @@
-import { createDeliveryCounters, type DeliveryCounters } from '../domain/counters.js';
-import type { MessageEvent, RoomChanged } from '../domain/events.js';
-import type { Message } from '../domain/message/message.js';
-import type { MessageStore } from '../domain/message/store.js';
-import type { Log } from '../domain/ports.js';
-import type { Head, Position } from '../domain/position.js';
+import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
+import type { MessageEvent, RoomChanged } from '../../domain/events.js';
+import type { Message } from '../../domain/message/message.js';
+import type { MessageStore } from '../../domain/message/store.js';
+import type { Log } from '../../domain/ports.js';
+import type { Head, Position } from '../../domain/position.js';
 import { createListeners } from './listeners.js';
 import { createRing, MAX_RING_EVENTS } from './ring.js';
-import { blockEvents, type Step } from './step.js';
+import { blockEvents, type Step } from '../step.js';
 
 /** Maximum wait of an event for its predecessors before the feed is repaired from the database, in ms. */
 const REORDER_TIMEOUT_MS = 50;

@@ -1,5 +1,5 @@
-import type { MessageEvent } from '../domain/events.js';
-import type { Head } from '../domain/position.js';
+import type { MessageEvent } from '../../domain/events.js';
+import type { Head } from '../../domain/position.js';
 
 /**
  * Recognizes events that a reader has received already. A replay reads each message in its current state, so a message's

@@ -1,5 +1,5 @@
-import type { Position } from '../domain/position.js';
-import { remainderOf, type Step } from './step.js';
+import type { Position } from '../../domain/position.js';
+import { remainderOf, type Step } from '../step.js';
 
 /** Maximum number of events in a ring. Readers that are further behind read from the database. */
 export const MAX_RING_EVENTS = 1024;

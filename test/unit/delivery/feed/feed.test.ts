@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createFeed, type Feed } from '../../../src/delivery/feed.js';
-import type { MessageEvent, RoomChanged } from '../../../src/domain/events.js';
-import type { Log } from '../../../src/domain/ports.js';
-import type { Head, Position } from '../../../src/domain/position.js';
-import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID, numbers } from '../../helpers/model-room.js';
-import { random } from '../../helpers/random.js';
+import { createFeed, type Feed } from '../../../../src/delivery/feed/feed.js';
+import type { MessageEvent, RoomChanged } from '../../../../src/domain/events.js';
+import type { Log } from '../../../../src/domain/ports.js';
+import type { Head, Position } from '../../../../src/domain/position.js';
+import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID, numbers } from '../../../helpers/model-room.js';
+import { random } from '../../../helpers/random.js';
 
 // Fake timers, so that the wait for missing predecessors takes no time.
 beforeEach(() => {
