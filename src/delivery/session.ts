@@ -2,18 +2,19 @@ import { createDeliveryCounters, type DeliveryCounters } from '../domain/counter
 import { historyGapAfter, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, type HistoryGapReason, readForbidden, roomNotFound } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
-import type { MessageStore } from '../domain/message/store.js';
 import { type Head, isSamePosition, type Position } from '../domain/position.js';
-import { createDeduplicator, passThrough } from './replay/deduplicator.js';
+import type { ReadAccess } from './access.js';
 import type { Attachment, Feeds } from './feed/feeds.js';
 import { LiveReader, type SubscriptionRequest } from './live.js';
-import { createReplays, type Reader } from './replay/replay.js';
+import { createDeduplicator, passThrough } from './replay/deduplicator.js';
+import type { Reader, Replays } from './replay/replay.js';
 import type { Delivery } from './room-event.js';
 import { advanced, portionOf } from './step.js';
 import type { OnLive } from './stream.js';
 
 export interface SessionServices {
-  readonly messages: Pick<MessageStore, 'read' | 'readChanges'>;
+  readonly readAccess: ReadAccess;
+  readonly replays: Replays;
   readonly feeds: Feeds;
   readonly history: History;
   readonly counters?: DeliveryCounters;
@@ -43,27 +44,29 @@ export interface Session {
 
 /** Opens sessions, and follows a room within them. */
 export function createSessions({
-  messages,
+  readAccess,
+  replays,
   feeds,
   history,
   counters = createDeliveryCounters(),
 }: SessionServices) {
-  const replays = createReplays(messages);
-
   /** @throws BadUserInputError, ForbiddenError, ServiceUnavailableError; HistoryGapError for readers of added messages. */
   async function open({ request, signal }: Serving, after: MessageCursor | null): Promise<Session> {
     const { viewer, roomId, scope } = request;
     for (;;) {
       const { epoch } = history;
-      const reader = { roomId, userId: viewer.userId, signal, checkedSeq: 0 };
       // The access is checked first, so that a user without access opens no feed.
-      const head = await replays.readHead(reader);
+      const access = await readAccess(roomId, viewer.userId);
+      if (!access || access.membership === 'not-found') throw roomNotFound();
+      if (access.membership === 'not-a-member') throw readForbidden();
+      const { head } = access;
       const gap = after && historyGapAfter(after, epoch, head);
       if (gap && scope === 'added') throw new HistoryGapError(gap);
       const attachment = await feeds.attach(roomId);
       if (!attachment) throw roomNotFound();
       const { seq, rev } = gap ? head : (after ?? head);
       const start = { seq, rev: scope === 'added' ? null : rev };
+      const reader = { roomId, userId: viewer.userId, signal, checkedSeq: head.seq };
       if (!signal.aborted && history.epoch === epoch)
         return { epoch, reader, attachment, head, start, gap, isHandedOff: false };
       attachment.release();
@@ -90,13 +93,19 @@ export function createSessions({
     };
     const deduplicator = start.rev === null ? passThrough : createDeduplicator();
     let position = start;
+    /** The position for which the feed was asked to hold it. */
+    let recalledFrom: Position | null = null;
     let isCaughtUp = head === null;
     if (head) feed.observeHead(head);
 
     while (!signal.aborted) {
       assertFeedOpen();
       const step = feed.next(position);
-      if (step === 'not-held') {
+      if (step === 'not-held' && recalledFrom !== position) {
+        // Once for each position: if the feed cannot hold it, the database does.
+        recalledFrom = position;
+        await feed.recall(position);
+      } else if (step === 'not-held') {
         counters.replays += 1;
         const { target, events } = await replays.start(reader, position);
         for await (const event of events) {
@@ -105,6 +114,7 @@ export function createSessions({
         }
         // If the position did not move, feed and database contradict each other. The next tick resolves that.
         const isMoved = target.seq !== position.seq || target.rev !== (position.rev ?? target.rev);
+        assertFeedOpen();
         if (!isMoved) await feed.changed(signal);
         position = advanced(position, target);
         feed.observeHead(target);

@@ -91,6 +91,42 @@ export function blockEvents(from: Head, to: Head, messages: readonly Message[]):
   return events;
 }
 
+/**
+ * Divides what follows a head into steps, as small as possible. A message that was changed later is found at its latest
+ * `rev`, so the messages added before that change form one block with it.
+ *
+ * @param messages by `rev`, all that follow the head up to some `rev`. The last ones are left out if they form no whole
+ *   block, because more messages follow.
+ */
+export function stepsOf(start: Head, messages: readonly Message[]): Step[] {
+  const steps: Step[] = [];
+  let from = start;
+  let block: Message[] = [];
+  let added = 0;
+  let lastSeq = start.seq;
+  for (const message of messages) {
+    block.push(message);
+    if (message.seq > from.seq) added += 1;
+    lastSeq = Math.max(lastSeq, message.seq);
+    // An added message between is missing: it was changed later.
+    if (lastSeq - from.seq !== added) continue;
+    const to = { seq: lastSeq, rev: message.rev };
+    steps.push({ from, to, events: blockEvents(from, to, block) });
+    from = to;
+    block = [];
+    added = 0;
+  }
+  return steps;
+}
+
+/** The head after which all of these messages were added or changed, if they are all that have a `rev` after the given one. */
+export function headBefore(messages: readonly Message[], { seq: lastSeq }: Head, rev: number): Head {
+  const seqs = new Set(messages.map(({ seq }) => seq));
+  let seq = lastSeq;
+  while (seqs.has(seq)) seq -= 1;
+  return { seq, rev };
+}
+
 function createEvent(kind: MessageEvent['kind'], message: Message, position: Position): MessageEvent {
   return { kind, message, position };
 }

@@ -1,18 +1,42 @@
+import type { DeliveryCounters } from '../domain/counters.js';
 import { decodeMessageCursor, decodePositionCursor, type MessageCursor } from '../domain/cursor.js';
 import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
+import type { History } from '../domain/history.js';
 import type { MessageEdge } from '../domain/message/message.js';
+import type { MessageStore } from '../domain/message/store.js';
 import type { Viewer } from '../domain/user.js';
+import { createAccessReader } from './access.js';
+import type { Feeds } from './feed/feeds.js';
 import type { LiveReader, SubscriptionRequest } from './live.js';
+import { createReplays } from './replay/replay.js';
 import { whenAvailable } from './retry.js';
 import { type Delivery, type RoomEvent, toMessageEdge, toRoomEvent } from './room-event.js';
-import { createSessions, leave, type Serving, type Session, type SessionServices } from './session.js';
+import { createSessions, leave, type Serving, type Session } from './session.js';
 import { createEventStream, type EventStream } from './stream.js';
 
 /** One shared reason, since `abort()` without a reason would create an error for each subscription. */
 const SUBSCRIPTION_ENDED = new Error('The subscription has ended.');
 
-export function createSubscriptions(services: SessionServices) {
-  const { open, follow } = createSessions(services);
+export interface SubscriptionServices {
+  readonly messages: Pick<MessageStore, 'read' | 'readChanges' | 'readAccess'>;
+  readonly feeds: Feeds;
+  readonly history: History;
+  readonly counters?: DeliveryCounters;
+}
+
+/** Who subscribes, and to what. */
+export interface Subscriber {
+  readonly viewer: Viewer;
+  readonly roomId: string;
+  /** The cursor to start after; null for now. */
+  readonly after: string | null;
+  /** Whether the client has gone away, which ends a wait for the database. */
+  readonly isGone: () => boolean;
+}
+
+export function createSubscriptions({ messages, ...services }: SubscriptionServices) {
+  const replays = createReplays(messages);
+  const { open, follow } = createSessions({ ...services, readAccess: createAccessReader(messages), replays });
 
   /** Runs one session after the other: after an epoch reset, a reader of all events receives a gap and continues. */
   async function* deliveries<Event>(
@@ -29,10 +53,12 @@ export function createSubscriptions(services: SessionServices) {
           for await (const delivery of follow(session, serving)) yield* eventsOf(delivery);
           return;
         } catch (error) {
-          if (request.scope === 'added' || !(error instanceof HistoryGapError)) throw error;
+          // Once the feed has ended, whatever else went wrong is a consequence.
+          const cause = session.attachment.feed.failure ?? error;
+          if (request.scope === 'added' || !(cause instanceof HistoryGapError)) throw cause;
           leave(session);
           session = await whenAvailable(signal, () => open(serving, null));
-          gap = error.reason;
+          gap = cause.reason;
         }
       }
     } finally {
@@ -66,14 +92,25 @@ export function createSubscriptions(services: SessionServices) {
 
   /**
    * Opens the first session at once, so that an invalid request fails before the stream exists. An unavailable database does
-   * not fail it: the stream waits for the database.
+   * not fail it: with a cursor, the stream waits for the database; without one, nobody knows yet where it starts, so the
+   * promise waits.
    */
   async function subscribe<Event>(
     request: SubscriptionRequest<Event>,
     after: MessageCursor | null,
+    isGone: () => boolean,
   ): Promise<EventStream<Event>> {
     const controller = new AbortController();
-    const serving = { request, signal: controller.signal };
+    const { signal } = controller;
+    const serving = { request, signal };
+    if (after === null) {
+      const first = await whenAvailable(signal, () => {
+        if (isGone()) controller.abort(new ServiceUnavailableError());
+        signal.throwIfAborted();
+        return open(serving, null);
+      });
+      return streamOf(serving, controller, first, null);
+    }
     const first = await open(serving, after).catch((error: unknown) => {
       if (error instanceof ServiceUnavailableError) return null;
       throw error;
@@ -88,9 +125,9 @@ export function createSubscriptions(services: SessionServices) {
      *
      * @throws BadUserInputError, ForbiddenError, HistoryGapError
      */
-    async messages(viewer: Viewer, roomId: string, after: string | null): Promise<EventStream<MessageEdge>> {
+    async messages({ viewer, roomId, after, isGone }: Subscriber): Promise<EventStream<MessageEdge>> {
       const cursor = after === null ? null : decodeMessageCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, scope: 'added', toEvent: toMessageEdge }, cursor);
+      return subscribe({ viewer, roomId, scope: 'added', toEvent: toMessageEdge }, cursor, isGone);
     },
 
     /**
@@ -100,9 +137,9 @@ export function createSubscriptions(services: SessionServices) {
      *
      * @throws BadUserInputError, ForbiddenError
      */
-    async events(viewer: Viewer, roomId: string, after: string | null): Promise<EventStream<RoomEvent>> {
+    async events({ viewer, roomId, after, isGone }: Subscriber): Promise<EventStream<RoomEvent>> {
       const cursor = after === null ? null : decodePositionCursor(after, roomId, 'after');
-      return subscribe({ viewer, roomId, scope: 'all', toEvent: toRoomEvent }, cursor);
+      return subscribe({ viewer, roomId, scope: 'all', toEvent: toRoomEvent }, cursor, isGone);
     },
 
     /**
@@ -123,6 +160,11 @@ export function createSubscriptions(services: SessionServices) {
         isHandedOff: false,
       };
       return streamOf({ request, signal }, controller, session, null);
+    },
+
+    /** Approximate size of the pages that readers go through, in bytes. */
+    get heldBytes() {
+      return replays.heldBytes;
     },
   };
 }

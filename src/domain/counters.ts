@@ -4,8 +4,10 @@ export interface DeliveryCounters {
   replays: number;
   /** Reads of what a feed has missed, each for all readers of a room. */
   repairs: number;
+  /** Reads of what a feed no longer held, each for all readers who came back to a room. */
+  recalls: number;
 }
 
 export function createDeliveryCounters(): DeliveryCounters {
-  return { replays: 0, repairs: 0 };
+  return { replays: 0, repairs: 0, recalls: 0 };
 }

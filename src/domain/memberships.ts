@@ -1,5 +1,22 @@
+import type { Head } from './position.js';
+
 /** `not-found` also hides a private room from users who are not in it. */
 export type Membership = 'member' | 'not-a-member' | 'not-found';
+
+/** What a user may do in a room, and its head, as of one snapshot. */
+export interface RoomAccess {
+  readonly head: Head;
+  readonly membership: Membership;
+}
+
+/** The membership of one of the readers of a snapshot. */
+export function membershipIn(
+  { isPublic, memberIds }: { readonly isPublic: boolean; readonly memberIds: ReadonlySet<string> },
+  userId: string,
+): Membership {
+  if (memberIds.has(userId)) return 'member';
+  return isPublic ? 'not-a-member' : 'not-found';
+}
 
 export interface MembershipStore {
   findMembership(roomId: string, userId: string): Promise<Membership>;

@@ -26,13 +26,15 @@ export interface Services {
   };
 }
 
-/** One per operation, and one per event of a subscription, so that no data is cached from one to the next. */
+/** One per operation, and per event of a subscription or per page of its replay, so that no data is cached for long. */
 export interface Context {
   readonly services: Services;
   /** Changes only when a mutation signs the caller in; see `signInto`. */
   authentication: Authentication;
   /** The client's IP address, for rate limits. */
   readonly address: string;
+  /** Whether nobody waits for the result any more. */
+  readonly isGone: () => boolean;
   /** Bounds what the operation reads: every read of a resolver goes through it, as the loaders' do. */
   readonly work: Work;
   loaders: Loaders;
@@ -47,7 +49,8 @@ export function createContext(
 ): Context {
   const viewer = authentication.kind === 'viewer' ? authentication.viewer : null;
   const work = new Work(isGone);
-  return { services, authentication, address, work, loaders: createLoaders(services.stores, viewer, work) };
+  const loaders = createLoaders(services.stores, viewer, work);
+  return { services, authentication, address, isGone, work, loaders };
 }
 
 /**
@@ -67,6 +70,7 @@ export function createSharedContext(services: Services): Context {
     get address(): string {
       throw new Error('This event is executed for several viewers at once, who have no common address.');
     },
+    isGone: () => false,
     work,
     loaders: createSharedLoaders(services.stores, work),
   };

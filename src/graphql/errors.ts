@@ -54,6 +54,7 @@ export function toGraphQLError(error: unknown, log: Log): GraphQLError {
     outer.extensions.code = documentedCode(outer.extensions.code);
     return outer;
   }
+  // An outage needs no line per event.
   if (original instanceof UndeliverableEventError && !isTemporary(original.cause))
     log.error(
       { error: original.cause },
@@ -79,8 +80,8 @@ function documentedCode(code: unknown): ErrorCode {
   return ERROR_CODES.find((ours) => ours === code) ?? 'BAD_USER_INPUT';
 }
 
-/** Whether the cause is a temporary outage of a part, which needs no log entry per event. */
-function isTemporary(cause: unknown): boolean {
+/** Whether the cause is a temporary outage of a part of the server. */
+export function isTemporary(cause: unknown): boolean {
   return cause instanceof Error && rootCause(cause) instanceof ServiceUnavailableError;
 }
 

@@ -24,7 +24,7 @@ import { createCosts } from './limits/cost.js';
 import { assertAnswerSize } from './limits/work.js';
 import { observed } from './observed.js';
 import { schema } from './schema/index.js';
-import { executeEvent, executeShared, mapEvents, type Results } from './subscribe.js';
+import { createEventExecution, executeShared, isUnavailable, mapEvents, type Results } from './subscribe.js';
 
 /** Whether nobody waits for the result of an operation any more. */
 export type IsGone = () => boolean;
@@ -79,10 +79,10 @@ export interface Pipeline extends Documents, Pick<Admission, 'admit' | 'subscrip
   /**
    * Executes an event once for a group of subscribers with equal results.
    *
-   * @returns null if `data` would be null; each subscriber's own stream then reports the error. Synchronous if no resolver
-   *   is asynchronous.
+   * @returns null if `data` would be null; each subscriber's own stream then reports the error. `unavailable` if a part of the
+   *   server is that the event needs: it has to be executed again. Synchronous if no resolver is asynchronous.
    */
-  executeShared(args: OperationArgs, event: unknown): MaybePromise<ExecutionResult | null>;
+  executeShared(args: OperationArgs, event: unknown): MaybePromise<ExecutionResult | 'unavailable' | null>;
 }
 
 export function createPipeline({
@@ -102,7 +102,10 @@ export function createPipeline({
     return { ...result, errors: result.errors.map((error) => toGraphQLError(error, log)) };
   }
 
-  const deliverable = (result: ExecutionResult) => (result.data == null ? null : masked(result));
+  function deliverable(result: ExecutionResult): ExecutionResult | 'unavailable' | null {
+    if (isUnavailable(result)) return 'unavailable';
+    return result.data == null ? null : masked(result);
+  }
 
   /** Turns a rejection into a result that has only errors. */
   async function toResult<Result>(run: () => Promise<Result>): Promise<Result | ExecutionResult> {
@@ -113,13 +116,14 @@ export function createPipeline({
     }
   }
 
-  /** Maps events to results, each executed in a context of its own. */
+  /** Maps events to results. */
   function resultsOf(args: OperationArgs, events: AsyncIterable<unknown>): Results {
     const operation = hooks && operationOf(args);
+    const executeEvent = createEventExecution({ schema, ...args });
     return mapEvents(
       events,
-      async (event) => {
-        const result = masked(await executeEvent({ schema, ...args }, event));
+      async (event, isEnded) => {
+        const result = masked(await executeEvent(event, isEnded));
         if (operation)
           hooks.delivered({
             operation,

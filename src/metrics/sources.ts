@@ -36,7 +36,7 @@ export const TOTALS = {
   },
   catchUps: {
     name: 'parley_catch_ups_total',
-    help: 'Reads of events that were not delivered live: replays of one subscription, repairs of one room.',
+    help: 'Reads of events that were not delivered live: replays of one subscription, repairs and recalls of one room.',
     label: 'kind',
   },
 } as const satisfies Record<string, { readonly name: string; readonly help: string; readonly label: string }>;

@@ -57,7 +57,7 @@ afterAll(async () => {
 const rowOf = (id: string) => decodeGlobalId(id)?.id ?? '';
 const sendAs = (person: Person, text: string, clientMessageId?: string) =>
   person.request(SEND, { input: { roomId, text, ...(clientMessageId ? { clientMessageId } : {}) } });
-const headOf = async () => (await stores.messages.readHead(rowOf(roomId))).head;
+const headOf = async () => (await stores.messages.readHeads([rowOf(roomId)])).heads.get(rowOf(roomId));
 
 /** Moves the room's head to this point. */
 async function moveTo({ seq, rev = seq }: { seq?: number | undefined; rev?: number | undefined }) {

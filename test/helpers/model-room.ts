@@ -12,8 +12,9 @@ export const numbers = (from: number, to: number): number[] =>
 export interface ModelRoom {
   /** Every read of messages waits for this, after its snapshot was taken and before its result. */
   hold(): Promise<void>;
-  /** The same for `readHead`. */
+  /** The same for `readHeads`. */
   holdHeads(): Promise<void>;
+  /** Whether everybody is a member. */
   isMember: boolean;
   epoch: string;
   /** Whether the database is on another server than the one that its epoch was created on. */
@@ -30,7 +31,7 @@ export interface ModelRoom {
   restore(seq: number): void;
   readonly store: Pick<
     MessageStore,
-    'read' | 'readChanges' | 'readSince' | 'findId' | 'readHead' | 'readHeads'
+    'read' | 'readChanges' | 'readSince' | 'readAccess' | 'findId' | 'readHeads' | 'compareHeads'
   >;
 }
 
@@ -92,39 +93,56 @@ export function createModelRoom(stored = 0): ModelRoom {
     },
 
     store: {
-      async read(_roomId, _readerId, { size, after, before }) {
+      async read(_roomId, readerIds, { size, after, before }) {
         const end = Math.min(before ?? Infinity, messages.length + 1) - 1;
         return respond({
           head: head(),
-          isMember: room.isMember,
-          messages: messages.slice(after ?? 0, end).slice(0, size),
+          ...access(readerIds),
+          messages: room.isMember ? messages.slice(after ?? 0, end).slice(0, size) : [],
         });
       },
-      async readChanges(_roomId, _readerId, { seq, after, upTo, size }) {
+      async readChanges(_roomId, readerIds, { seq, after, upTo, size }) {
         const found = messages.filter(
           (each) => each.seq <= seq && each.rev > after && each.rev <= upTo && each.revision > 1,
         );
-        return respond({ head: head(), isMember: room.isMember, messages: byRev(found).slice(0, size) });
+        return respond({
+          head: head(),
+          ...access(readerIds),
+          messages: room.isMember ? byRev(found).slice(0, size) : [],
+        });
       },
-      async readSince(_roomId, after, limit) {
-        const found = messages.filter((each) => each.rev > after);
-        return respond({ head: head(), messages: byRev(found).slice(0, limit) });
+      async readSince(rooms) {
+        const found = rooms.map(({ roomId, rev: after, limit }) => {
+          const later = messages.filter((each) => each.rev > after);
+          return [roomId, { head: head(), messages: byRev(later).slice(0, limit) }] as const;
+        });
+        return respond(new Map(found));
+      },
+      async readAccess(pairs) {
+        const membership = room.isMember ? 'member' : 'not-a-member';
+        return respond({ epoch: room.epoch, found: pairs.map(() => ({ head: head(), membership })) });
       },
       async findId(_roomId, seq) {
         return messages[seq - 1]?.id ?? null;
       },
-      async readHead() {
-        const found = { epoch: room.epoch, head: head() };
+      async readHeads(roomIds) {
+        const heads = new Map(roomIds.map((roomId) => [roomId, head()]));
+        const found = { epoch: room.epoch, heads };
         await room.holdHeads();
         return found;
       },
-      async readHeads(known) {
+      async compareHeads(known) {
         const found = known.some((each) => each.head.seq !== head().seq || each.head.rev !== head().rev);
         const heads = new Map(found ? [[MODEL_ROOM_ID, head()]] : []);
         return { epoch: room.epoch, isMoved: room.isMoved, heads };
       },
     },
   };
+
+  const access = (readerIds: readonly string[]) => ({
+    isPublic: true,
+    memberIds: new Set(room.isMember ? readerIds : []),
+  });
 
   function change(message: Message): RoomChanged {
     return { roomId: MODEL_ROOM_ID, epoch: room.epoch, head: head(), messages: [message] };

@@ -1,9 +1,9 @@
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { createLocalBus } from '../../src/bus/local.js';
 import { createFeeds } from '../../src/delivery/feed/feeds.js';
 import type { RoomEvent } from '../../src/delivery/room-event.js';
 import type { EventStream } from '../../src/delivery/stream.js';
-import { createSubscriptions } from '../../src/delivery/subscription.js';
+import { createSubscriptions, type Subscriber } from '../../src/delivery/subscription.js';
 import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import type { EpochStore } from '../../src/domain/history.js';
 import type { MessageStore } from '../../src/domain/message/store.js';
@@ -17,6 +17,30 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 /** An encoded cursor of the model room; a position if it has a `rev`. */
 export const cursor = (seq: number, rev: number | null = null): string =>
   encodeMessageCursor({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, seq, rev });
+
+/**
+ * Lets a test advance time by itself until its end. Reads begin in the next turn of the event loop, which stays real.
+ */
+export function fakeTimers(): void {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+  });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Waits for a subscription with fake timers: one that opens soon after another shares its look-up with others. */
+export async function soon<Result>(promise: Promise<Result>): Promise<Result> {
+  await vi.advanceTimersByTimeAsync(20);
+  return promise;
+}
+
+/** A subscription of the viewer to the model room. */
+export const by = (after: string | null): Subscriber => ({
+  viewer: VIEWER,
+  roomId: MODEL_ROOM_ID,
+  after,
+  isGone: () => false,
+});
 
 /** A model room with `stored` messages, and real feeds and subscriptions of it. They are closed at the end of the test. */
 export function subscribeToModel(stored: number, text?: string) {

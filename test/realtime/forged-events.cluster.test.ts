@@ -27,9 +27,9 @@ beforeAll(async () => {
     const store = createMessageStore(pool);
     return {
       ...store,
-      readHead(roomId) {
+      readHeads(roomIds) {
         reads += 1;
-        return store.readHead(roomId);
+        return store.readHeads(roomIds);
       },
       findId(...args) {
         reads += 1;

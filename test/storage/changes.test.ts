@@ -80,7 +80,7 @@ async function edited(message: Message | undefined, text: string): Promise<RoomC
   return outcome.change;
 }
 
-const headOf = async (roomId: string) => (await messages.readHead(roomId)).head;
+const headOf = async (roomId: string) => (await messages.readHeads([roomId])).heads.get(roomId);
 
 test("an edited message gets the room's next `rev` and keeps its `seq`", async () => {
   const { roomId, sent } = await roomWith(3);
@@ -98,7 +98,7 @@ test("an edited message gets the room's next `rev` and keeps its `seq`", async (
   expect(await headOf(roomId)).toEqual({ seq: 3, rev: 4 });
   const again = await edited(sent[0], 'and again');
   expect(again.messages[0]).toMatchObject({ rev: 5, revision: 3 });
-  const page = await messages.read(roomId, bob, { from: 'end', size: 5, after: null, before: null });
+  const page = await messages.read(roomId, [bob], { from: 'end', size: 5, after: null, before: null });
   expect(page?.messages.map(({ text }) => text)).toEqual(['and again', '2', '3']);
 });
 
@@ -176,7 +176,7 @@ test('changes are read by `rev`, each message once in its current state, within 
   const { roomId, sent } = await roomWith(6);
   for (const index of [4, 1, 0, 1, 5]) await edited(sent[index], `changed ${index}`);
   const read = async (range: { seq: number; after: number; upTo: number; size: number }) =>
-    (await messages.readChanges(roomId, bob, range))?.messages.map(({ seq, rev }) => [seq, rev]);
+    (await messages.readChanges(roomId, [bob], range))?.messages.map(({ seq, rev }) => [seq, rev]);
   const all = [
     [5, 7],
     [1, 9],
@@ -187,13 +187,23 @@ test('changes are read by `rev`, each message once in its current state, within 
   expect(await read({ seq: 5, after: 6, upTo: 11, size: 10 })).toEqual(all.slice(0, 3));
   expect(await read({ seq: 6, after: 7, upTo: 10, size: 10 })).toEqual(all.slice(1, 3));
   expect(await read({ seq: 6, after: 6, upTo: 11, size: 2 })).toEqual(all.slice(0, 2));
-  const outside = await messages.readChanges(roomId, newId(), { seq: 6, after: 0, upTo: 11, size: 10 });
-  expect(outside).toEqual({ head: { seq: 6, rev: 11 }, isMember: false, messages: [] });
+  const outside = await messages.readChanges(roomId, [newId()], { seq: 6, after: 0, upTo: 11, size: 10 });
+  expect(outside).toEqual({
+    head: { seq: 6, rev: 11 },
+    isPublic: true,
+    memberIds: new Set(),
+    messages: [],
+  });
 
-  const since = await messages.readSince(roomId, 6, 3);
+  const missing = newId();
+  const found = await messages.readSince([
+    { roomId, rev: 6, limit: 3 },
+    { roomId: missing, rev: 0, limit: 3 },
+  ]);
+  const since = found.get(roomId);
   expect(since?.head).toEqual({ seq: 6, rev: 11 });
   expect(since?.messages.map(({ seq, rev }) => [seq, rev])).toEqual(all.slice(0, 3));
-  expect(await messages.readSince(newId(), 0, 3)).toBeNull();
+  expect(found.has(missing)).toBe(false);
 });
 
 test('the heads of more rooms than a statement has parameters are compared, and those that differ are returned', async () => {
@@ -207,15 +217,15 @@ test('the heads of more rooms than a statement has parameters are compared, and 
     { roomId: ahead ?? '', head: { seq: 3, rev: 2 } },
   ];
   const epoch = await opened.run(readEpoch);
-  const found = await messages.readHeads(known);
+  const found = await messages.compareHeads(known);
   expect(found).toMatchObject({ epoch, isMoved: false });
   expect(found.heads.size).toBe(70_002);
   expect(found.heads.get(missing[0] ?? '')).toBeNull();
   expect(found.heads.has(same ?? '')).toBe(false);
   expect(found.heads.get(behind ?? '')).toEqual({ seq: 2, rev: 2 });
   expect(found.heads.get(ahead ?? '')).toEqual({ seq: 2, rev: 2 });
-  expect(await messages.readHeads([])).toEqual({ epoch, isMoved: false, heads: new Map() });
-  expect(await messages.readHead(newId())).toEqual({ epoch, head: null });
+  expect(await messages.compareHeads([])).toEqual({ epoch, isMoved: false, heads: new Map() });
+  expect(await messages.readHeads([newId()])).toEqual({ epoch, heads: new Map() });
 });
 
 test('ten instances that find the history lost create one new epoch, and write with it', async () => {
@@ -236,7 +246,7 @@ test('ten instances that find another server create one new epoch, and none on t
   await epochs.check();
   expect(await opened.run(readEpoch)).toBe(before);
   await sql`update meta set value = ${randomBytes(4).toString('hex')} where key = 'server'`;
-  expect((await messages.readHeads([])).isMoved).toBe(true);
+  expect((await messages.compareHeads([])).isMoved).toBe(true);
   const seen = new Set<string>();
   await Promise.all(
     numbers(1, 10).map(async () => {
@@ -246,5 +256,5 @@ test('ten instances that find another server create one new epoch, and none on t
   );
   expect(seen.size).toBe(1);
   expect([...seen]).not.toContain(before);
-  expect((await messages.readHeads([])).isMoved).toBe(false);
+  expect((await messages.compareHeads([])).isMoved).toBe(false);
 });

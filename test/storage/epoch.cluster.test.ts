@@ -13,17 +13,17 @@ test('a promoted standby is detected at once, long before its first checkpoint',
   const messages = createMessageStore(pool);
   await prepareDatabase({ url: server.url }, silent, new AbortController().signal);
   const before = await pool.run(readEpoch);
-  expect(await messages.readHeads([])).toMatchObject({ epoch: before, isMoved: false });
+  expect(await messages.compareHeads([])).toMatchObject({ epoch: before, isMoved: false });
 
   await server.halt();
   await server.resume({ asStandby: true });
   const sql = postgres(server.url, { max: 1 });
   // A standby has no timeline of its own yet.
-  await expect(messages.readHeads([])).rejects.toThrow('temporarily unavailable');
+  await expect(messages.compareHeads([])).rejects.toThrow('temporarily unavailable');
   await sql`select pg_promote()`;
-  expect(await messages.readHeads([])).toMatchObject({ epoch: before, isMoved: true });
+  expect(await messages.compareHeads([])).toMatchObject({ epoch: before, isMoved: true });
   await createEpochStore(pool).check();
-  const { epoch, isMoved } = await messages.readHeads([]);
+  const { epoch, isMoved } = await messages.compareHeads([]);
   expect(isMoved).toBe(false);
   expect(epoch).not.toBe(before);
 
@@ -37,7 +37,7 @@ test('a copy of the database on the same server has a history of its own', async
   const readFrom = async (url: string) => {
     const pool = openDatabase({ url });
     try {
-      return await createMessageStore(pool).readHeads([]);
+      return await createMessageStore(pool).compareHeads([]);
     } finally {
       await pool.close();
     }
@@ -70,7 +70,7 @@ test('an identity that an earlier release has recorded is completed, without a n
   await sql`delete from meta where key = 'database'`;
   await prepare();
 
-  expect(await createMessageStore(pool).readHeads([])).toMatchObject({ epoch: before, isMoved: false });
+  expect(await createMessageStore(pool).compareHeads([])).toMatchObject({ epoch: before, isMoved: false });
   expect(await sql`select key from meta where key = 'database'`).toHaveLength(1);
   await Promise.all([sql.end(), pool.close()]);
   await server.stop();

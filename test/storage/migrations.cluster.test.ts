@@ -163,7 +163,7 @@ test('a server that does not tell its identity is used without it', async () => 
   await start(url.href);
   expect(await sql`select key from meta order by key`).toEqual([{ key: 'database' }, { key: 'epoch' }]);
   const pool = openDatabase({ url: url.href });
-  const { epoch, isMoved } = await createMessageStore(pool).readHeads([]);
+  const { epoch, isMoved } = await createMessageStore(pool).compareHeads([]);
   expect({ epoch, isMoved }).toEqual({ epoch: expect.stringMatching(/^[\da-f]{16}$/), isMoved: false });
   await pool.close();
 

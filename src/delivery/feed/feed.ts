@@ -1,18 +1,22 @@
 import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
-import type { MessageEvent, RoomChanged } from '../../domain/events.js';
+import type { RoomChanged } from '../../domain/events.js';
 import type { Message } from '../../domain/message/message.js';
-import type { MessageStore } from '../../domain/message/store.js';
+import type { RoomMessages } from '../../domain/message/store.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head, Position } from '../../domain/position.js';
-import { createListeners } from './listeners.js';
-import { createRing, MAX_RING_EVENTS } from './ring.js';
-import { blockEvents, type Step } from '../step.js';
+import { type Step, stepsOf } from '../step.js';
+import { createRecall } from './recall.js';
+import type { ReadMissing } from './repairs.js';
+import { MAX_RING_EVENTS } from './ring.js';
+import { createRingBudget, type RingBudget } from './ring-budget.js';
+import { createTimeline } from './timeline.js';
 
 /** Maximum wait of an event for its predecessors before the feed is repaired from the database, in ms. */
 const REORDER_TIMEOUT_MS = 50;
-/** Maximum age of events in the ring, in ms. Long enough for a client that reconnects. */
-const MAX_RING_AGE_MS = 60_000;
-
+/** Events that are missing beyond this number are left to the readers: each reads what it needs from the database. */
+const MAX_REPAIRED_EVENTS = 4096;
+/** Rows that a repair reads at once. Only a block that is larger needs more. */
+const REPAIR_LIMIT = 256;
 /**
  * The head and the latest events of one room, for all of its readers on this instance.
  *
@@ -27,7 +31,14 @@ export interface Feed {
    * position, or does not contain it, so the reader has to read from the database.
    */
   next(position: Position): Step | 'at-head' | 'not-held';
-  /** Resolves when there are more events, the feed has ended, or the signal aborts. Never rejects. */
+  /**
+   * Fills the ring with earlier events, if it does not reach back to a position that is not far behind: one read for all
+   * readers who come back after an outage. Never rejects.
+   *
+   * @returns whether the ring holds the position now.
+   */
+  recall(position: Position): Promise<boolean>;
+  /** Resolves when there are more events, the feed has ended, or the signal aborts; at once if it has ended. Never rejects. */
   changed(signal: AbortSignal): Promise<void>;
   /** The listener is called when there are more events, and when the feed ends. @returns a function that removes it. */
   watch(listener: () => void): () => void;
@@ -45,8 +56,9 @@ export interface Feed {
 }
 
 export interface FeedServices {
-  readonly messages: Pick<MessageStore, 'readSince'>;
+  readonly readMissing: ReadMissing;
   readonly log: Log;
+  readonly ringBudget?: RingBudget;
   readonly counters?: DeliveryCounters;
   /** Called with the number of events that the tick has found, and the bus has not delivered since. */
   readonly onMissed?: (events: number) => void;
@@ -57,10 +69,16 @@ export interface FeedServices {
 export function createFeed(
   roomId: string,
   start: Head,
-  { messages, log, onContradiction, counters = createDeliveryCounters(), onMissed }: FeedServices,
+  {
+    readMissing,
+    log,
+    ringBudget = createRingBudget(),
+    onContradiction,
+    counters = createDeliveryCounters(),
+    onMissed,
+  }: FeedServices,
 ): Feed {
-  let head = start;
-  const ring = createRing();
+  const timeline = createTimeline(start, ringBudget);
   /** Messages ahead of the head, by `rev`, until their predecessors arrive. */
   const outOfOrder = new Map<number, Message>();
   /** The highest `rev` that the room is known to have. */
@@ -69,31 +87,35 @@ export function createFeed(
   let overdue = 0;
   let timer: NodeJS.Timeout | undefined;
   let isRepairing = false;
+  let repairLimit = REPAIR_LIMIT;
   let failure: Error | null = null;
-  const { add: watch, next: changed, notify } = createListeners();
+  const recall = createRecall({
+    roomId,
+    timeline,
+    readMissing,
+    isEnded: () => failure !== null,
+    counters,
+    log,
+  });
 
-  function advance(to: Head, events: readonly MessageEvent[]): void {
-    ring.push({ from: head, to, events });
-    head = to;
-  }
-
-  /** Appends the next message in `rev` order. Returns false if its `seq` shows that added messages before it are missing. */
-  function append(message: Message): boolean {
-    if (message.seq > head.seq + 1) return false;
-    const kind = message.seq > head.seq ? 'added' : 'changed';
-    const position = { seq: Math.max(head.seq, message.seq), rev: message.rev };
-    advance(position, [{ kind, message, position }]);
-    return true;
-  }
-
+  /** Appends messages that have arrived, as far as nothing is missing before them. */
   function appendInOrder(): void {
-    for (let next = outOfOrder.get(head.rev + 1); next && append(next); next = outOfOrder.get(head.rev + 1));
-    for (const rev of outOfOrder.keys()) if (rev <= head.rev) outOfOrder.delete(rev);
+    for (
+      let next = outOfOrder.get(timeline.head.rev + 1);
+      next;
+      next = outOfOrder.get(timeline.head.rev + 1)
+    ) {
+      const steps = stepsOf(timeline.head, [next]);
+      // The `seq` may show that added messages before it are missing.
+      if (steps.length === 0) break;
+      timeline.advance(steps);
+    }
+    for (const rev of outOfOrder.keys()) if (rev <= timeline.head.rev) outOfOrder.delete(rev);
   }
 
   /** Schedules a repair if events up to the target are missing. They may still arrive within the wait. */
   function scheduleRepair(waitMs = REORDER_TIMEOUT_MS): void {
-    if (failure || head.rev >= target) {
+    if (failure || timeline.head.rev >= target) {
       clearTimeout(timer);
       timer = undefined;
     } else if (!timer && !isRepairing) timer = setTimeout(repair, waitMs);
@@ -104,62 +126,90 @@ export function createFeed(
     isRepairing = true;
     counters.repairs += 1;
     const targetBefore = target;
+    let isWhole = true;
     try {
-      const found = await messages.readSince(roomId, head.rev, MAX_RING_EVENTS + 1);
+      const limit = repairLimit;
+      const found = await readMissing({
+        roomId,
+        rev: timeline.head.rev,
+        limit,
+        expected: target - timeline.head.rev,
+      });
       if (failure) return;
-      if (found && found.head.rev > head.rev) {
-        if (found.messages.length > MAX_RING_EVENTS) {
-          // More than the ring may hold: all readers read from the database up to here.
-          ring.clear();
-          head = found.head;
-        } else {
-          // The head may have moved on during the read.
-          const later = found.messages.filter(({ rev }) => rev > head.rev);
-          const missed = later.filter(({ rev }) => rev <= overdue).length;
-          if (missed > 0) onMissed?.(missed);
-          advance(found.head, blockEvents(head, found.head, later));
-        }
-        log.debug({ roomId, rev: head.rev }, 'Repaired a feed from the database');
-      }
+      isWhole = !found || found.head.rev <= timeline.head.rev || repairWith(found, limit);
       appendInOrder();
       // Events that the database does not know are not waited for, unless they were announced during the read.
-      if (target === targetBefore) target = head.rev;
+      if (isWhole && target === targetBefore) target = timeline.head.rev;
     } catch (error) {
       log.warn({ roomId, error: String(error) }, 'Could not repair a feed: the next tick tries again');
-      target = head.rev;
+      target = timeline.head.rev;
     } finally {
       isRepairing = false;
     }
-    notify();
-    scheduleRepair();
+    timeline.notify();
+    scheduleRepair(isWhole ? REORDER_TIMEOUT_MS : 0);
+  }
+
+  /** @returns whether the feed has reached the head that was found; otherwise the rest has to be read. */
+  function repairWith(found: RoomMessages, limit: number): boolean {
+    target = Math.max(target, found.head.rev);
+    const isFar = found.head.rev - timeline.head.rev > MAX_REPAIRED_EVENTS;
+    // The head may have moved on during the read.
+    const later = found.messages.filter(({ rev }) => rev > timeline.head.rev);
+    const steps = isFar ? [] : stepsOf(timeline.head, later);
+    const end = steps.at(-1)?.to ?? timeline.head;
+    const isWhole = end.rev === found.head.rev && end.seq === found.head.seq;
+    const isRead = found.messages.length < limit;
+    if (isWhole || (!isRead && steps.length > 0)) {
+      const missed = later.filter(({ rev }) => rev <= overdue).length;
+      if (missed > 0) onMissed?.(missed);
+      timeline.advance(steps);
+      repairLimit = REPAIR_LIMIT;
+      log.debug({ roomId, rev: timeline.head.rev }, 'Repaired a feed from the database');
+      return isWhole;
+    }
+    if (!isRead && !isFar) {
+      repairLimit *= 4;
+      return false;
+    }
+    // Too much, or of another history: all readers read from the database up to here.
+    timeline.jumpTo(found.head);
+    return true;
+  }
+
+  function end(error: Error): void {
+    failure ??= error;
+    clearTimeout(timer);
+    timeline.clear();
+    timeline.notify();
   }
 
   return {
     get head() {
-      return head;
+      return timeline.head;
     },
     get failure() {
       return failure;
     },
-    next(position) {
-      const { seq, rev } = position;
-      const isAtHead =
-        rev === null ? seq >= head.seq : rev > head.rev || (rev === head.rev && seq === head.seq);
-      if (isAtHead) return 'at-head';
-      return ring.after(position) ?? 'not-held';
+    next: timeline.next,
+    async recall(position) {
+      await recall(position);
+      appendInOrder();
+      scheduleRepair();
+      return failure === null && timeline.next(position) !== 'not-held';
     },
-    changed,
-    watch,
+    changed: (signal) => (failure ? Promise.resolve() : timeline.changed(signal)),
+    watch: timeline.watch,
     apply(change) {
-      const revBefore = head.rev;
+      const revBefore = timeline.head.rev;
       for (const message of change.messages) {
-        if (message.rev <= head.rev) {
-          if (ring.contradicts(message.seq, message.id)) onContradiction(message);
+        if (message.rev <= timeline.head.rev) {
+          if (timeline.contradicts(message)) onContradiction(message);
         } else if (outOfOrder.size < MAX_RING_EVENTS) outOfOrder.set(message.rev, message);
       }
       appendInOrder();
       target = Math.max(target, change.head.rev);
-      if (head.rev > revBefore) notify();
+      if (timeline.head.rev > revBefore) timeline.notify();
       // Rows that were too large for the bus do not arrive later, so the repair starts at once.
       scheduleRepair(change.messages.length === 0 ? 0 : REORDER_TIMEOUT_MS);
     },
@@ -168,16 +218,8 @@ export function createFeed(
       if (from === 'tick') overdue = Math.max(overdue, observed.rev);
       scheduleRepair();
     },
-    evictOld: () => ring.evictBefore(performance.now() - MAX_RING_AGE_MS),
-    fail(error) {
-      failure = error;
-      clearTimeout(timer);
-      notify();
-    },
-    close() {
-      clearTimeout(timer);
-      failure ??= new Error('The feed is closed.');
-      notify();
-    },
+    evictOld: timeline.evictOld,
+    fail: end,
+    close: () => end(new Error('The feed is closed.')),
   };
 }

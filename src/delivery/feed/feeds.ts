@@ -2,13 +2,16 @@ import type { Bus } from '../../domain/bus.js';
 import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
 import { type BusEvent, isHint, type RoomChanged } from '../../domain/events.js';
 import type { EpochStore, History } from '../../domain/history.js';
-import type { Message } from '../../domain/message/message.js';
 import type { MessageStore } from '../../domain/message/store.js';
 import { createMissWatch } from '../../domain/misses.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head } from '../../domain/position.js';
 import { settledWithin } from '../../lib/timeout.js';
+import { createDoubts } from './doubts.js';
 import { createFeed, type Feed } from './feed.js';
+import { createHeadReader } from './head-reader.js';
+import { createRepairs } from './repairs.js';
+import { createRingBudget } from './ring-budget.js';
 import { createTick } from './tick.js';
 
 /** Maximum wait of a new feed for its bus subscription, in ms. After it, the feed relies on the tick. */
@@ -17,8 +20,6 @@ const SUBSCRIBE_TIMEOUT_MS = 500;
 const FEED_IDLE_TIMEOUT_MS = 500;
 /** Interval at which all heads are compared with the database, in ms: the maximum delay of a lost event. */
 const TICK_INTERVAL_MS = 1000;
-/** Time without events of another epoch after which the log reports them again, in ms. */
-const FOREIGN_LOG_INTERVAL_MS = 60_000;
 /** Maximum number of changes that are buffered while a feed opens. */
 const MAX_BUFFERED_CHANGES = 100;
 
@@ -32,9 +33,6 @@ interface Entry {
   feed: Feed | null;
   unsubscribe(): void;
   subscribers: number;
-  /** When hints and contradictions last caused a look at the database, by `performance.now()`. */
-  observedAt: number;
-  resolvedAt: number;
   /** Removes one subscriber. */
   leave(): void;
   idleTimer: NodeJS.Timeout | undefined;
@@ -76,9 +74,11 @@ export function createFeeds({
 }: FeedsServices) {
   const entries = new Map<string, Entry>();
   const misses = createMissWatch(bus, log);
-  /** When an event of another epoch last caused a tick, by `performance.now()`. */
-  let foreignAt = Number.NEGATIVE_INFINITY;
+  const readHead = createHeadReader(messages);
+  const readMissing = createRepairs(messages);
+  const ringBudget = createRingBudget();
   const tick = createTick({ messages, epochs, history, log, openFeeds, reset });
+  const doubts = createDoubts({ messages, readHead, history, bus, tick, log });
   const timer = setInterval(tick.run, TICK_INTERVAL_MS);
   bus.onRecovered(() => void tick.run());
 
@@ -92,62 +92,20 @@ export function createFeeds({
   }
 
   function receive(event: BusEvent): void {
-    if (isHint(event)) void observe(event.roomId);
+    if (isHint(event)) receiveHint(event.roomId);
     else receiveChange(event);
+  }
+
+  function receiveHint(roomId: string): void {
+    const feed = entries.get(roomId)?.feed;
+    if (feed) void doubts.receiveHint(roomId, feed);
   }
 
   function receiveChange(change: RoomChanged): void {
     const entry = entries.get(change.roomId);
-    if (change.epoch !== history.epoch) receiveForeign();
+    if (change.epoch !== history.epoch) doubts.receiveForeign();
     else if (entry?.feed) entry.feed.apply(change);
     else if (entry && entry.buffered.length < MAX_BUFFERED_CHANGES) entry.buffered.push(change);
-  }
-
-  /** Looks at the head of a room that may have changed, at most once per second: the tick finds the rest. */
-  async function observe(roomId: string): Promise<void> {
-    const entry = entries.get(roomId);
-    if (!entry?.feed || performance.now() - entry.observedAt < TICK_INTERVAL_MS) return;
-    entry.observedAt = performance.now();
-    try {
-      const { epoch, head } = await messages.readHead(roomId);
-      if (epoch === history.epoch && head) entry.feed.observeHead(head);
-    } catch (error) {
-      log.debug({ roomId, error: String(error) }, 'Could not look at a room: the tick does');
-    }
-  }
-
-  /**
-   * A message claims the place of one that was delivered here. The database decides: if it holds that message, it has lost
-   * the delivered one; otherwise the event is of a copy of the database, and is ignored. It is asked at most once per second,
-   * and hints, which anyone can send, do not count.
-   */
-  async function resolve(roomId: string, { seq, id }: Message): Promise<void> {
-    const entry = entries.get(roomId);
-    if (!entry?.feed || performance.now() - entry.resolvedAt < TICK_INTERVAL_MS) return;
-    entry.resolvedAt = performance.now();
-    try {
-      const stored = await messages.findId(roomId, seq);
-      if (stored === id) tick.renewEpoch(roomId);
-      else receiveForeign();
-    } catch (error) {
-      log.warn({ roomId, error: String(error) }, 'Could not compare a message with the database');
-    }
-  }
-
-  /**
-   * Another instance knows a new epoch already, so the tick runs early. Or the event is of another deployment, whose traffic
-   * must cost little, so that happens once per interval at most.
-   */
-  function receiveForeign(): void {
-    bus.counters.foreignEvents += 1;
-    if (performance.now() - foreignAt < TICK_INTERVAL_MS) return;
-    if (performance.now() - foreignAt > FOREIGN_LOG_INTERVAL_MS)
-      log.warn(
-        {},
-        'Received events of another history: the database was restored, or another deployment uses the same REDIS_PREFIX',
-      );
-    foreignAt = performance.now();
-    void tick.run();
   }
 
   function open(roomId: string): Entry {
@@ -158,8 +116,6 @@ export function createFeeds({
       feed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
-      observedAt: Number.NEGATIVE_INFINITY,
-      resolvedAt: Number.NEGATIVE_INFINITY,
       leave() {
         entry.subscribers -= 1;
         if (entry.subscribers > 0 || entries.get(roomId) !== entry) return;
@@ -174,14 +130,15 @@ export function createFeeds({
       await settledWithin(subscription.confirmed, SUBSCRIBE_TIMEOUT_MS);
       // Read once the subscription is in place: the head includes everything that was published before, and everything
       // published later is received.
-      const head = await readHead(roomId);
+      const head = await readCurrentHead(roomId);
       if (!head) return null;
-      const feed = createFeed(roomId, head, {
-        messages,
+      const feed: Feed = createFeed(roomId, head, {
+        readMissing,
+        ringBudget,
         log,
         counters,
         onMissed: misses.report,
-        onContradiction: (message) => void resolve(roomId, message),
+        onContradiction: (message) => void doubts.receiveContradiction(message, feed),
       });
       entry.feed = feed;
       for (const change of entry.buffered.splice(0)) if (change.epoch === history.epoch) feed.apply(change);
@@ -191,10 +148,10 @@ export function createFeeds({
   }
 
   /** Reads a room's head, and switches the epoch if the database has another one. */
-  async function readHead(roomId: string): Promise<Head | null> {
+  async function readCurrentHead(roomId: string): Promise<Head | null> {
     for (;;) {
       const known = history.epoch;
-      const { epoch, head } = await messages.readHead(roomId);
+      const { epoch, head } = await readHead(roomId);
       if (epoch === history.epoch) return head;
       tick.switchEpoch(known, epoch);
     }
@@ -235,6 +192,11 @@ export function createFeeds({
     /** Number of rooms with subscribers on this instance; for tests and metrics. */
     get size() {
       return entries.size;
+    },
+
+    /** Size of the messages in all rings, in bytes. */
+    get ringBytes() {
+      return ringBudget.bytes;
     },
 
     close(): void {

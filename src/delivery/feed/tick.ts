@@ -6,7 +6,7 @@ import type { Head } from '../../domain/position.js';
 import type { Feed } from './feed.js';
 
 export interface TickServices {
-  readonly messages: Pick<MessageStore, 'readHeads'>;
+  readonly messages: Pick<MessageStore, 'compareHeads'>;
   readonly epochs: EpochStore;
   readonly history: History;
   readonly log: Log;
@@ -18,7 +18,7 @@ export interface TickServices {
 
 /** The comparison of all feeds with the database. It finds what the bus has lost, and a change of the epoch. */
 export interface Tick {
-  /** Compares now, unless a comparison is in progress. Never rejects. */
+  /** Evicts old events, and compares now, unless a comparison is in progress. Never rejects. */
   run(): Promise<void>;
   /** Switches to another epoch and resets all feeds, unless that has happened since `known` was read. */
   switchEpoch(known: string, epoch: string): void;
@@ -34,6 +34,7 @@ export function createTick({ messages, epochs, history, log, openFeeds, reset }:
   let isDatabaseAvailable = true;
 
   async function run(): Promise<void> {
+    for (const { feed } of openFeeds()) feed.evictOld();
     if (isRunning) return;
     isRunning = true;
     try {
@@ -57,14 +58,13 @@ export function createTick({ messages, epochs, history, log, openFeeds, reset }:
     const known = history.epoch;
     // The heads as of before the query: its result does not include events that arrive during it.
     const compared = openFeeds().map(({ roomId, feed }) => ({ roomId, feed, head: feed.head }));
-    const { epoch, isMoved, heads } = await messages.readHeads(
+    const { epoch, isMoved, heads } = await messages.compareHeads(
       compared.map(({ roomId, head }) => ({ roomId, head })),
     );
     // The next tick finds the new epoch.
     if (isMoved) return epochs.check();
     if (epoch !== known) return switchEpoch(known, epoch);
     for (const { roomId, feed, head } of compared) {
-      feed.evictOld();
       const found = heads.get(roomId);
       if (found === null) reset(roomId, roomNotFound());
       else if (found && isBehind(found, head)) return renewEpoch(roomId);

@@ -14,7 +14,7 @@ export interface Message {
   readonly rev: number;
   readonly type: MessageType;
   readonly authorId: string | null;
-  /** The author's profile as of the write; absent if the message was read without it. */
+  /** The author's profile as of the read or write; absent if the account is gone, or another release has sent it without. */
   readonly author?: User | undefined;
   /** The user who joined, left or was removed. Null for TEXT, and if the account was deleted. */
   readonly subjectId: string | null;

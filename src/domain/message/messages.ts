@@ -9,7 +9,7 @@ import {
 import type { PublishChange } from '../events.js';
 import type { History } from '../history.js';
 import { newId } from '../id.js';
-import type { Memberships } from '../memberships.js';
+import { type Memberships, membershipIn } from '../memberships.js';
 import { type ConnectionArguments, type MessageRange, messageRange, type Page } from '../page.js';
 import type { Log, RateLimiter } from '../ports.js';
 import { assertValid, TEXT_RULES, textIssues } from '../text/text.js';
@@ -88,14 +88,15 @@ export function createMessages({ messages, memberships, limits, history, publish
     async page(viewer: Viewer, roomId: string, args: ConnectionArguments): Promise<MessagePage | null> {
       const range = messageRange(args, roomId);
       const { from, size, after, before } = range;
-      const snapshot = await messages.read(roomId, viewer.userId, {
+      const snapshot = await messages.read(roomId, [viewer.userId], {
         from,
         size,
         after: after?.seq ?? null,
         before: before?.seq ?? null,
       });
-      if (!snapshot) return null;
-      if (!snapshot.isMember) throw readForbidden();
+      const membership = snapshot && membershipIn(snapshot, viewer.userId);
+      if (!snapshot || membership === 'not-found') return null;
+      if (membership === 'not-a-member') throw readForbidden();
       memberships.remember(roomId, viewer.userId);
       const { head, messages: items } = snapshot;
       for (const cursor of [range.after, range.before])

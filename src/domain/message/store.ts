@@ -1,4 +1,5 @@
 import type { RoomChanged } from '../events.js';
+import type { RoomAccess } from '../memberships.js';
 import type { Range } from '../page.js';
 import type { Head } from '../position.js';
 import type { Message, MessageDraft } from './message.js';
@@ -12,12 +13,17 @@ export type SendOutcome =
   | { readonly kind: 'conflict'; readonly existingId: string }
   | { readonly kind: 'not-found' | 'not-a-member' | 'full' };
 
-/** Messages of a room, its head and the reader's access, all read in one snapshot. */
-export interface MessageSnapshot {
+/** Messages of a room with their authors, and its head, all read in one snapshot. */
+export interface RoomMessages {
   readonly head: Head;
-  /** If false, the room is public and `messages` is empty because the reader is not a member. */
-  readonly isMember: boolean;
   readonly messages: readonly Message[];
+}
+
+/** The same, and who may read them. */
+export interface MessageSnapshot extends RoomMessages {
+  readonly isPublic: boolean;
+  /** Those of the readers who are members. If there are none, `messages` is empty. */
+  readonly memberIds: ReadonlySet<string>;
 }
 
 /** Selects changes of messages up to `seq`: at most `size` of them, with a `rev` in the given range. */
@@ -52,31 +58,37 @@ export interface MessageStore {
   ): Promise<{ outcomes: SendOutcome[]; change: RoomChanged | null }>;
   /** Changes the text of a message. Only its author may do so, and only as a member of the room. */
   edit(input: { roomId: string; messageId: string; editorId: string; text: string }): Promise<EditOutcome>;
-  /** Reads messages by `seq`. Null if the room does not exist for the reader. */
-  read(roomId: string, readerId: string, range: Range<number>): Promise<MessageSnapshot | null>;
-  /** Reads changed messages in their current state, by `rev`. Null if the room does not exist for the reader. */
-  readChanges(roomId: string, readerId: string, range: ChangeRange): Promise<MessageSnapshot | null>;
+  /** Reads messages by `seq`, for all who want the same. Null if the room does not exist. */
+  read(roomId: string, readerIds: readonly string[], range: Range<number>): Promise<MessageSnapshot | null>;
+  /** Reads changed messages in their current state, by `rev`. Null if the room does not exist. */
+  readChanges(
+    roomId: string,
+    readerIds: readonly string[],
+    range: ChangeRange,
+  ): Promise<MessageSnapshot | null>;
   /** Returns those of the messages that are in rooms of which the reader is a member. */
   findByIds(ids: readonly string[], readerId: string): Promise<Message[]>;
   /**
-   * Reads messages that were added or changed after `rev`, by `rev` and at most `limit`, and the head, in one snapshot. Does
-   * not check access. Null if the room does not exist.
+   * Reads messages that were added or changed after a `rev` of each room, by `rev` and at most `limit` of each, in one
+   * snapshot. Does not check access. Rooms that do not exist are missing in the result.
    */
   readSince(
-    roomId: string,
-    rev: number,
-    limit: number,
-  ): Promise<{ head: Head; messages: readonly Message[] } | null>;
+    rooms: readonly { readonly roomId: string; readonly rev: number; readonly limit: number }[],
+  ): Promise<ReadonlyMap<string, RoomMessages>>;
   /** The id of the message that has this `seq`; null if there is none. Does not check access. */
   findId(roomId: string, seq: number): Promise<string | null>;
-  /** Reads the epoch and the room's head in one snapshot; `head` is null if the room does not exist. */
-  readHead(roomId: string): Promise<{ epoch: string; head: Head | null }>;
+  /** Reads the epoch, and what each user may see of a room with its head, in one snapshot; null for missing rooms. */
+  readAccess(
+    pairs: readonly { readonly roomId: string; readonly userId: string }[],
+  ): Promise<{ epoch: string; found: readonly (RoomAccess | null)[] }>;
+  /** Reads the epoch and the heads of rooms in one snapshot. Rooms that do not exist are missing in the result. */
+  readHeads(roomIds: readonly string[]): Promise<{ epoch: string; heads: ReadonlyMap<string, Head> }>;
   /**
    * Compares known heads with the database, in one snapshot. `heads` holds only those that differ, with null for a room that
    * no longer exists. `isMoved` is true if the data is on another server or timeline than the one that the epoch was
    * created on.
    */
-  readHeads(known: readonly { readonly roomId: string; readonly head: Head }[]): Promise<{
+  compareHeads(known: readonly { readonly roomId: string; readonly head: Head }[]): Promise<{
     epoch: string;
     isMoved: boolean;
     heads: ReadonlyMap<string, Head | null>;

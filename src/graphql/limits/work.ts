@@ -18,7 +18,7 @@ export const OPERATION_LIMITS = {
  */
 export class Work {
   private reads = 0;
-  private readonly startedAt = performance.now();
+  private startedAt = performance.now();
   /** Why the operation has ended early; null as long as it goes on. */
   end: Error | null = null;
 
@@ -28,6 +28,13 @@ export class Work {
   /** Goes on when nobody waits any more: what a mutation does must not depend on that. */
   runToEnd(): void {
     this.isGone = () => false;
+  }
+
+  /** Begins the next event of a subscription, which may do as much as the one before. */
+  restart(): void {
+    this.reads = 0;
+    this.startedAt = performance.now();
+    this.end = null;
   }
 
   /** Runs a read of the database, or rejects without running it if the operation has ended. */

@@ -227,7 +227,8 @@ builder.subscriptionField('messageAdded', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw roomNotFound();
-      return context.services.subscriptions.messages(viewer, id, after ?? null);
+      const { isGone } = context;
+      return context.services.subscriptions.messages({ viewer, roomId: id, after: after ?? null, isGone });
     },
     resolve: (edge) => edge,
   }),

@@ -113,7 +113,8 @@ builder.subscriptionField('roomEvents', (t) =>
       const viewer = viewerOf(context);
       const id = rowId('Room', roomId);
       if (id === null) throw roomNotFound();
-      return context.services.subscriptions.events(viewer, id, after ?? null);
+      const { isGone } = context;
+      return context.services.subscriptions.events({ viewer, roomId: id, after: after ?? null, isGone });
     },
     resolve: (event) => event,
   }),

@@ -1,27 +1,33 @@
-import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { MessageDraft } from '../../domain/message/message.js';
 import type { MessageStore, SendOutcome } from '../../domain/message/store.js';
-import { messageColumns } from '../columns.js';
-import { readHead, readHeads } from '../head.js';
+import { compareHeads, readAccess, readHeads } from '../head.js';
 import type { Pool } from '../pool.js';
+import { arrayOf, runPrepared } from '../prepared.js';
 import { type CallPolicies, createStore } from '../store.js';
-import { members, messages } from '../tables.js';
-import { readPage, readSince } from './page.js';
-import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './row.js';
+import { messages } from '../tables.js';
+import { PAGES, readPage, readSince } from './page.js';
+import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf, messagesOf } from './row.js';
 
 const POLICIES: CallPolicies<MessageStore> = {
   // A retry finds the messages that were stored by the ids of their drafts.
   send: { retry: 'idempotent', turn: 'write', userOf: (_roomId, [first]) => first?.authorId },
   // A retry would count as a second edit.
   edit: { retry: 'at-most-once', turn: 'write', userOf: ({ editorId }) => editorId },
-  read: { retry: 'idempotent', turn: 'page', userOf: (_roomId, readerId) => readerId },
-  readChanges: { retry: 'idempotent', turn: 'page', userOf: (_roomId, readerId) => readerId },
+  read: { retry: 'idempotent', turn: 'page', userOf: onlyOne },
+  readChanges: { retry: 'idempotent', turn: 'page', userOf: onlyOne },
   findByIds: { retry: 'idempotent', turn: 'page', userOf: (_ids, readerId) => readerId },
   readSince: { retry: 'idempotent', turn: 'repair' },
   findId: { retry: 'idempotent', turn: 'repair' },
-  readHead: { retry: 'idempotent', turn: 'repair' },
-  readHeads: { retry: 'idempotent', turn: 'repair' },
+  readAccess: { retry: 'idempotent', turn: 'page' },
+  readHeads: { retry: 'idempotent', turn: 'page' },
+  compareHeads: { retry: 'idempotent', turn: 'repair' },
 };
+
+/** A page that several readers wait for is nobody's in particular. */
+function onlyOne(_roomId: string, [first, ...others]: readonly string[]): string | undefined {
+  return others.length === 0 ? first : undefined;
+}
 
 const SEND = `
   select outcome, epoch, last_seq, last_rev, ${MESSAGE_COLUMNS}
@@ -30,14 +36,18 @@ const SEND = `
   ${JOIN_AUTHOR}
   order by place`;
 
+const FIND_BY_IDS = `
+  select ${MESSAGE_COLUMNS} from messages as message ${JOIN_AUTHOR}
+  join members on members.room_id = message.room_id and members.user_id = $2::uuid
+  where message.id = any($1::uuid[])`;
+
+/** The largest value of the column. */
+const MAX_SEQ = 2_147_483_647;
+
 export function createMessageStore(pool: Pool): MessageStore {
   return createStore<MessageStore>(pool, POLICIES, (db) => ({
     async send(roomId, drafts) {
-      // Uses the driver directly: Drizzle does not prepare this kind of statement, so each call would parse, plan and
-      // describe it again, in a round trip of its own.
-      const rows = await db.$client.unsafe<SendRow[]>(SEND, [roomId, JSON.stringify(drafts.map(draftRow))], {
-        prepare: true,
-      });
+      const rows = await runPrepared<SendRow>(db, SEND, [roomId, JSON.stringify(drafts.map(draftRow))]);
       const outcomes = rows.map(sendOutcome);
       const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
       const last = rows.at(-1);
@@ -70,33 +80,17 @@ export function createMessageStore(pool: Pool): MessageStore {
       return { kind: 'edited', change };
     },
 
-    read: (roomId, readerId, { from, size, after, before }) => {
-      const where = and(
-        after === null ? undefined : gt(messages.seq, after),
-        before === null ? undefined : lt(messages.seq, before),
-      );
-      return readPage(db, roomId, readerId, { where, orderBy: 'seq', from, size });
+    read: (roomId, readerIds, { from, size, after, before }) =>
+      readPage(db, roomId, readerIds, PAGES[from], { size, bounds: [after ?? 0, before ?? MAX_SEQ + 1] }),
+
+    readChanges: (roomId, readerIds, { seq, after, upTo, size }) =>
+      readPage(db, roomId, readerIds, PAGES.changes, { size, bounds: [seq, after, upTo] }),
+
+    async findByIds(ids, readerId) {
+      return messagesOf(await runPrepared<MessageRow>(db, FIND_BY_IDS, [arrayOf(ids), readerId]));
     },
 
-    readChanges: (roomId, readerId, { seq, after, upTo, size }) => {
-      const where = and(
-        gt(messages.rev, after),
-        lte(messages.rev, upTo),
-        lte(messages.seq, seq),
-        // The condition of the partial index `messages_changes`.
-        gt(messages.revision, 1),
-      );
-      return readPage(db, roomId, readerId, { where, orderBy: 'rev', from: 'start', size });
-    },
-
-    findByIds: (ids, readerId) =>
-      db
-        .select(messageColumns)
-        .from(messages)
-        .innerJoin(members, and(eq(members.roomId, messages.roomId), eq(members.userId, readerId)))
-        .where(inArray(messages.id, [...ids])),
-
-    readSince: (roomId, rev, limit) => readSince(db, roomId, rev, limit),
+    readSince: (rooms) => readSince(db, rooms),
 
     async findId(roomId, seq) {
       const [row] = await db
@@ -105,8 +99,9 @@ export function createMessageStore(pool: Pool): MessageStore {
         .where(and(eq(messages.roomId, roomId), eq(messages.seq, seq)));
       return row?.id ?? null;
     },
-    readHead: (roomId) => readHead(db, roomId),
-    readHeads: (known) => readHeads(db, known),
+    readAccess: (pairs) => readAccess(db, pairs),
+    readHeads: (roomIds) => readHeads(db, roomIds),
+    compareHeads: (known) => compareHeads(db, known),
   }));
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionResult } from 'graphql';
 import type { Feed } from '../../delivery/feed/feed.js';
 import type { LiveReader } from '../../delivery/live.js';
@@ -6,6 +7,7 @@ import { type Context, createContext, createSharedContext } from '../../graphql/
 import { payloadOf } from '../../graphql/errors.js';
 import { operationOf } from '../../graphql/hooks.js';
 import type { MaybePromise, OperationArgs, Pipeline } from '../../graphql/pipeline.js';
+import { RETRY_INTERVAL_MS } from '../../graphql/subscribe.js';
 import { toBytes } from './frames.js';
 import { createGroup, type Group, GroupSubscriber, isPromise, type Subscription } from './group.js';
 
@@ -67,18 +69,32 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
     return sharedContext;
   }
 
-  /** The payload of an event as bytes of JSON; null if the event cannot be delivered. */
+  /** The payload of an event as bytes of JSON; null if the event cannot be delivered, or its group no longer wants it. */
   function payload(
     event: MessageEvent,
-    { reader }: GroupSubscriber,
+    reader: LiveReader,
     operation: SharedOperation,
+    isOver: () => boolean,
   ): MaybePromise<string | null> {
     const toJson = (result: ExecutionResult | null) => result && toBytes(JSON.stringify(payloadOf(result)));
+    const execute = () =>
+      pipeline.executeShared(
+        { ...operation.args, contextValue: contextOf(operation) },
+        reader.toEvent(event),
+      );
+    const whenAvailable = async (result: ReturnType<typeof execute>): Promise<string | null> => {
+      let settled = await result;
+      while (settled === 'unavailable') {
+        await sleep(RETRY_INTERVAL_MS);
+        settled = isOver() ? null : await execute();
+      }
+      return toJson(settled);
+    };
     try {
-      const args = { ...operation.args, contextValue: contextOf(operation) };
-      const result = pipeline.executeShared(args, reader.toEvent(event));
+      const result = execute();
       // After an error, each subscriber is released, and its own stream reports the error to the client.
-      return isPromise(result) ? result.then(toJson).catch(() => null) : toJson(result);
+      if (isPromise(result) || result === 'unavailable') return whenAvailable(result).catch(() => null);
+      return toJson(result);
     } catch {
       return null;
     }
@@ -100,7 +116,7 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
       const kind = operation.dependsOnViewer ? 'ofViewers' : 'shared';
       const reported = hooks && operationOf(operation.args);
       group = createGroup(feed, position, {
-        payload: (event, subscriber) => payload(event, subscriber, operation),
+        payload: (event, { reader }, isOver) => payload(event, reader, operation, isOver),
         onDelivered:
           reported &&
           ((event, subscribers, bytes) =>

@@ -27,8 +27,14 @@ export interface GroupParts {
   /**
    * Returns an event's payload as bytes of JSON, the same for all subscribers; null if it cannot be delivered. Synchronous if
    * no resolver is asynchronous.
+   *
+   * @param isOver whether the payload is no longer wanted.
    */
-  readonly payload: (event: MessageEvent, subscriber: GroupSubscriber) => MaybePromise<string | null>;
+  readonly payload: (
+    event: MessageEvent,
+    subscriber: GroupSubscriber,
+    isOver: () => boolean,
+  ) => MaybePromise<string | null>;
   /** Called once per event, with the size of its payload in bytes; null if no hook is registered. */
   readonly onDelivered: ((event: MessageEvent, subscribers: number, bytes: number) => void) | null;
   readonly onEmpty: () => void;
@@ -115,6 +121,8 @@ export function createGroup(
     return true;
   }
 
+  const isOver = (): boolean => feed.failure !== null || subscribers.size + ahead.size === 0;
+
   function releaseAll(): void {
     for (const subscriber of [...subscribers, ...ahead]) subscriber.release();
   }
@@ -140,7 +148,10 @@ export function createGroup(
       const subscriber = first(subscribers) ?? first(ahead);
       if (!subscriber) return;
       const { events, end } = portionOf(step, startedTo, null);
-      started.push({ end, events: events.map((event) => ({ event, json: payload(event, subscriber) })) });
+      started.push({
+        end,
+        events: events.map((event) => ({ event, json: payload(event, subscriber, isOver) })),
+      });
       startedEvents += events.length;
       startedTo = end;
     }

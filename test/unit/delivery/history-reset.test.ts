@@ -1,28 +1,24 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { decodeMessageCursor, encodeMessageCursor, historyGapAfter } from '../../../src/domain/cursor.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
 import { MODEL_EPOCH, MODEL_ROOM_ID, numbers } from '../../helpers/model-room.js';
 import {
   brief,
+  by,
   cursor,
+  fakeTimers,
   NEW_EPOCH,
+  soon,
   subscribeToModel,
   take,
   takeBriefs,
   takeSeqs,
-  VIEWER,
 } from '../../helpers/model-subscriptions.js';
 
 /* A database that holds another history than readers have seen: it was restored from a backup, promoted or copied. */
 
 const roomId = MODEL_ROOM_ID;
 const epoch = MODEL_EPOCH;
-
-/** Lets a test advance to the ticks without waiting. */
-function fakeTimers(): void {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-}
 
 test('a cursor without history ends `messages` with an error; `events` reports a gap and continues', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(3);
@@ -33,14 +29,14 @@ test('a cursor without history ends `messages` with an error; `events` reports a
     cursor(3, 5),
   ];
   for (const after of gaps) {
-    await expect(subscriptions.messages(VIEWER, roomId, after)).rejects.toMatchObject({ reason: 'RESET' });
-    const events = await subscriptions.events(VIEWER, roomId, after);
+    await expect(subscriptions.messages(by(after))).rejects.toMatchObject({ reason: 'RESET' });
+    const events = await subscriptions.events(by(after));
     const taken = await take(events, 2);
     expect(taken.map(brief)).toEqual(['gap RESET', 'caught-up']);
     expect(taken[0]?.cursor).toBe(cursor(3, 4));
     await events.return();
   }
-  const events = await subscriptions.events(VIEWER, roomId, gaps[0] ?? '');
+  const events = await subscriptions.events(by(gaps[0] ?? ''));
   await take(events, 2);
   feeds.publish(room.add());
   expect(await takeBriefs(events, 1)).toEqual(['added 4']);
@@ -53,8 +49,8 @@ test.each([
   'resets all subscriptions after an older copy of the database %s took its place',
   async (_, kept, sentAfter) => {
     const { room, feeds, subscriptions, send } = subscribeToModel(5);
-    const edges = await subscriptions.messages(VIEWER, roomId, null);
-    const events = await subscriptions.events(VIEWER, roomId, null);
+    const edges = await subscriptions.messages(by(null));
+    const events = await subscriptions.events(by(null));
     expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
     send();
     expect(await takeBriefs(events, 1)).toEqual(['added 6']);
@@ -81,18 +77,19 @@ test.each([
 test('hints that anyone can send do not prevent the detection of another history', async () => {
   fakeTimers();
   const { room, bus, history, feeds, subscriptions } = subscribeToModel(5);
-  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const edges = await subscriptions.messages(by(null));
   const ended = expect(take(edges, 100)).rejects.toMatchObject({ reason: 'RESET' });
   feeds.publish(room.add());
   let looks = 0;
-  const { readHead } = room.store;
-  room.store.readHead = (id) => {
+  const { readHeads } = room.store;
+  room.store.readHeads = (ids) => {
     looks += 1;
-    return readHead(id);
+    return readHeads(ids);
   };
   // The local bus passes on what it is given.
   const hint = { roomId, isHint: true } as unknown as RoomChanged;
   for (const _ of numbers(1, 50)) bus.publish(hint);
+  await vi.advanceTimersByTimeAsync(10);
   expect(looks).toBe(1);
 
   // An older copy that has grown beyond the former head.
@@ -109,8 +106,8 @@ test('hints that anyone can send do not prevent the detection of another history
 test('resets a reader who is behind when an older copy of the database takes its place', async () => {
   fakeTimers();
   const { room, subscriptions } = subscribeToModel(150);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
-  const events = await subscriptions.events(VIEWER, roomId, cursor(0, 0));
+  const edges = await subscriptions.messages(by(cursor(0)));
+  const events = await soon(subscriptions.events(by(cursor(0, 0))));
   await Promise.all([take(edges, 150), take(events, 150)]);
   // More than the ring holds, so the readers need the database.
   for (let count = 0; count < 1500; count += 1) room.add();
@@ -126,7 +123,7 @@ test('resets a reader who is behind when an older copy of the database takes its
 test('an event of another epoch triggers a tick at once', async () => {
   fakeTimers();
   const { room, feeds, subscriptions } = subscribeToModel(3);
-  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const edges = await subscriptions.messages(by(null));
   const ended = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   room.epoch = 'ffffffffffffffff';
   feeds.publish(room.add());
@@ -141,10 +138,10 @@ test('a client that reconnects to an instance with the old epoch is notified of 
   for (const _ of numbers(1, 5)) room.add({ text: 'another' });
   room.epoch = NEW_EPOCH;
   // There was no tick since: the first feed that opens detects the new epoch.
-  const events = await subscriptions.events(VIEWER, roomId, cursor(10, 10));
+  const events = await subscriptions.events(by(cursor(10, 10)));
   expect(history.epoch).toBe(NEW_EPOCH);
   expect(await takeBriefs(events, 2)).toEqual(['gap RESET', 'caught-up']);
-  await expect(subscriptions.messages(VIEWER, roomId, cursor(10))).rejects.toMatchObject({ reason: 'RESET' });
+  await expect(subscriptions.messages(by(cursor(10)))).rejects.toMatchObject({ reason: 'RESET' });
   feeds.publish(room.add());
   expect(await takeBriefs(events, 1)).toEqual(['added 13']);
   await events.return();
@@ -157,16 +154,16 @@ test('resets a feed that opens while a tick detects a new epoch', async () => {
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const { readHeads } = room.store;
-  room.store.readHeads = async (known) => {
-    room.store.readHeads = readHeads;
+  const { compareHeads } = room.store;
+  room.store.compareHeads = async (known) => {
+    room.store.compareHeads = compareHeads;
     // This tick reads the new epoch; a feed that opens during it reads another snapshot without the epoch.
-    const found = { ...(await readHeads(known)), epoch: NEW_EPOCH };
+    const found = { ...(await compareHeads(known)), epoch: NEW_EPOCH };
     await released;
     return found;
   };
   await vi.advanceTimersByTimeAsync(1000);
-  const events = await subscriptions.events(VIEWER, roomId, cursor(8, 8));
+  const events = await soon(subscriptions.events(by(cursor(8, 8))));
   expect(await takeBriefs(events, 3)).toEqual(['added 9', 'added 10', 'caught-up']);
   room.epoch = NEW_EPOCH;
   release();
@@ -178,7 +175,7 @@ test('resets a feed that opens while a tick detects a new epoch', async () => {
 test('a tick that finds the database on another server renews the epoch', async () => {
   fakeTimers();
   const { room, history, subscriptions } = subscribeToModel(3);
-  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const edges = await subscriptions.messages(by(null));
   const ended = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   room.isMoved = true;
   await vi.advanceTimersByTimeAsync(2100);
@@ -189,7 +186,7 @@ test('a tick that finds the database on another server renews the epoch', async 
 test('an event of the old epoch never has a cursor of the new one', async () => {
   fakeTimers();
   const { room, history, subscriptions } = subscribeToModel(50);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   const cursors = (await take(edges, 5)).map((edge) => edge.cursor);
   // A slow client is in the middle of a page when the restore is detected.
   room.epoch = NEW_EPOCH;
@@ -204,7 +201,7 @@ test('an event of the old epoch never has a cursor of the new one', async () => 
 
 test('a replay ends with a gap if the database is restored during it', async () => {
   const { room, subscriptions } = subscribeToModel(250);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   await take(edges, 100);
   room.restore(90);
   await expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
@@ -235,11 +232,11 @@ test('detects a database with the same `rev` and another `seq`, without endless 
   const { room, history, subscriptions } = subscribeToModel(10);
   room.edit(1);
   room.edit(2);
-  const watching = await subscriptions.events(VIEWER, roomId, null);
+  const watching = await subscriptions.events(by(null));
   room.restore(0);
   for (const _ of numbers(1, 12)) room.add({ text: 'another' });
   const before = room.reads;
-  const events = await subscriptions.events(VIEWER, roomId, cursor(5, 5));
+  const events = await soon(subscriptions.events(by(cursor(5, 5))));
   const taken = take(events, 9);
   await vi.advanceTimersByTimeAsync(900);
   expect(room.reads - before).toBeLessThan(10);
@@ -252,11 +249,11 @@ test('detects a database with the same `rev` and another `seq`, without endless 
 test('a reader between a feed and an older copy of the database causes no endless reads until the reset', async () => {
   fakeTimers();
   const { room, history, subscriptions } = subscribeToModel(10);
-  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  const watching = await subscriptions.messages(by(null));
   room.restore(5);
   const before = room.reads;
   // The database ends at this cursor, and the feed holds no step after it.
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(5));
+  const edges = await soon(subscriptions.messages(by(cursor(5))));
   const ended = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
   // Reads take time, since endless reads without timers would never let a fake timer fire.
   room.hold = () => new Promise((resolve) => setTimeout(resolve, 1));
@@ -270,7 +267,7 @@ test('a reader between a feed and an older copy of the database causes no endles
 
 test('the cursors of an event and of its edge have the same epoch', async () => {
   const { room, feeds, history, subscriptions } = subscribeToModel(3);
-  const events = await subscriptions.events(VIEWER, roomId, null);
+  const events = await subscriptions.events(by(null));
   await take(events, 1);
   const next = events.next();
   feeds.publish(room.add());

@@ -6,10 +6,13 @@ import type { Subscriptions } from '../../../src/delivery/subscription.js';
 import { ServiceUnavailableError } from '../../../src/domain/errors.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
 import type { MessageEdge } from '../../../src/domain/message/message.js';
-import { MODEL_ROOM_ID, type ModelRoom, numbers } from '../../helpers/model-room.js';
+import { type ModelRoom, numbers } from '../../helpers/model-room.js';
 import {
   brief,
+  by,
   cursor,
+  fakeTimers,
+  soon,
   subscribeToModel,
   take,
   takeBriefs,
@@ -22,8 +25,6 @@ import { random } from '../../helpers/random.js';
  * The moments between replay and live that a test over the network cannot hit: here a test can hold a read of the history
  * until it releases it.
  */
-
-const roomId = MODEL_ROOM_ID;
 
 /** Holds the next read after its snapshot was taken, until `release`. `begun` resolves when the read is held. */
 function heldRead(room: ModelRoom, hold: 'hold' | 'holdHeads' = 'hold') {
@@ -49,7 +50,7 @@ test.each([
 ])('delivers messages that are sent during the first read once, to a subscription %s', async (_, after) => {
   const { room, subscriptions, send } = subscribeToModel(5);
   const { begun, release } = heldRead(room);
-  const subscribing = subscriptions.messages(VIEWER, roomId, after === null ? null : cursor(after));
+  const subscribing = subscriptions.messages(by(after === null ? null : cursor(after)));
   await begun;
   send();
   send();
@@ -62,7 +63,7 @@ test.each([
 
 test('delivers messages that are sent during a page read of a long replay once', async () => {
   const { room, subscriptions, send } = subscribeToModel(250);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   expect(await takeSeqs(edges, 100)).toEqual(numbers(1, 100));
   const { begun, release } = heldRead(room);
   const rest = takeSeqs(edges, 153);
@@ -76,7 +77,7 @@ test('delivers messages that are sent during a page read of a long replay once',
 
 test('a subscriber who is behind the ring continues from the database and misses nothing', async () => {
   const { subscriptions, send } = subscribeToModel(0);
-  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const edges = await subscriptions.messages(by(null));
   send();
   expect(await takeSeqs(edges, 1)).toEqual([1]);
   for (let count = 0; count < 3000; count += 1) send();
@@ -85,16 +86,16 @@ test('a subscriber who is behind the ring continues from the database and misses
 
 test('a reconnect to a position that the ring holds costs one head read and no page', async () => {
   const { room, subscriptions, send } = subscribeToModel(5);
-  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  const watching = await subscriptions.messages(by(null));
   for (let count = 0; count < 500; count += 1) send();
   const before = room.reads;
   for (const after of [cursor(5), cursor(5, 5), cursor(300), cursor(300, 300)]) {
-    const edges = await subscriptions.messages(VIEWER, roomId, after);
+    const edges = await subscriptions.messages(by(after));
     const from = after === cursor(5) || after === cursor(5, 5) ? 6 : 301;
     expect(await takeSeqs(edges, 506 - from)).toEqual(numbers(from, 505));
     await edges.return();
   }
-  const events = await subscriptions.events(VIEWER, roomId, cursor(503, 503));
+  const events = await subscriptions.events(by(cursor(503, 503)));
   expect(await takeBriefs(events, 3)).toEqual(['added 504', 'added 505', 'caught-up']);
   expect(room.reads - before).toBe(5);
   await watching.return();
@@ -102,7 +103,7 @@ test('a reconnect to a position that the ring holds costs one head read and no p
 
 test('a replay waits while the database is unavailable', async () => {
   const { room, subscriptions } = subscribeToModel(150);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   await take(edges, 100);
   room.hold = async () => {
     room.hold = async () => {};
@@ -117,8 +118,8 @@ test('a subscription waits for an unavailable database, and can be ended during 
     throw new ServiceUnavailableError();
   };
   room.hold = unavailable;
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(1));
-  const ended = await subscriptions.messages(VIEWER, roomId, cursor(1));
+  const edges = await subscriptions.messages(by(cursor(1)));
+  const ended = await subscriptions.messages(by(cursor(1)));
   const waiting = ended.next();
   await ended.return();
   expect(await waiting).toEqual({ done: true, value: undefined });
@@ -130,7 +131,7 @@ test('a subscription waits for an unavailable database, and can be ended during 
 
 test('checks access with every page of a replay', async () => {
   const { room, subscriptions } = subscribeToModel(150);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   await take(edges, 100);
   room.isMember = false;
   await expect(edges.next()).rejects.toThrow('Only members');
@@ -142,10 +143,7 @@ test.each(['MEMBER_LEFT', 'MEMBER_REMOVED'] as const)(
   async (type) => {
     for (const lost of [false, true]) {
       const { room, feeds, subscriptions, send } = subscribeToModel(2);
-      const [edges, events] = [
-        await subscriptions.messages(VIEWER, roomId, null),
-        await subscriptions.events(VIEWER, roomId, null),
-      ];
+      const [edges, events] = [await subscriptions.messages(by(null)), await subscriptions.events(by(null))];
       expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
       send({ lost });
       const other = room.add({ type, subjectId: 'somebody else' });
@@ -166,32 +164,34 @@ test('delivers the end of an earlier membership like any other message, from dat
   const joined = { type: 'MEMBER_JOINED', subjectId: VIEWER.userId } as const;
   room.add(left);
   room.add(joined);
-  const watching = await subscriptions.messages({ ...VIEWER, userId: 'somebody else' }, roomId, null);
+  const watching = await subscriptions.messages({
+    ...by(null),
+    viewer: { ...VIEWER, userId: 'somebody else' },
+  });
   for (const message of [left, joined]) feeds.publish(room.add(message));
   for (const after of [cursor(1), cursor(4)]) {
-    const edges = await subscriptions.messages(VIEWER, roomId, after);
+    const edges = await subscriptions.messages(by(after));
     const from = after === cursor(1) ? 2 : 5;
     expect(await takeSeqs(edges, 7 - from)).toEqual(numbers(from, 6));
     await edges.return();
   }
-  const events = await subscriptions.events(VIEWER, roomId, cursor(6, 6));
+  const events = await subscriptions.events(by(cursor(6, 6)));
   feeds.publish(room.edit(3));
   expect(await takeBriefs(events, 2)).toEqual(['caught-up', 'changed 3 to 2']);
   await watching.return();
 });
 
 test('a reader of added messages who resumes inside a block gets the rest of its added messages', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   const { room, feeds, subscriptions } = subscribeToModel(3);
-  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  const watching = await subscriptions.messages(by(null));
   room.add();
   room.edit(4);
   room.add();
   feeds.publish(room.add());
   await vi.advanceTimersByTimeAsync(100);
   const before = room.reads;
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
+  const edges = await subscriptions.messages(by(cursor(4)));
   expect(await takeSeqs(edges, 2)).toEqual([5, 6]);
   // The head read, and no page.
   expect(room.reads - before).toBe(1);
@@ -199,19 +199,18 @@ test('a reader of added messages who resumes inside a block gets the rest of its
 });
 
 test('a reader reports a newer head to its feed before the next tick', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   const { room, subscriptions, send } = subscribeToModel(3);
-  const watching = await subscriptions.messages(VIEWER, roomId, null);
+  const watching = await subscriptions.messages(by(null));
   const first = watching.next();
   send({ lost: true });
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(4));
+  const edges = await soon(subscriptions.messages(by(cursor(4))));
   const fifth = edges.next();
   await vi.advanceTimersByTimeAsync(100);
   expect((await first).value?.node.seq).toBe(4);
   room.add();
   // The feed does not hold this position, so a replay serves it, and the feed has to catch up with the end of the replay.
-  const events = await subscriptions.events(VIEWER, roomId, cursor(2, 4));
+  const events = await soon(subscriptions.events(by(cursor(2, 4))));
   const taken = take(events, 4);
   await vi.advanceTimersByTimeAsync(100);
   expect((await taken).map(brief)).toEqual(['added 3', 'added 4', 'added 5', 'caught-up']);
@@ -220,11 +219,10 @@ test('a reader reports a newer head to its feed before the next tick', async () 
 });
 
 test('does not lose events that arrive while the feed opens', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   const { room, subscriptions, send } = subscribeToModel(3);
   const { begun, release } = heldRead(room, 'holdHeads');
-  const subscribing = subscriptions.messages(VIEWER, roomId, null);
+  const subscribing = subscriptions.messages(by(null));
   await begun;
   send();
   release();
@@ -239,7 +237,7 @@ test('does not lose events that arrive while the feed opens', async () => {
 test('delivers all of many large changes, although a page holds only a few', async () => {
   const { room, subscriptions } = subscribeToModel(90, 'x'.repeat(4000));
   for (const seq of numbers(1, 90)) room.edit(seq);
-  const events = await subscriptions.events(VIEWER, roomId, cursor(90, 90));
+  const events = await subscriptions.events(by(cursor(90, 90)));
   expect(await takeBriefs(events, 91)).toEqual([
     ...numbers(1, 90).map((seq) => `changed ${seq} to 2`),
     'caught-up',
@@ -253,7 +251,7 @@ test('delivers added messages after a position, then changes of older ones, then
   room.add();
   room.edit(1);
   room.edit(5);
-  const events = await subscriptions.events(VIEWER, roomId, cursor(4, 4));
+  const events = await subscriptions.events(by(cursor(4, 4)));
   const taken = await take(events, 4);
   expect(taken.map(brief)).toEqual(['added 5', 'changed 2 to 2', 'changed 1 to 3', 'caught-up']);
   // Only the last event is at the head. After the others, the changes would be delivered again.
@@ -274,7 +272,7 @@ test('delivers added messages after a position, then changes of older ones, then
 
 test('`messages` delivers no changes, and added messages in their current state', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   feeds.publish(room.edit(1));
   feeds.publish(room.edit(2));
   send();
@@ -284,7 +282,7 @@ test('`messages` delivers no changes, and added messages in their current state'
 
 test('does not repeat a change beyond the target that a replay has delivered', async () => {
   const { room, feeds, subscriptions } = subscribeToModel(250);
-  const events = await subscriptions.events(VIEWER, roomId, cursor(0, 0));
+  const events = await subscriptions.events(by(cursor(0, 0)));
   await take(events, 90);
   const change = room.edit(150);
   feeds.publish(change);
@@ -296,7 +294,7 @@ test('does not repeat a change beyond the target that a replay has delivered', a
 
 test('a page of a replay is bounded in bytes', async () => {
   const { room, subscriptions } = subscribeToModel(300, 'x'.repeat(4000));
-  const edges = await subscriptions.messages(VIEWER, roomId, cursor(0));
+  const edges = await subscriptions.messages(by(cursor(0)));
   await take(edges, 1);
   expect(await takeSeqs(edges, 299)).toEqual(numbers(2, 300));
   // 128 KiB hold 16 of these messages; without the bound, a page would hold 100.
@@ -314,16 +312,37 @@ test('a burst of reconnects reads four pages at a time, and each client receives
     reading -= 1;
   };
   const received = await Promise.all(
-    numbers(1, 50).map(async () => takeSeqs(await subscriptions.messages(VIEWER, roomId, cursor(0)), 300)),
+    numbers(1, 50).map(async (seq) => takeSeqs(await subscriptions.messages(by(cursor(seq))), 300 - seq)),
+  );
+  for (const [index, seqs] of received.entries()) expect(seqs).toEqual(numbers(index + 2, 300));
+  expect(maxReading).toBe(4);
+});
+
+test('clients who come back to the same position share all reads', async () => {
+  const { room, subscriptions } = subscribeToModel(300);
+  const received = await Promise.all(
+    numbers(1, 50).map(async () => takeSeqs(await subscriptions.messages(by(cursor(0))), 300)),
   );
   for (const seqs of received) expect(seqs).toEqual(numbers(1, 300));
-  // Four pages and four heads.
-  expect(maxReading).toBe(8);
+  // Two look-ups, since the first of many waits for nothing, and at most two reads of each page or of the rest.
+  expect(room.reads).toBeLessThanOrEqual(10);
+});
+
+test('clients who come back a little behind are served from memory after one read', async () => {
+  const { room, subscriptions } = subscribeToModel(300);
+  const received = await Promise.all(
+    numbers(1, 50).map(async (behind) =>
+      takeSeqs(await subscriptions.messages(by(cursor(300 - behind))), behind),
+    ),
+  );
+  for (const [index, seqs] of received.entries()) expect(seqs).toEqual(numbers(300 - index, 300));
+  // Of the access and of the room.
+  expect(room.reads).toBe(2);
 });
 
 test('`return` ends a subscription that waits in a silent room at once', async () => {
   const { subscriptions } = subscribeToModel(2);
-  const edges = await subscriptions.messages(VIEWER, roomId, null);
+  const edges = await subscriptions.messages(by(null));
   const waiting = edges.next();
   expect(await edges.return()).toEqual({ done: true, value: undefined });
   expect(await waiting).toEqual({ done: true, value: undefined });
@@ -331,7 +350,7 @@ test('`return` ends a subscription that waits in a silent room at once', async (
 
 test('opens one feed per room, and closes it soon after its last subscriber has left', async () => {
   const { subscriptions, feeds } = subscribeToModel(0);
-  const subscribed = await Promise.all([1, 2, 3].map(() => subscriptions.messages(VIEWER, roomId, null)));
+  const subscribed = await Promise.all([1, 2, 3].map(() => subscriptions.messages(by(null))));
   expect(feeds.size).toBe(1);
   for (const edges of subscribed) await edges.return();
   await expect.poll(() => feeds.size).toBe(0);
@@ -340,19 +359,18 @@ test('opens one feed per room, and closes it soon after its last subscriber has 
 test('a rejected subscription leaves no feed behind', async () => {
   const { room, subscriptions, feeds } = subscribeToModel(0);
   room.isMember = false;
-  await expect(subscriptions.messages(VIEWER, roomId, null)).rejects.toThrow('Only members');
+  await expect(subscriptions.messages(by(null))).rejects.toThrow('Only members');
   await expect.poll(() => feeds.size).toBe(0);
 });
 
 test('the feed serves readers of a busy room even if all events come from repairs', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   const { room, subscriptions } = subscribeToModel(10);
   room.hold = () => new Promise((resolve) => setTimeout(resolve, 1));
   // Other instances write 250 messages per second, and the bus delivers none of them.
   const writing = setInterval(() => room.add(), 4);
   onTestFinished(() => clearInterval(writing));
-  const subscribing = numbers(1, 50).map(() => subscriptions.events(VIEWER, roomId, cursor(5, 5)));
+  const subscribing = numbers(1, 50).map(() => subscriptions.events(by(cursor(5, 5))));
   await vi.advanceTimersByTimeAsync(100);
   const readers = await Promise.all(subscribing);
   const received = readers.map((): string[] => []);
@@ -370,8 +388,8 @@ test('the feed serves readers of a busy room even if all events come from repair
 });
 
 test('a reader who leaves while waiting for a page read ends at once and reads nothing', async () => {
-  const { room, subscriptions } = subscribeToModel(5);
-  const all = await Promise.all(numbers(1, 6).map(() => subscriptions.messages(VIEWER, roomId, cursor(0))));
+  const { room, subscriptions } = subscribeToModel(300);
+  const all = await Promise.all(numbers(1, 6).map((seq) => subscriptions.messages(by(cursor(seq)))));
   let release = (): void => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
@@ -389,7 +407,7 @@ test('a reader who leaves while waiting for a page read ends at once and reads n
 
 test('delivers nothing newer than a removal to the removed reader, in a repair', async () => {
   const { room, subscriptions } = subscribeToModel(5);
-  const events = await subscriptions.events(VIEWER, roomId, null);
+  const events = await subscriptions.events(by(null));
   expect(await takeBriefs(events, 1)).toEqual(['caught-up']);
   room.add();
   room.add();
@@ -401,8 +419,7 @@ test('delivers nothing newer than a removal to the removed reader, in a repair',
 });
 
 test('random schedules: a page and the events after it equal the current room, despite disconnects', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   for (let seed = 1; seed <= 200; seed += 1) {
     const next = random(seed);
     const below = (limit: number) => Math.floor(next() * limit);
@@ -421,7 +438,7 @@ test('random schedules: a page and the events after it equal the current room, d
     const disconnect = () => current?.return();
     const client = (async () => {
       while (isOpen) {
-        const events = await subscriptions.events(VIEWER, roomId, after);
+        const events = await subscriptions.events(by(after));
         current = events;
         if (!isOpen) await events.return();
         const received = new Map<number, number>();
@@ -494,7 +511,7 @@ function transport() {
 test('hands off a reader at the head with its feed, and resumes it from its position', async () => {
   const { feeds, subscriptions, send } = subscribeToModel(3);
   const live = transport();
-  const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(1, 1)));
+  const events = live.serve(await subscriptions.events(by(cursor(1, 1))));
   expect(await takeBriefs(events, 9)).toEqual(['added 2', 'added 3', 'caught-up']);
   expect(await events.next()).toEqual({ done: true, value: undefined });
   // Does not release the feed any more.
@@ -515,11 +532,11 @@ test('hands off a reader at the head with its feed, and resumes it from its posi
 
 test('a reader at the head of a feed that is behind the database gets the rest before `caught-up`', async () => {
   const { room, subscriptions } = subscribeToModel(3);
-  const other = await subscriptions.messages(VIEWER, roomId, null);
+  const other = await subscriptions.messages(by(null));
   // The bus loses this event.
   room.add();
   const live = transport();
-  const events = live.serve(await subscriptions.events(VIEWER, roomId, cursor(3, 3)));
+  const events = live.serve(await subscriptions.events(by(cursor(3, 3))));
   expect(await takeBriefs(events, 9)).toEqual(['added 4', 'caught-up']);
   expect(live.taken).toMatchObject({ position: { seq: 4, rev: 4 } });
   live.taken?.attachment.release();
@@ -527,13 +544,12 @@ test('a reader at the head of a feed that is behind the database gets the rest b
 });
 
 test('a resumed reader that leaves releases the feed once', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  fakeTimers();
   const { feeds, subscriptions } = subscribeToModel(3);
   const live = transport();
   const [edges, others] = [
-    live.serve(await subscriptions.messages(VIEWER, roomId, null)),
-    await subscriptions.messages(VIEWER, roomId, null),
+    live.serve(await subscriptions.messages(by(null))),
+    await soon(subscriptions.messages(by(null))),
   ];
   expect(await takeSeqs(edges, 1)).toEqual([]);
   const again = live.resume<MessageEdge>(subscriptions);
@@ -552,7 +568,7 @@ test('a resumed reader that leaves releases the feed once', async () => {
 test('a reader resumed after its removal receives nothing later than that', async () => {
   const { room, feeds, subscriptions, send } = subscribeToModel(2);
   const live = transport();
-  const edges = live.serve(await subscriptions.messages(VIEWER, roomId, null));
+  const edges = live.serve(await subscriptions.messages(by(null)));
   expect(await takeSeqs(edges, 1)).toEqual([]);
   send();
   feeds.publish(room.add({ type: 'MEMBER_REMOVED', subjectId: VIEWER.userId }));

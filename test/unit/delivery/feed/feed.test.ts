@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createFeed, type Feed } from '../../../../src/delivery/feed/feed.js';
+import { createRepairs } from '../../../../src/delivery/feed/repairs.js';
 import type { MessageEvent, RoomChanged } from '../../../../src/domain/events.js';
 import type { Log } from '../../../../src/domain/ports.js';
 import type { Head, Position } from '../../../../src/domain/position.js';
@@ -24,7 +25,7 @@ function setUp(stored = 0, start = 0) {
   const room = createModelRoom(stored);
   const contradictions: string[] = [];
   const feed = createFeed(MODEL_ROOM_ID, head(start), {
-    messages: room.store,
+    readMissing: createRepairs(room.store),
     log: silent,
     onContradiction: () => contradictions.push(MODEL_ROOM_ID),
   });
@@ -127,7 +128,7 @@ test('appends a change of an older message, which moves only the `rev`', () => {
   expect(summaries(feed, { seq: 3, rev: null })).toEqual([]);
 });
 
-test('orders a repaired block by added messages, then changes; only its last event is at the new head', async () => {
+test('repairs in steps as small as possible; an added message that was changed later is in a block with what follows it', async () => {
   const { room, feed, changeOf } = setUp(3);
   feed.apply(changeOf(1, 2, 3));
   room.add();
@@ -139,26 +140,22 @@ test('orders a repaired block by added messages, then changes; only its last eve
   await vi.advanceTimersByTimeAsync(REPAIR_MS);
   expect(feed.head).toEqual({ seq: 5, rev: 8 });
   expect(summaries(feed, head(3))).toEqual([
-    'added 4 at 4/3',
-    'added 5 at 5/3',
-    'changed 2 at 5/5',
+    'changed 2 at 3/5',
+    'added 4 at 4/5',
+    'added 5 at 5/7',
     'changed 1 at 5/8',
   ]);
   // A reader inside the block receives the rest of it. Messages that they may have are changes then, not added again.
-  expect(summaries(feed, { seq: 4, rev: 3 })).toEqual([
-    'added 5 at 5/3',
-    'changed 2 at 5/5',
+  expect(summaries(feed, { seq: 4, rev: 4 })).toEqual([
+    'changed 2 at 4/5',
+    'added 5 at 5/5',
     'changed 4 at 5/7',
     'changed 1 at 5/8',
   ]);
-  expect(summaries(feed, { seq: 5, rev: 3 })).toEqual([
-    'changed 2 at 5/5',
-    'changed 4 at 5/7',
-    'changed 1 at 5/8',
-  ]);
+  expect(summaries(feed, { seq: 5, rev: 6 })).toEqual(['changed 4 at 5/7', 'changed 1 at 5/8']);
   expect(summaries(feed, { seq: 5, rev: 5 })).toEqual(['changed 4 at 5/7', 'changed 1 at 5/8']);
   // For a reader of added messages, the `seq` is sufficient.
-  expect(summaries(feed, { seq: 4, rev: null })?.[1]).toBe('added 5 at 5/3');
+  expect(summaries(feed, { seq: 4, rev: null })?.[1]).toBe('added 5 at 5/7');
   feed.apply(room.add());
   expect(summaries(feed, { seq: 5, rev: 8 })).toEqual(['added 6 at 6/9']);
 });
@@ -171,12 +168,12 @@ test('puts a reader of a whole block at the new head, also if its last event is 
   room.edit(4);
   feed.observeHead(room.head);
   await vi.advanceTimersByTimeAsync(REPAIR_MS);
-  expect(summaries(feed, head(3))).toEqual(['added 4 at 4/3', 'changed 1 at 4/6']);
+  expect(summaries(feed, head(3))).toEqual(['changed 1 at 3/4', 'added 4 at 4/6']);
   room.add();
   room.add();
   feed.observeHead(room.head);
   await vi.advanceTimersByTimeAsync(REPAIR_MS);
-  expect(summaries(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/6', 'added 6 at 6/8']);
+  expect(summaries(feed, { seq: 4, rev: 6 })).toEqual(['added 5 at 5/7', 'added 6 at 6/8']);
 });
 
 test('does not hold a position that the room never had', () => {

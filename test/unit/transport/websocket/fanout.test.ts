@@ -60,7 +60,7 @@ function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
     ROOM,
     { seq: 4, rev: 4 },
     {
-      messages: { readSince: async () => ({ head: { seq: 6, rev: 6 }, messages: stored }) } as never,
+      readMissing: async () => ({ head: { seq: 6, rev: 6 }, messages: stored }),
       log,
       onContradiction() {},
     },
