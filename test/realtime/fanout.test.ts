@@ -199,15 +199,15 @@ test('an event is executed once per group, and once per viewer if the results de
   }
 });
 
-test('neither sending nor delivering a message loads its author', async () => {
+test('neither sending nor delivering nor paging loads authors', async () => {
   const sockets = await subscribeLive(MESSAGE_ADDED, [alice, bob]);
   const { length } = messageFrames(sockets[0] as RawSocket);
   userReads = 0;
   for (let count = 0; count < 10; count++) await send(alice, roomId, 'with its author');
   await Promise.all(sockets.map((socket) => received(socket, length + 10)));
-  expect(userReads).toBe(0);
-  // A page loads the authors of all its messages in one batch.
   await page(alice, roomId, { last: 10 });
+  expect(userReads).toBe(0);
+  await alice.request('{ viewer { user { username } } }');
   expect(userReads).toBe(1);
 });
 
