@@ -3,8 +3,15 @@ import type { RoomChanged } from '../domain/events.js';
 import { MESSAGE_TYPES, type Message } from '../domain/message/message.js';
 import type { User } from '../domain/user.js';
 
-/** Maximum size of an envelope, in bytes. A larger one is sent without messages; receivers read them from the database. */
+/**
+ * Maximum size of an envelope, in bytes. Larger changes are divided into several. A message that does not fit into one is
+ * left out, and receivers read it from the database.
+ */
 const MAX_ENVELOPE_BYTES = 64 * 1024;
+/** Maximum size of an envelope without its messages and authors, and of a row without its texts, in bytes. */
+const FRAME_BYTES = 512;
+/** Maximum number of bytes that a UTF-16 code unit takes in JSON, as an escape. */
+const BYTES_PER_UNIT = 6;
 
 const counter = z.int().nonnegative();
 const messageSchema = z.object({
@@ -40,6 +47,44 @@ const envelopeSchema = z.object({
   /** Each author once, whatever the number of their messages. A missing author is read from the database. */
   authors: z.array(authorSchema).optional(),
 });
+
+/** Divides a change into parts whose envelopes are small enough. Each part has the head of the whole change. */
+export function partsOf(change: RoomChanged): readonly RoomChanged[] {
+  if (roughSizeOf(change.messages) <= MAX_ENVELOPE_BYTES) return [change];
+  const parts: Message[][] = [];
+  let part: Message[] = [];
+  let bytes = MAX_ENVELOPE_BYTES;
+  for (const message of change.messages) {
+    const size = sizeOf(message);
+    if (bytes + size > MAX_ENVELOPE_BYTES) {
+      part = [];
+      parts.push(part);
+      bytes = FRAME_BYTES;
+    }
+    part.push(message);
+    bytes += size;
+  }
+  return parts.map((messages) => ({ ...change, messages }));
+}
+
+/** An upper bound, without encoding anything. */
+function roughSizeOf(messages: readonly Message[]): number {
+  const authors = new Set<User>();
+  let units = 0;
+  for (const { text, clientMessageId, author } of messages) {
+    units += text.length + (clientMessageId?.length ?? 0);
+    if (author) authors.add(author);
+  }
+  for (const { displayName, avatarUrl } of authors) units += displayName.length + (avatarUrl?.length ?? 0);
+  return FRAME_BYTES * (1 + messages.length + authors.size) + BYTES_PER_UNIT * units;
+}
+
+/** The size of a message and its author in an envelope, at most. */
+function sizeOf(message: Message): number {
+  const { author } = message;
+  const rows = JSON.stringify(rowOf(message)) + (author ? JSON.stringify(authorRowOf(author)) : '');
+  return Buffer.byteLength(rows) + 2;
+}
 
 /** Encodes a change for the bus, without its messages if they exceed 64 KiB. */
 export function encodeEnvelope({ roomId, epoch, head, messages }: RoomChanged): string {

@@ -6,7 +6,7 @@ import type { Log } from '../domain/ports.js';
 import { throttleLog } from '../lib/throttle-log.js';
 import { createRedisClient } from '../redis/client.js';
 import { createCounters } from './counters.js';
-import { decodeEnvelope, encodeEnvelope } from './envelope.js';
+import { decodeEnvelope, encodeEnvelope, partsOf } from './envelope.js';
 import { type BusTarget, createPubSub } from './pub-sub.js';
 import { createPublisher } from './publisher.js';
 import { createSigner } from './signature.js';
@@ -104,7 +104,9 @@ export function createRedisBus({ url, prefix, key, log, pingIntervalMs }: RedisB
   const { publish, listen } = createPubSub(target, topicOf, log);
 
   return {
-    publish,
+    publish(change) {
+      for (const part of partsOf(change)) publish(part);
+    },
     subscribe(roomId, listener) {
       const unsubscribe = listen(roomId, listener);
       return { confirmed: subscriptions.confirmed(topicOf(roomId)), unsubscribe };

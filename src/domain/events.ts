@@ -21,7 +21,7 @@ export interface RoomChanged {
   readonly epoch: string;
   /** The room's head as of the commit. */
   readonly head: Head;
-  /** The committed rows by ascending `rev`; empty if they were too large to send and have to be fetched. */
+  /** The committed rows by ascending `rev`, or a part of them; empty if they were too large to send and have to be fetched. */
   readonly messages: readonly Message[];
 }
 

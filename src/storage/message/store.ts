@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { MessageDraft } from '../../domain/message/message.js';
 import type { MessageStore, SendOutcome } from '../../domain/message/store.js';
+import type { User } from '../../domain/user.js';
 import { compareHeads, readAccess, readHeads } from '../head.js';
 import type { Pool } from '../pool.js';
 import { arrayOf, runPrepared } from '../prepared.js';
@@ -48,7 +49,8 @@ export function createMessageStore(pool: Pool): MessageStore {
   return createStore<MessageStore>(pool, POLICIES, (db) => ({
     async send(roomId, drafts) {
       const rows = await runPrepared<SendRow>(db, SEND, [roomId, JSON.stringify(drafts.map(draftRow))]);
-      const outcomes = rows.map(sendOutcome);
+      const authors = new Map<string, User>();
+      const outcomes = rows.map((row) => sendOutcome(row, authors));
       const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
       const last = rows.at(-1);
       const change =
@@ -127,11 +129,11 @@ function draftRow(draft: MessageDraft) {
   };
 }
 
-function sendOutcome(row: SendRow): SendOutcome {
+function sendOutcome(row: SendRow, authors: Map<string, User>): SendOutcome {
   switch (row.outcome) {
     case 'sent':
     case 'repeated':
-      return { kind: row.outcome, message: messageOf(row) };
+      return { kind: row.outcome, message: messageOf(row, authors) };
     case 'conflict':
       return { kind: row.outcome, existingId: row.id };
     default:

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { decodeEnvelope, encodeEnvelope } from '../../../src/bus/envelope.js';
+import { decodeEnvelope, encodeEnvelope, partsOf } from '../../../src/bus/envelope.js';
 import type { RoomChanged } from '../../../src/domain/events.js';
 import type { Message } from '../../../src/domain/message/message.js';
 import type { User } from '../../../src/domain/user.js';
@@ -72,6 +72,34 @@ test('a change that is too large is encoded without its messages and their autho
 
   expect(Buffer.byteLength(text)).toBeLessThan(500);
   expect(decodeEnvelope(text)).toEqual(changeOf([]));
+});
+
+test('a large change is divided into envelopes of at most 64 KiB, which together contain all of it', () => {
+  const authors = [userOf('ada'), userOf('bob')];
+  // A quotation mark takes two bytes in JSON, a control character six.
+  const texts = [
+    'x'.repeat(4000),
+    '"'.repeat(4000),
+    '\u0001'.repeat(4000),
+    'ö'.repeat(4000),
+    '🎉'.repeat(4000),
+    'short',
+  ];
+  const messages = Array.from({ length: 100 }, (_, index) =>
+    messageOf(index + 1, authors[index % 2] ?? null, { text: texts[index % texts.length] ?? '' }),
+  );
+  const change = changeOf(messages);
+  const parts = partsOf(change);
+  expect(parts.flatMap((part) => part.messages)).toEqual(messages);
+  for (const part of parts) {
+    const text = encodeEnvelope(part);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(64 * 1024);
+    expect(decodeEnvelope(text)).toEqual(part);
+  }
+  // As many as the bytes need, not one per message.
+  const bytes = parts.reduce((sum, part) => sum + Buffer.byteLength(encodeEnvelope(part)), 0);
+  expect(parts.length).toBeLessThan((bytes / 65_536) * 1.7);
+  expect(partsOf(changeOf(messages.filter(({ text }) => text === 'short')))).toHaveLength(1);
 });
 
 test.each([
