@@ -17,8 +17,17 @@ export interface Testbed {
   readonly tokens: readonly string[];
   /** Global ids of the rooms that all subscribers are members of. */
   readonly rooms: readonly string[];
-  /** Creates another room with `count` messages, and returns the cursor of the first one, whose `seq` is 1. */
-  history(count: number): Promise<{ readonly roomId: string; readonly after: string }>;
+  /** Creates another room with `count` messages, and returns the place of the first one. */
+  history(count: number): Promise<Place>;
+  /** Creates another room, and returns the place of its last message, which is a join. */
+  newRoom(): Promise<Place>;
+}
+
+/** A place in a room's history: the cursor of a message and its `seq`. */
+export interface Place {
+  readonly roomId: string;
+  readonly after: string;
+  readonly afterSeq: number;
 }
 
 const SUBSCRIBERS = 4;
@@ -56,6 +65,11 @@ export async function openTestbed(rooms: number): Promise<Testbed> {
   for (let room = 0; room < rooms; room++) roomIds.push(await openRoom());
   const first = await send(writer, roomIds[0] ?? '', 'Who is this?');
 
+  async function placeIn(roomId: string, range: { first: number } | { last: number }): Promise<Place> {
+    const [edge] = (await page(writer, roomId, range)).edges;
+    return { roomId, after: edge?.cursor ?? '', afterSeq: edge?.node.seq ?? 0 };
+  }
+
   return {
     env,
     sender: { port, token: writer.token },
@@ -65,9 +79,9 @@ export async function openTestbed(rooms: number): Promise<Testbed> {
     async history(count) {
       const roomId = await openRoom();
       await fill(databaseUrl, roomId, count);
-      const { edges } = await page(writer, roomId, { first: 1 });
-      return { roomId, after: edges[0]?.cursor ?? '' };
+      return placeIn(roomId, { first: 1 });
     },
+    newRoom: async () => placeIn(await openRoom(), { last: 1 }),
   };
 }
 

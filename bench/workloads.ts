@@ -45,6 +45,8 @@ const REQUIREMENTS = {
     targets: [PARLEY],
   })),
   replay: [],
+  burst: [],
+  restart: [],
 } as const satisfies Record<string, readonly Requirement[]>;
 
 /** A part of the bench that can be run alone; each has one or two rows. */

@@ -1,5 +1,5 @@
+import type { CatchUp, CatchUpOptions } from './catch-up.js';
 import type { CrowdOptions } from './crowd.js';
-import type { Replay, ReplayOptions } from './replay.js';
 import type { SendsOptions } from './send-messages.js';
 import type { Timing, Window } from './windows.js';
 
@@ -12,7 +12,7 @@ export interface Commands {
   /** Keeps a constant number of messages outstanding in each room. */
   saturated(options: { readonly outstanding: number; readonly timing: Timing }): Promise<Window>;
   sendMessages(options: SendsOptions): Promise<Window>;
-  replay(options: ReplayOptions): Promise<Replay>;
+  catchUp(options: CatchUpOptions): Promise<CatchUp>;
 }
 
 export interface Call {

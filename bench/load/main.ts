@@ -1,6 +1,6 @@
+import { catchUp } from './catch-up.js';
 import type { Answer, Call, Commands } from './commands.js';
 import { type Crowd, openCrowd } from './crowd.js';
-import { replay } from './replay.js';
 import { sendMessages } from './send-messages.js';
 import { atRate, saturated } from './windows.js';
 
@@ -27,7 +27,7 @@ const commands: Commands = {
   atRate: ({ perSecond, timing }) => atRate(openedCrowd(), rooms, perSecond, timing),
   saturated: ({ outstanding, timing }) => saturated(openedCrowd(), rooms, outstanding, timing),
   sendMessages,
-  replay,
+  catchUp,
 };
 
 async function answer({ command, options }: Call): Promise<Answer> {

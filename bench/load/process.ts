@@ -41,7 +41,7 @@ export function startLoad(core: number | null): Load {
     atRate: remote('atRate'),
     saturated: remote('saturated'),
     sendMessages: remote('sendMessages'),
-    replay: remote('replay'),
+    catchUp: remote('catchUp'),
     stop: () => void child.kill('SIGKILL'),
   };
 }

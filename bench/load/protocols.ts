@@ -8,6 +8,8 @@ export interface SubscribeRequest {
   readonly token: string;
   /** The cursor to start after; null starts with the next message. */
   readonly after: string | null;
+  /** The subscription; `SUBSCRIPTION` by default. */
+  readonly query?: string;
 }
 
 /** The client side of a subscription protocol. */
@@ -44,12 +46,12 @@ export const graphqlTransportWs: Protocol = {
   namesOperation: true,
   hello: ({ token }) =>
     JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }),
-  reply(text, { id, roomId, after }) {
+  reply(text, { id, roomId, after, query = SUBSCRIPTION }) {
     const { type } = JSON.parse(text) as GraphQLFrame;
     if (type === 'ping') return '{"type":"pong"}';
     if (type !== 'connection_ack') throw new Error(`Expected a delivery, received ${text.slice(0, 300)}`);
     const variables = after === null ? { roomId } : { roomId, after };
-    return JSON.stringify({ id, type: 'subscribe', payload: { query: SUBSCRIPTION, variables } });
+    return JSON.stringify({ id, type: 'subscribe', payload: { query, variables } });
   },
   parse(text) {
     const { type, payload } = JSON.parse(text) as GraphQLFrame;

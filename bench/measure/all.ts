@@ -3,9 +3,11 @@ import type { Window } from '../load/windows.js';
 import type { Measured } from '../report/rows.js';
 import { orderIn } from '../scale.js';
 import type { Part, SendsPart, Workload } from '../workloads.js';
+import { type Bursts, measureBursts } from './bursts.js';
 import { runWorkload } from './fan-out.js';
 import { type Idle, measureIdle } from './idle.js';
 import { measureReplays, type Replays } from './replays.js';
+import { measureRestarts, type Restarts } from './restarts.js';
 import { createResults } from './results.js';
 import { measureSends, SENDS_PARTS } from './sends.js';
 
@@ -26,6 +28,8 @@ export async function measureAll(
   const sends: Record<SendsPart, Window[]> = { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] };
   const idle: Idle[] = [];
   const replays: Replays[] = [];
+  const bursts: Bursts[] = [];
+  const restarts: Restarts[] = [];
   const failures: string[] = [];
 
   const attempt = async (name: string, measure: () => Promise<void>): Promise<void> => {
@@ -50,5 +54,8 @@ export async function measureAll(
   if (parts.has('idle')) await attempt('idle', async () => void idle.push(await measureIdle(context)));
   if (parts.has('replay'))
     await attempt('replay', async () => void replays.push(await measureReplays(context)));
-  return { measured: { results, idle, sends, replays }, failures };
+  if (parts.has('burst')) await attempt('burst', async () => void bursts.push(await measureBursts(context)));
+  if (parts.has('restart'))
+    await attempt('restart', async () => void restarts.push(await measureRestarts(context)));
+  return { measured: { results, idle, sends, replays, bursts, restarts }, failures };
 }

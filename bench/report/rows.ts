@@ -1,10 +1,13 @@
 import type { Window } from '../load/windows.js';
+import type { Bursts } from '../measure/bursts.js';
 import type { Idle } from '../measure/idle.js';
 import type { Replays } from '../measure/replays.js';
+import type { Restarts } from '../measure/restarts.js';
 import type { Results } from '../measure/results.js';
 import { SENDERS } from '../measure/sends.js';
 import { median } from '../statistics.js';
 import type { Part, SendsPart } from '../workloads.js';
+import { burstRows, replayRows, restartRows } from './catch-up-rows.js';
 import { fanOutRows, growthRow } from './fan-out-rows.js';
 import { cpuOf, faultIn, foreignNote, speedOf } from './figures.js';
 import type { Row } from './table.js';
@@ -15,6 +18,8 @@ export interface Measured {
   readonly idle: readonly Idle[];
   readonly sends: Readonly<Record<SendsPart, readonly Window[]>>;
   readonly replays: readonly Replays[];
+  readonly bursts: readonly Bursts[];
+  readonly restarts: readonly Restarts[];
 }
 
 /** The rows of the bench's table that belong to these parts. */
@@ -22,7 +27,7 @@ export function rowsOf(measured: Measured, parts: ReadonlySet<Part>): readonly R
   return allRows(measured).filter(({ part }) => parts.has(part));
 }
 
-function allRows({ results, idle, sends, replays }: Measured): readonly Row[] {
+function allRows({ results, idle, sends, replays, bursts, restarts }: Measured): readonly Row[] {
   const [senders, stored] = [`${SENDERS} connections`, 'stored and published'];
   return [
     ...fanOutRows(results),
@@ -38,6 +43,8 @@ function allRows({ results, idle, sends, replays }: Measured): readonly Row[] {
     ),
     growthRow(results),
     ...replayRows(replays),
+    ...burstRows(bursts),
+    ...restartRows(restarts),
   ];
 }
 
@@ -73,39 +80,4 @@ function sendRow(
     note: `CPU per message; ${speedOf('', windows).trim()}${foreignNote(windows)}`,
     ...faultIn(windows.flatMap(({ faults }) => faults)),
   };
-}
-
-/** Garbage makes memory vary by less than this; holding a long history in memory would take some 100 MB. */
-const MAX_GROWTH_MB = 32;
-/** A shorter history, even if all of it were held in memory, could not be distinguished from garbage. */
-const MIN_BOUNDED_COUNT = 100_000;
-
-function replayRows(replays: readonly Replays[]): readonly Row[] {
-  const medianOf = (figure: (replays: Replays) => number) =>
-    replays.length === 0 ? null : median(replays.map(figure));
-  const faults = replays.flatMap(({ short, long }) => [...short.faults, ...long.faults]);
-  const common = { part: 'replay', better: 'less', aim: null, ...faultIn(faults) } as const;
-  const [first] = replays;
-  const isBounded = first === undefined || first.long.count >= MIN_BOUNDED_COUNT;
-  const range = first
-    ? `from ${first.short.count.toLocaleString('en')} to ${first.long.count.toLocaleString('en')} messages`
-    : 'from a short history to a long one';
-  return [
-    {
-      ...common,
-      workload: `replay: growth of CPU per message ${range}`,
-      value: medianOf(({ short, long }) => long.cpuMicros / short.cpuMicros),
-      unit: 'x',
-      must: 1.5,
-      note: `${medianOf(({ long }) => Math.round(long.cpuMicros)) ?? '–'} µs per message of the long history`,
-    },
-    {
-      ...common,
-      workload: `replay: growth of the peak RSS ${range}`,
-      value: medianOf(({ short, long }) => Math.max(0, long.peakBytes - short.peakBytes) / 2 ** 20),
-      unit: 'MB',
-      must: isBounded ? MAX_GROWTH_MB : null,
-      note: `0 if it did not grow${isBounded ? '' : '; no bound, because the history is short'}`,
-    },
-  ];
 }

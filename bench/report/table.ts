@@ -7,7 +7,7 @@ export interface Row {
   readonly workload: string;
   /** Null if it could not be measured, which is a failure if the row has a `must`. */
   readonly value: number | null;
-  readonly unit: 'x' | 'ms' | 'KB' | 'µs' | 'MB';
+  readonly unit: 'x' | 'ms' | 'KB' | 'µs' | 'MB' | 'transactions';
   /** Whether a lower or a higher figure is better. */
   readonly better: 'less' | 'more';
   /** The bound that the figure has to meet. */
@@ -41,7 +41,9 @@ export function tableRow(row: Row): string {
   const how = fault === undefined ? note : `${note} **${fault}**`;
   const cells = [
     workload,
-    value === null ? '–' : `${figure(value)}${unitText(unit)}`,
+    value === null
+      ? '–'
+      : `${unit === 'transactions' ? value.toLocaleString('en') : figure(value)}${unitText(unit)}`,
     bound(must),
     bound(aim),
     verdictOf(row),

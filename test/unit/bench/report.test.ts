@@ -79,6 +79,8 @@ function measured(
     idle: [],
     sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
     replays: [],
+    bursts: [],
+    restarts: [],
   };
 }
 
@@ -179,17 +181,24 @@ test('a window that could not be measured makes its row fall short, and the row 
 test('the memory of a long replay has a bound, that of a short one has none', () => {
   const replay = (count: number, peakBytes: number) => ({
     count,
-    cpuMicros: 10,
+    startedAt: 0,
+    deliveries: count,
+    bytes: 100 * count,
+    transactions: 10,
+    cpuSeconds: count / 1e5,
     seconds: 1,
     peakBytes,
     faults: [],
   });
   const verdicts = (length: number) =>
-    rows({ ...measured(cheap), replays: [{ short: replay(10, 100e6), long: replay(length, 200e6) }] })
+    rows({
+      ...measured(cheap),
+      replays: [{ short: replay(10, 100e6), long: replay(length, 200e6), selecting: replay(1000, 100e6) }],
+    })
       .filter(({ part }) => part === 'replay')
       .map(verdictOf);
-  expect(verdicts(100_000)).toEqual(['ok', 'FALLS SHORT']);
-  expect(verdicts(20_000)).toEqual(['ok', '']);
+  expect(verdicts(100_000)).toEqual(['ok', 'ok', 'FALLS SHORT']);
+  expect(verdicts(20_000)).toEqual(['ok', 'ok', '']);
 });
 
 test('a chart has a bar for each server, the shortest first, and its text is escaped', () => {

@@ -10,6 +10,8 @@ const nothing = {
   idle: [],
   sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
   replays: [],
+  bursts: [],
+  restarts: [],
 };
 
 /** `1 x 1000: floor rate+saturated, …`, for each workload. */
