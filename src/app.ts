@@ -7,11 +7,13 @@ import type { Config } from './config/index.js';
 import { describeDatabase, openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feed/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
+import { createActivityWriter } from './domain/activity.js';
 import type { Bus } from './domain/bus.js';
 import { createDeliveryCounters } from './domain/counters.js';
 import type { History } from './domain/history.js';
 import { createMemberships } from './domain/memberships.js';
 import { createMessages } from './domain/message/messages.js';
+import { createProfiles } from './domain/profiles.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
@@ -27,10 +29,8 @@ import { sourcesOf } from './metrics/wiring.js';
 import { checkRedis } from './redis/check.js';
 import { createLimits, noRateLimits } from './redis/rate-limiter.js';
 import type { DatabaseAddress } from './storage/database.js';
-import { createEpochStore, readEpoch } from './storage/epoch.js';
-import { createMessageStore } from './storage/message/store.js';
-import { createRoomStore } from './storage/room.js';
-import { createUserStore } from './storage/user.js';
+import { readEpoch } from './storage/epoch.js';
+import { createStores } from './storage/stores.js';
 import { createGraphiQL } from './transport/graphiql/index.js';
 import { createClientOf } from './transport/http/client.js';
 import { createGraphQLOverHttp, type GraphQLOverHttp } from './transport/http/graphql.js';
@@ -119,19 +119,20 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     resources.add(() => limiter.close());
 
     const history: History = { epoch: await database.run(readEpoch) };
-    const stores = {
-      users: createUserStore(database),
-      rooms: createRoomStore(database),
-      messages: createMessageStore(database),
-    };
+    const stores = createStores(database);
     const counters = createDeliveryCounters();
+    const profiles = createProfiles();
+    const activity = createActivityWriter(stores.changes, log);
     const feeds = createFeeds({
-      messages: stores.messages,
-      epochs: createEpochStore(database),
+      ...stores,
       bus,
       history,
       log,
       counters,
+      onRecent(recent) {
+        for (const profile of recent.profiles) profiles.remember(profile);
+        void activity.apply(recent);
+      },
     });
     resources.add(() => feeds.close());
     const { publish } = feeds;
@@ -154,6 +155,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         tokens,
         limits,
         throttle: limiter.logins,
+        profiles,
         onSignUp: async (user) => {
           if (config.lobby !== null) await rooms.joinLobby(user);
         },
@@ -167,7 +169,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         publish,
         log,
       }),
-      subscriptions: createSubscriptions({ messages: stores.messages, feeds, history, counters }),
+      subscriptions: createSubscriptions({ messages: stores.messages, feeds, history, profiles, counters }),
       stores,
     };
     const admission = createAdmission({

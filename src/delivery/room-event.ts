@@ -3,6 +3,7 @@ import type { HistoryGapReason } from '../domain/errors.js';
 import type { MessageEvent } from '../domain/events.js';
 import { type Message, type MessageEdge, messageEdge } from '../domain/message/message.js';
 import type { Position } from '../domain/position.js';
+import type { Profiles } from '../domain/profiles.js';
 
 /** A subscription's output: an event of the room, or a change of the stream itself. */
 export type Delivery =
@@ -31,26 +32,40 @@ export type RoomEvent = RoomEventFields &
     | { readonly kind: 'gap'; readonly reason: HistoryGapReason }
   );
 
-/** `messageAdded` reports added messages alone. */
-export function toMessageEdge(delivery: Delivery, _roomId: string, epoch: string): MessageEdge | null {
-  return delivery.kind === 'added' ? messageEdge({ epoch }, delivery.message) : null;
+/** How each kind of subscription turns a delivery into its event. */
+export interface ToEvents {
+  /** `messageAdded` reports added messages alone. */
+  readonly toMessageEdge: ToEvent<MessageEdge>;
+  /** `roomEvents` reports everything. */
+  readonly toRoomEvent: ToEvent<RoomEvent>;
 }
 
-/** `roomEvents` reports everything. */
-export function toRoomEvent(delivery: Delivery, roomId: string, epoch: string): RoomEvent {
-  const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
-  switch (delivery.kind) {
-    case 'added': {
-      const { message } = delivery;
-      return { ...at, kind: 'added', occurredAt: message.createdAt, edge: messageEdge({ epoch }, message) };
-    }
-    case 'changed': {
-      const { message } = delivery;
-      return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
-    }
-    case 'caught-up':
-      return { ...at, kind: 'caught-up', occurredAt: new Date() };
-    case 'gap':
-      return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
-  }
+export function createToEvents(profiles: Profiles): ToEvents {
+  return {
+    toMessageEdge: (delivery, _roomId, epoch) =>
+      delivery.kind === 'added' ? messageEdge({ epoch }, profiles.current(delivery.message)) : null,
+
+    toRoomEvent(delivery, roomId, epoch) {
+      const at = { roomId, cursor: encodeMessageCursor({ roomId, epoch, ...delivery.position }) };
+      switch (delivery.kind) {
+        case 'added': {
+          const message = profiles.current(delivery.message);
+          return {
+            ...at,
+            kind: 'added',
+            occurredAt: message.createdAt,
+            edge: messageEdge({ epoch }, message),
+          };
+        }
+        case 'changed': {
+          const message = profiles.current(delivery.message);
+          return { ...at, kind: 'changed', occurredAt: message.changedAt ?? message.createdAt, message };
+        }
+        case 'caught-up':
+          return { ...at, kind: 'caught-up', occurredAt: new Date() };
+        case 'gap':
+          return { ...at, kind: 'gap', occurredAt: new Date(), reason: delivery.reason };
+      }
+    },
+  };
 }

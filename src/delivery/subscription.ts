@@ -4,13 +4,14 @@ import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
 import type { MessageEdge } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
+import type { Profiles } from '../domain/profiles.js';
 import type { Viewer } from '../domain/user.js';
 import { createAccessReader } from './access.js';
 import type { Feeds } from './feed/feeds.js';
 import type { LiveReader, SubscriptionRequest } from './live.js';
 import { createReplays } from './replay/replay.js';
 import { whenAvailable } from './retry.js';
-import { type Delivery, type RoomEvent, toMessageEdge, toRoomEvent } from './room-event.js';
+import { createToEvents, type Delivery, type RoomEvent } from './room-event.js';
 import { createSessions, leave, type Serving, type Session } from './session.js';
 import { createEventStream, type EventStream } from './stream.js';
 
@@ -21,6 +22,7 @@ export interface SubscriptionServices {
   readonly messages: Pick<MessageStore, 'read' | 'readChanges' | 'readAccess'>;
   readonly feeds: Feeds;
   readonly history: History;
+  readonly profiles: Profiles;
   readonly counters?: DeliveryCounters;
 }
 
@@ -34,7 +36,8 @@ export interface Subscriber {
   readonly isGone: () => boolean;
 }
 
-export function createSubscriptions({ messages, ...services }: SubscriptionServices) {
+export function createSubscriptions({ messages, profiles, ...services }: SubscriptionServices) {
+  const { toMessageEdge, toRoomEvent } = createToEvents(profiles);
   const replays = createReplays(messages);
   const { open, follow } = createSessions({ ...services, readAccess: createAccessReader(messages), replays });
 

@@ -19,6 +19,8 @@ export interface Room {
   readonly topic: string | null;
   readonly createdAt: Date;
   readonly lastActivityAt: Date;
+  /** The time by which lists are sorted: that of the latest activity, or up to two seconds older. */
+  readonly listedAt: Date;
   readonly memberCount: number;
 }
 

@@ -7,6 +7,7 @@ import {
 } from './errors.js';
 import { newId } from './id.js';
 import type { LoginThrottle, RateLimiter } from './ports.js';
+import type { ChangedProfile, Profiles } from './profiles.js';
 import { nameIssues } from './text/names.js';
 import { passwordIssues, preparePassword } from './text/password.js';
 import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues } from './text/text.js';
@@ -71,7 +72,7 @@ export interface UserStore {
   findByIds(ids: readonly string[]): Promise<User[]>;
   /** Replaces a hash, unless it has changed meanwhile. */
   replacePasswordHash(id: string, from: string, to: string): Promise<void>;
-  update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<User>;
+  update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<ChangedProfile>;
 }
 
 /**
@@ -107,11 +108,20 @@ export interface UserServices {
   readonly tokens: TokenIssuer;
   readonly limits: RateLimiter;
   readonly throttle: LoginThrottle;
+  readonly profiles: Profiles;
   /** Called with each new user before `signUp` returns: joins them to the lobby. */
   readonly onSignUp: (user: User) => Promise<void>;
 }
 
-export function createUsers({ users, passwords, tokens, limits, throttle, onSignUp }: UserServices) {
+export function createUsers({
+  users,
+  passwords,
+  tokens,
+  limits,
+  throttle,
+  profiles,
+  onSignUp,
+}: UserServices) {
   async function signedIn(user: User): Promise<SignedIn> {
     return { user, accessToken: await tokens.issue({ userId: user.id, sessionId: newId() }) };
   }
@@ -196,10 +206,12 @@ export function createUsers({ users, passwords, tokens, limits, throttle, onSign
         typeof change.avatarUrl === 'string' ? avatarUrlIssues(change.avatarUrl) : [],
       );
       await limits.consume('updateProfile', viewer.userId);
-      return users.update(viewer.userId, {
+      const changed = await users.update(viewer.userId, {
         ...(displayName === undefined ? {} : { displayName }),
         ...(change.avatarUrl === undefined ? {} : { avatarUrl: change.avatarUrl }),
       });
+      profiles.remember(changed);
+      return changed.user;
     },
 
     /**

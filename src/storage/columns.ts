@@ -1,4 +1,4 @@
-import { getTableColumns } from 'drizzle-orm';
+import { getTableColumns, sql } from 'drizzle-orm';
 import { messages, rooms, users } from './tables.js';
 
 // Columns of a message, a room and a user that queries select: all columns of the table, except those that never leave
@@ -11,7 +11,17 @@ export const {
   passwordHash: _passwordHash,
   ...userColumns
 } = getTableColumns(users);
-const { lastSeq, lastRev, ...columnsOfRoom } = getTableColumns(rooms);
-export const roomColumns = columnsOfRoom;
-/** The newest `seq` and `rev` of a room. */
-export const headColumns = { seq: lastSeq, rev: lastRev };
+const { lastSeq: _lastSeq, lastRev: _lastRev, ...columnsOfRoom } = getTableColumns(rooms);
+const { lastActivityAt: listedAt } = columnsOfRoom;
+
+/**
+ * The time of the newest message, or of the creation of a room without messages. Written out: Drizzle leaves out the tables
+ * of columns in a query of one table.
+ */
+const lastActivityAt = sql<Date>`greatest(rooms.last_activity_at, (
+  select newest.created_at from messages as newest where newest.room_id = rooms.id order by newest.seq desc limit 1
+))`.mapWith(listedAt);
+
+export const roomColumns = { ...columnsOfRoom, listedAt, lastActivityAt };
+/** Of a room that was just created, and so has no messages. */
+export const newRoomColumns = columnsOfRoom;

@@ -10,17 +10,20 @@ const SERVER = 'server';
 const DATABASE = 'database';
 
 /** See `functions/server_identity.sql`. Null, and so neither recorded nor compared, if the server refuses to say. */
-const CURRENT_SERVER = sql`server_identity()`;
+const CURRENT_SERVER = 'server_identity()';
 
 /** Identifies the database on its server: a copy (`createdb -T`) and a restored dump have another one. */
-const CURRENT_DATABASE = sql`(select oid::text from pg_database where datname = current_database())`;
+const CURRENT_DATABASE = '(select oid::text from pg_database where datname = current_database())';
 
 /** Whether the server, the timeline or the database differs from the one that the epoch was created on. */
-export const isMoved = sql<boolean>`exists (
-  select from ${meta} as recorded
-  where (recorded.key = ${SERVER} and recorded.value <> ${CURRENT_SERVER})
-    or (recorded.key = ${DATABASE} and recorded.value <> ${CURRENT_DATABASE})
+export const IS_MOVED = `exists (
+  select from meta as recorded
+  where (recorded.key = '${SERVER}' and recorded.value <> ${CURRENT_SERVER})
+    or (recorded.key = '${DATABASE}' and recorded.value <> ${CURRENT_DATABASE})
 )`;
+
+const currentServer = sql.raw(CURRENT_SERVER);
+const currentDatabase = sql.raw(CURRENT_DATABASE);
 
 /** Reads the epoch, which identifies the history in this database: 16 hex digits, part of every cursor. */
 export async function readEpoch(db: Database): Promise<string> {
@@ -44,16 +47,16 @@ export async function ensureEpoch(db: Database): Promise<boolean> {
   await db.execute(sql`
     insert into ${meta} (key, value)
     select key, value from (
-      values (${EPOCH}, ${newEpoch()}), (${SERVER}, ${CURRENT_SERVER}), (${DATABASE}, ${CURRENT_DATABASE})
+      values (${EPOCH}, ${newEpoch()}), (${SERVER}, ${currentServer}), (${DATABASE}, ${currentDatabase})
     ) as facts(key, value)
     where value is not null
     on conflict do nothing`);
   // One statement, so that only one of many instances that see the change creates the new epoch.
   const renewed = await db.execute(sql`
     with moved as (
-      update ${meta} set value = case ${meta.key} when ${SERVER} then ${CURRENT_SERVER} else ${CURRENT_DATABASE} end
-      where (${meta.key} = ${SERVER} and ${meta.value} <> ${CURRENT_SERVER})
-        or (${meta.key} = ${DATABASE} and ${meta.value} <> ${CURRENT_DATABASE})
+      update ${meta} set value = case ${meta.key} when ${SERVER} then ${currentServer} else ${currentDatabase} end
+      where (${meta.key} = ${SERVER} and ${meta.value} <> ${currentServer})
+        or (${meta.key} = ${DATABASE} and ${meta.value} <> ${currentDatabase})
       returning key
     )
     update ${meta} set value = ${newEpoch()} where ${meta.key} = ${EPOCH} and exists (select from moved)

@@ -1,14 +1,25 @@
-import { sql } from 'drizzle-orm';
 import type { RoomAccess } from '../domain/memberships.js';
 import type { MessageStore } from '../domain/message/store.js';
 import type { Head } from '../domain/position.js';
-import { EPOCH, epochMissing, isMoved } from './epoch.js';
+import { EPOCH, epochMissing, IS_MOVED } from './epoch.js';
 import type { Database } from './pool.js';
 import { arrayOf, runPrepared } from './prepared.js';
-import { meta, rooms } from './tables.js';
 
-/** Selects the head of a row of `rooms`; see `headOf`. */
-export const HEAD_COLUMNS = 'rooms.last_seq as head_seq, rooms.last_rev as head_rev';
+/**
+ * Joins its head to a row of `rooms`: that of the newest message and the newest change. `offset 0` lets Postgres look it up
+ * once per room, not once per row of the result.
+ */
+export const JOIN_HEAD = `
+  cross join lateral (
+    select coalesce((
+      select newest.seq from messages as newest where newest.room_id = rooms.id order by newest.seq desc limit 1
+    ), 0) as head_seq, coalesce((
+      select newest.rev from messages as newest where newest.room_id = rooms.id order by newest.rev desc limit 1
+    ), 0) as head_rev offset 0
+  ) as head`;
+
+/** Selects the head that `JOIN_HEAD` joins; see `headOf`. */
+export const HEAD_COLUMNS = 'head.head_seq, head.head_rev';
 
 /** A head as `HEAD_COLUMNS` selects it. */
 export interface HeadRow {
@@ -20,7 +31,7 @@ export function headOf({ head_seq: seq, head_rev: rev }: HeadRow): Head {
   return { seq, rev: Number(rev) };
 }
 
-const EPOCH_COLUMN = `(select value from meta where key = '${EPOCH}') as epoch`;
+export const EPOCH_COLUMN = `(select value from meta where key = '${EPOCH}') as epoch`;
 
 /** One row in any case: it has the epoch, which is read in the same snapshot. */
 const READ_ACCESS = `
@@ -31,7 +42,7 @@ const READ_ACCESS = `
       select from members where members.room_id = known.room_id and members.user_id = known.user_id
     ) as is_member
     from unnest($1::uuid[], $2::uuid[]) with ordinality as known(room_id, user_id, place)
-    join rooms on rooms.id = known.room_id
+    join rooms on rooms.id = known.room_id ${JOIN_HEAD}
   ) as found on true`;
 
 export async function readAccess(
@@ -61,7 +72,7 @@ const READ_HEADS = `
   select ${EPOCH_COLUMN}, found.*
   from (values (true)) as one
   left join (
-    select rooms.id, ${HEAD_COLUMNS} from rooms where rooms.id = any($1::uuid[])
+    select rooms.id, ${HEAD_COLUMNS} from rooms ${JOIN_HEAD} where rooms.id = any($1::uuid[])
   ) as found on true`;
 
 export async function readHeads(
@@ -75,47 +86,46 @@ export async function readHeads(
 
 type HeadOfRow = { epoch: string | null } & ((HeadRow & { id: string }) | { id: null });
 
-function epochOf([first]: readonly { epoch: string | null }[]): string {
+export function epochOf([first]: readonly { epoch: string | null }[]): string {
   if (!first?.epoch) throw epochMissing();
   return first.epoch;
 }
 
-/**
- * Compares known heads with the database's in one statement, with three parameters however many rooms there are. Only
- * heads that differ are returned, because 10,000 rows take about 60 ms to decode.
- */
+export const IDENTITY_COLUMNS = `${EPOCH_COLUMN}, ${IS_MOVED} as is_moved`;
+
+/** Only heads that differ are returned, because 10,000 rows take about 60 ms to decode. */
+const COMPARE_HEADS = `
+  select ${IDENTITY_COLUMNS}, changed.*
+  from (values (true)) as one
+  left join (
+    select known.id, found.head_seq, found.head_rev
+    from unnest($1::uuid[], $2::int[], $3::bigint[]) as known(id, seq, rev)
+    left join lateral (
+      select ${HEAD_COLUMNS} from rooms ${JOIN_HEAD} where rooms.id = known.id
+    ) as found on true
+    where (found.head_seq, found.head_rev) is distinct from (known.seq, known.rev)
+  ) as changed on true`;
+
 export async function compareHeads(
   db: Database,
   known: Parameters<MessageStore['compareHeads']>[0],
 ): ReturnType<MessageStore['compareHeads']> {
-  const rows = await db.execute<ComparedRow>(sql`
-    select ${meta.value} as epoch, ${isMoved} as is_moved, changed.*
-    from ${meta} left join lateral (
-      select known.id, last_seq, last_rev
-      from unnest(
-        ${arrayOf(known.map(({ roomId }) => roomId))}::uuid[],
-        ${arrayOf(known.map(({ head: { seq } }) => seq))}::int[],
-        ${arrayOf(known.map(({ head: { rev } }) => rev))}::bigint[]
-      ) as known(id, seq, rev) left join ${rooms} on rooms.id = known.id
-      where (last_seq, last_rev) is distinct from (known.seq, known.rev)
-    ) as changed on true
-    where ${meta.key} = ${EPOCH}`);
-  const [first] = rows;
-  if (!first) throw epochMissing();
-  const heads = rows.flatMap(({ id, last_seq: seq, last_rev: rev }) =>
-    id === null ? [] : [[id, seq === null ? null : { seq, rev: Number(rev) }] as const],
+  const rows = await runPrepared<ComparedRow>(db, COMPARE_HEADS, [
+    arrayOf(known.map(({ roomId }) => roomId)),
+    arrayOf(known.map(({ head: { seq } }) => seq)),
+    arrayOf(known.map(({ head: { rev } }) => rev)),
+  ]);
+  const heads = rows.flatMap(({ id, head_seq: seq, head_rev: rev }) =>
+    id === null ? [] : [[id, seq === null || rev === null ? null : { seq, rev: Number(rev) }] as const],
   );
-  return { epoch: first.epoch, isMoved: first.is_moved, heads: new Map(heads) };
+  return { epoch: epochOf(rows), isMoved: rows[0]?.is_moved ?? false, heads: new Map(heads) };
 }
 
-/**
- * The epoch, and a head that differs. All columns of the head are null if none does, and the last two if the room is
- * gone.
- */
-interface ComparedRow extends Record<string, unknown> {
-  epoch: string;
+/** All columns of the head are null if no head differs, and the last two if the room is gone. */
+interface ComparedRow {
+  epoch: string | null;
   is_moved: boolean;
   id: string | null;
-  last_seq: number | null;
-  last_rev: string | null;
+  head_seq: number | null;
+  head_rev: string | null;
 }

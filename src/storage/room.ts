@@ -4,7 +4,7 @@ import { RoomFullError } from '../domain/errors.js';
 import type { RoomChanged } from '../domain/events.js';
 import type { ListRange, Page } from '../domain/page.js';
 import type { Room, RoomStore } from '../domain/room.js';
-import { roomColumns } from './columns.js';
+import { newRoomColumns, roomColumns } from './columns.js';
 import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf } from './message/row.js';
 import type { Database, Pool } from './pool.js';
 import { type CallPolicies, createStore } from './store.js';
@@ -53,7 +53,7 @@ export function createRoomStore(pool: Pool): RoomStore {
     if (from === 'end') found.reverse();
 
     // Looks up what lies beyond each end, because the arguments answer that for one direction at most.
-    const edge = (room: Room) => place({ lastActivityAt: room.lastActivityAt.getTime(), roomId: room.id });
+    const edge = (room: Room) => place({ lastActivityAt: room.listedAt.getTime(), roomId: room.id });
     const [first, last] = [found[0], found.at(-1)];
     const some = (beyond: SQL) => exists(db.select().from(rooms).where(and(scope, beyond)));
     const [previous, next] =
@@ -86,7 +86,7 @@ export function createRoomStore(pool: Pool): RoomStore {
         db
           .insert(rooms)
           .values({ ...room, memberCount: 1 })
-          .returning(roomColumns),
+          .returning(newRoomColumns),
       );
       const joined = db
         .$with('joined')
@@ -98,7 +98,7 @@ export function createRoomStore(pool: Pool): RoomStore {
         );
       const [created] = await db.with(made, joined).select().from(made);
       if (!created) throw new Error('The room was not stored.');
-      return created;
+      return { ...created, listedAt: created.lastActivityAt };
     },
 
     async ensurePublic({ id, name }) {

@@ -15,6 +15,7 @@ import {
 import { MESSAGE_TYPES } from '../domain/message/message.js';
 import { ROOM_KINDS } from '../domain/room.js';
 
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 /**
@@ -61,7 +62,11 @@ export const users = pgTable(
   ],
 );
 
-/** A room and its head. Every write to the room locks this row first. */
+/**
+ * A room. Every write to it locks this row first; its head is that of its newest message and newest change. No message
+ * changes the row, because a row that thousands of updates have changed is slow to find while somebody holds a snapshot
+ * from before them, as `pg_dump` does.
+ */
 export const rooms = pgTable(
   'rooms',
   {
@@ -70,16 +75,36 @@ export const rooms = pgTable(
     name: text('name'),
     topic: text('topic'),
     memberCount: integer('member_count').notNull().default(0),
-    /** The `seq` of the newest message; 0 in an empty room. */
+    /** The head, for the release before 0.3, if the database has served it: see `functions/record_change.sql`. */
     lastSeq: integer('last_seq').notNull().default(0),
-    /** The `rev` of the newest durable change; 0 in a room without changes. */
     lastRev: bigint('last_rev', { mode: 'number' }).notNull().default(0),
     createdAt: instant('created_at').notNull().defaultNow(),
+    /** Lists are sorted by it. At most two seconds older than the newest message: see `functions/apply_activity.sql`. */
     lastActivityAt: instant('last_activity_at').notNull().defaultNow(),
   },
   (table) => [
     index('rooms_public_by_activity').on(table.lastActivityAt, table.id).where(sql`${table.kind} = 'PUBLIC'`),
   ],
+);
+
+/**
+ * What has changed in the last minutes, so that each instance finds what is new to it without a look at every room. A row
+ * stays for at least a minute.
+ */
+export const recentChanges = pgTable(
+  'recent_changes',
+  {
+    /** The transaction: later ones may be committed earlier, so a reader starts at the oldest one that still runs. */
+    xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
+    /** The room that was written to, its head, and the time of its newest message; null if a user was changed. */
+    roomId: uuid('room_id'),
+    seq: integer('seq'),
+    rev: bigint('rev', { mode: 'number' }),
+    at: instant('at').notNull(),
+    /** The user whose profile was changed; null if a room was written to. */
+    userId: uuid('user_id'),
+  },
+  (table) => [index('recent_changes_by_xid').on(table.xid)],
 );
 
 export const members = pgTable(

@@ -44,9 +44,13 @@ export function createUserStore(pool: Pool): UserStore {
         .where(and(eq(users.id, id), eq(users.passwordHash, from)));
     },
     async update(id, change) {
+      const returned = {
+        user: userColumns,
+        changedAt: sql<Date>`clock_timestamp()`.mapWith(users.createdAt),
+      };
       const [updated] = isEmpty(change)
-        ? await db.select(userColumns).from(users).where(eq(users.id, id))
-        : await db.update(users).set(change).where(eq(users.id, id)).returning(userColumns);
+        ? await db.select(returned).from(users).where(eq(users.id, id))
+        : await db.update(users).set(change).where(eq(users.id, id)).returning(returned);
       // The account was deleted while its token is still valid.
       if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;

@@ -2,6 +2,7 @@ import type { RoomChanged } from '../../src/domain/events.js';
 import type { Message } from '../../src/domain/message/message.js';
 import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Head } from '../../src/domain/position.js';
+import { type ChangeLog, EMPTY_SNAPSHOT } from '../../src/domain/recent-changes.js';
 
 export const MODEL_ROOM_ID = '01976b3a-0000-7000-8000-000000000001';
 export const MODEL_EPOCH = '00ff00ff00ff00ff';
@@ -27,8 +28,9 @@ export interface ModelRoom {
   add(message?: Partial<Pick<Message, 'type' | 'subjectId' | 'text'>>): RoomChanged;
   /** Changes an older message, which takes the room's next `rev`. */
   edit(seq: number): RoomChanged;
-  /** Replaces the room by an older copy, with messages up to this `seq`. */
+  /** Replaces the room by an older copy, with messages up to this `seq`, as after a restart of the database. */
   restore(seq: number): void;
+  readonly changes: Pick<ChangeLog, 'readRecent'>;
   readonly store: Pick<
     MessageStore,
     'read' | 'readChanges' | 'readSince' | 'readAccess' | 'findId' | 'readHeads' | 'compareHeads'
@@ -43,6 +45,9 @@ export interface ModelRoom {
 export function createModelRoom(stored = 0): ModelRoom {
   const messages: Message[] = [];
   let rev = 0;
+  let restarts = 0;
+  /** Heads after each change. A snapshot is the number of changes that it has seen. */
+  const heads: Head[] = [];
   const head = (): Head => ({ seq: messages.length, rev });
 
   const room: ModelRoom = {
@@ -88,8 +93,25 @@ export function createModelRoom(stored = 0): ModelRoom {
     },
 
     restore(seq) {
+      restarts += 1;
       messages.length = seq;
       rev = Math.max(0, ...messages.map((message) => message.rev));
+    },
+
+    changes: {
+      async readRecent(since) {
+        const seen = since === EMPTY_SNAPSHOT ? 0 : Number(since);
+        const newest = heads.slice(seen).at(-1);
+        return {
+          epoch: room.epoch,
+          isMoved: room.isMoved,
+          snapshot: String(heads.length),
+          oldestRunning: String(heads.length),
+          incarnation: String(restarts),
+          heads: new Map(newest ? [[MODEL_ROOM_ID, newest]] : []),
+          profiles: [],
+        };
+      },
     },
 
     store: {
@@ -145,6 +167,7 @@ export function createModelRoom(stored = 0): ModelRoom {
   });
 
   function change(message: Message): RoomChanged {
+    heads.push(head());
     return { roomId: MODEL_ROOM_ID, epoch: room.epoch, head: head(), messages: [message] };
   }
 

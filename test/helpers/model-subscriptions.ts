@@ -8,6 +8,7 @@ import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import type { EpochStore } from '../../src/domain/history.js';
 import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Log } from '../../src/domain/ports.js';
+import { createProfiles } from '../../src/domain/profiles.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
 
 export const NEW_EPOCH = 'ffffffffffffffff';
@@ -59,14 +60,14 @@ export function subscribeToModel(stored: number, text?: string) {
     },
   };
   const bus = createLocalBus(silent);
-  const feeds = createFeeds({ messages, epochs, bus, history, log: silent });
+  const feeds = createFeeds({ messages, changes: room.changes, epochs, bus, history, log: silent });
   onTestFinished(() => feeds.close());
   return {
     room,
     bus,
     feeds,
     history,
-    subscriptions: createSubscriptions({ messages, feeds, history }),
+    subscriptions: createSubscriptions({ messages, feeds, history, profiles: createProfiles() }),
     /** Adds the next message, and publishes it unless the event is to be lost. */
     send({ lost = false } = {}): void {
       const change = room.add();

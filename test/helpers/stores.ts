@@ -1,7 +1,5 @@
 import { type DatabaseAddress, openDatabase } from '../../src/storage/database.js';
-import { createEpochStore } from '../../src/storage/epoch.js';
-import { createMessageStore } from '../../src/storage/message/store.js';
-import { createRoomStore } from '../../src/storage/room.js';
+import { createStores } from '../../src/storage/stores.js';
 import { stopAtEnd } from './stopping.js';
 
 /**
@@ -15,12 +13,7 @@ export function openStoresAt(address: DatabaseAddress) {
     await pool.close();
   };
   const closed = stopAtEnd(close);
-  return {
-    rooms: createRoomStore(pool),
-    messages: createMessageStore(pool),
-    epochs: createEpochStore(pool),
-    close,
-  };
+  return { ...createStores(pool), close };
 }
 
 export type Stores = ReturnType<typeof openStoresAt>;

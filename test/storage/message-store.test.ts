@@ -315,8 +315,8 @@ test('a send returns the message with its author in their current state', async 
 test('createdAt never goes back, even if the clock does', async () => {
   const roomId = await createRoom();
   const ahead = new Date('2100-01-01T00:00:00.000Z');
-  await sql`update rooms set last_activity_at = ${ahead} where id = ${roomId}`;
   await store.send(roomId, [draft('a')]);
+  await sql`update messages set created_at = ${ahead} where room_id = ${roomId}`;
   await rooms.join({ roomId, userId: people[1] ?? '', messageId: newId() });
   await store.send(roomId, [draft('b')]);
   const { messages } = await read(roomId, 'start', 10);

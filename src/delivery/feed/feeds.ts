@@ -6,13 +6,14 @@ import type { MessageStore } from '../../domain/message/store.js';
 import { createMissWatch } from '../../domain/misses.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head } from '../../domain/position.js';
+import type { ChangeLog, RecentChanges } from '../../domain/recent-changes.js';
 import { settledWithin } from '../../lib/timeout.js';
 import { createDoubts } from './doubts.js';
 import { createFeed, type Feed } from './feed.js';
 import { createHeadReader } from './head-reader.js';
 import { createRepairs } from './repairs.js';
 import { createRingBudget } from './ring-budget.js';
-import { createTick } from './tick.js';
+import { createTick, type OpenFeeds } from './tick.js';
 
 /** Maximum wait of a new feed for its bus subscription, in ms. After it, the feed relies on the tick. */
 const SUBSCRIBE_TIMEOUT_MS = 500;
@@ -20,6 +21,8 @@ const SUBSCRIBE_TIMEOUT_MS = 500;
 const FEED_IDLE_TIMEOUT_MS = 500;
 /** Interval at which all heads are compared with the database, in ms: the maximum delay of a lost event. */
 const TICK_INTERVAL_MS = 1000;
+/** Interval at which old events are evicted, in ms. */
+const EVICTION_INTERVAL_MS = 5000;
 /** Maximum number of changes that are buffered while a feed opens. */
 const MAX_BUFFERED_CHANGES = 100;
 
@@ -31,6 +34,8 @@ interface Entry {
   readonly buffered: RoomChanged[];
   /** Null until the feed is open. */
   feed: Feed | null;
+  /** A head that the tick has found while the feed opens. */
+  observed: Head | null;
   unsubscribe(): void;
   subscribers: number;
   /** Removes one subscriber. */
@@ -56,39 +61,53 @@ export class Attachment {
 
 export interface FeedsServices {
   readonly messages: MessageStore;
+  readonly changes: Pick<ChangeLog, 'readRecent'>;
   readonly epochs: EpochStore;
   readonly bus: Bus;
   readonly history: History;
   readonly log: Log;
   readonly counters?: DeliveryCounters;
+  /** Called with what each tick has found. */
+  readonly onRecent?: (recent: RecentChanges) => void;
 }
 
 /** Creates the feeds of this instance: one for each room that has subscribers here. */
 export function createFeeds({
   messages,
+  changes,
   epochs,
   bus,
   history,
   log,
   counters = createDeliveryCounters(),
+  onRecent = () => {},
 }: FeedsServices) {
   const entries = new Map<string, Entry>();
   const misses = createMissWatch(bus, log);
   const readHead = createHeadReader(messages);
   const readMissing = createRepairs(messages);
   const ringBudget = createRingBudget();
-  const tick = createTick({ messages, epochs, history, log, openFeeds, reset });
+  const openFeeds: OpenFeeds = {
+    *[Symbol.iterator]() {
+      for (const [roomId, { feed }] of entries) if (feed) yield { roomId, feed };
+    },
+    observeHead(roomId, head) {
+      const entry = entries.get(roomId);
+      if (entry?.feed) entry.feed.observeHead(head, 'tick');
+      else if (entry) entry.observed = head;
+    },
+    reset(roomId, error) {
+      entries.get(roomId)?.feed?.fail(error);
+      end(roomId);
+    },
+  };
+  const tick = createTick({ messages, changes, epochs, history, log, feeds: openFeeds, onRecent });
   const doubts = createDoubts({ messages, readHead, history, bus, tick, log });
-  const timer = setInterval(tick.run, TICK_INTERVAL_MS);
+  const timers = [setInterval(tick.run, TICK_INTERVAL_MS), setInterval(evictOld, EVICTION_INTERVAL_MS)];
   bus.onRecovered(() => void tick.run());
 
-  function openFeeds(): { roomId: string; feed: Feed }[] {
-    return [...entries].flatMap(([roomId, { feed }]) => (feed ? [{ roomId, feed }] : []));
-  }
-
-  function reset(roomId: string, error: Error): void {
-    entries.get(roomId)?.feed?.fail(error);
-    end(roomId);
+  function evictOld(): void {
+    for (const { feed } of openFeeds) feed.evictOld();
   }
 
   function receive(event: BusEvent): void {
@@ -114,6 +133,7 @@ export function createFeeds({
       opening: start(),
       buffered: [],
       feed: null,
+      observed: null,
       unsubscribe: subscription.unsubscribe,
       subscribers: 0,
       leave() {
@@ -142,6 +162,7 @@ export function createFeeds({
       });
       entry.feed = feed;
       for (const change of entry.buffered.splice(0)) if (change.epoch === history.epoch) feed.apply(change);
+      if (entry.observed) feed.observeHead(entry.observed);
       if (entries.get(roomId) !== entry) feed.close();
       return feed;
     }
@@ -200,7 +221,7 @@ export function createFeeds({
     },
 
     close(): void {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       for (const roomId of [...entries.keys()]) end(roomId);
     },
   };

@@ -78,7 +78,7 @@ export function roomPage(page: Page<RoomRow>) {
   return connection({
     ...page,
     items: page.items.map((room) => ({
-      cursor: encodeRoomCursor({ lastActivityAt: room.lastActivityAt.getTime(), roomId: room.id }),
+      cursor: encodeRoomCursor({ lastActivityAt: room.listedAt.getTime(), roomId: room.id }),
       node: room,
     })),
   });

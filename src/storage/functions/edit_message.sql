@@ -1,4 +1,4 @@
--- release: 2
+-- release: 3
 
 -- Replaces the text of a message. The message takes the room's next `rev` and keeps its `seq`: the change happens
 -- now, the message stays where it is. Returns one row.
@@ -13,11 +13,11 @@ RETURNS TABLE (outcome text, epoch text, last_seq integer, message messages)
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  head rooms%ROWTYPE;
+  head record;
   stored messages%ROWTYPE;
 BEGIN
   -- Lock the head, then decide: the statements below see everything that was committed while this one waited.
-  SELECT * INTO head FROM rooms WHERE rooms.id = p_room_id FOR NO KEY UPDATE;
+  SELECT * INTO head FROM lock_head(p_room_id);
   SELECT * INTO stored FROM messages WHERE messages.id = p_message_id AND room_id = p_room_id AND type = 'TEXT';
 
   IF stored.id IS NULL OR NOT EXISTS (
@@ -34,7 +34,7 @@ BEGIN
         changed_at = greatest(stored.created_at, stored.changed_at, date_trunc('milliseconds', clock_timestamp()))
     WHERE room_id = p_room_id AND seq = stored.seq
     RETURNING * INTO message;
-    UPDATE rooms SET last_rev = message.rev WHERE rooms.id = p_room_id;
+    PERFORM record_change(p_room_id, head.last_seq, message.rev, head.last_at);
     SELECT value INTO epoch FROM meta WHERE key = 'epoch';
     last_seq := head.last_seq;
     outcome := 'edited';

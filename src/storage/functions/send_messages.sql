@@ -1,4 +1,4 @@
--- release: 2
+-- release: 3
 
 -- Stores drafts in a room, in their order. Returns one row per draft, in the same order, with the head after that
 -- draft.
@@ -15,12 +15,13 @@ RETURNS TABLE (outcome text, epoch text, last_seq integer, last_rev bigint, mess
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  head rooms%ROWTYPE;
+  head record;
   draft record;
   hash bytea;
+  is_changed boolean := false;
 BEGIN
   -- Lock the head, then decide: the statements below see everything that was committed while this one waited.
-  SELECT * INTO head FROM rooms WHERE rooms.id = p_room_id FOR NO KEY UPDATE;
+  SELECT * INTO head FROM lock_head(p_room_id);
   SELECT value INTO epoch FROM meta WHERE key = 'epoch';
 
   FOR draft IN
@@ -37,7 +38,7 @@ BEGIN
     SELECT * INTO message FROM messages WHERE messages.id = draft.id;
     IF FOUND THEN
       outcome := 'sent';
-    ELSIF head.id IS NULL THEN
+    ELSIF head.room_id IS NULL THEN
       outcome := 'not-found';
     ELSIF NOT EXISTS (
       SELECT FROM members WHERE room_id = p_room_id AND user_id = draft.author_id
@@ -59,11 +60,12 @@ BEGIN
         head.last_seq := head.last_seq + 1;
         head.last_rev := head.last_rev + 1;
         -- Read after the lock, and never earlier than the previous message: the clock may have been set back.
-        head.last_activity_at := greatest(head.last_activity_at, date_trunc('milliseconds', clock_timestamp()));
+        head.last_at := greatest(head.last_at, date_trunc('milliseconds', clock_timestamp()));
         INSERT INTO messages (id, room_id, seq, rev, type, author_id, text, client_message_id, text_hash, created_at)
         VALUES (draft.id, p_room_id, head.last_seq, head.last_rev, 'TEXT', draft.author_id, draft.text,
-                draft.client_message_id, hash, head.last_activity_at)
+                draft.client_message_id, hash, head.last_at)
         RETURNING * INTO message;
+        is_changed := true;
         outcome := 'sent';
       END IF;
     END IF;
@@ -72,7 +74,8 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 
-  UPDATE rooms SET last_seq = head.last_seq, last_rev = head.last_rev, last_activity_at = head.last_activity_at
-  WHERE rooms.id = p_room_id AND rooms.last_rev < head.last_rev;
+  IF is_changed THEN
+    PERFORM record_change(p_room_id, head.last_seq, head.last_rev, head.last_at);
+  END IF;
 END
 $$;

@@ -1,5 +1,5 @@
 import type { MessageSnapshot, MessageStore, RoomMessages } from '../../domain/message/store.js';
-import { HEAD_COLUMNS, type HeadRow, headOf } from '../head.js';
+import { HEAD_COLUMNS, type HeadRow, headOf, JOIN_HEAD } from '../head.js';
 import type { Database } from '../pool.js';
 import { arrayOf, runPrepared } from '../prepared.js';
 import { JOIN_AUTHOR, type MaybeMessageRow, MESSAGE_COLUMNS, messagesOf } from './row.js';
@@ -22,7 +22,7 @@ export type PageStatement = string;
 function pageStatement(where: string, orderBy: 'seq' | 'rev', from: 'start' | 'end'): PageStatement {
   return `
     select ${HEAD_COLUMNS}, rooms.kind = 'PUBLIC' as is_public, reader.member_ids, page.*
-    from rooms
+    from rooms ${JOIN_HEAD}
     cross join lateral (
       select string_agg(members.user_id::text, ',') as member_ids from members
       where members.room_id = rooms.id and members.user_id = any($2::uuid[])
@@ -74,7 +74,7 @@ type PageRow = MaybeMessageRow & HeadRow & { is_public: boolean; member_ids: str
 const READ_SINCE = `
   select known.id as known_id, ${HEAD_COLUMNS}, page.*
   from unnest($1::uuid[], $2::bigint[], $3::int[]) as known(id, rev, max_rows)
-  join rooms on rooms.id = known.id
+  join rooms on rooms.id = known.id ${JOIN_HEAD}
   left join lateral (
     select ${MESSAGE_COLUMNS} from messages as message ${JOIN_AUTHOR}
     where message.room_id = known.id and message.rev > known.rev

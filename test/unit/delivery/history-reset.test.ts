@@ -154,11 +154,11 @@ test('resets a feed that opens while a tick detects a new epoch', async () => {
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const { compareHeads } = room.store;
-  room.store.compareHeads = async (known) => {
-    room.store.compareHeads = compareHeads;
+  const { readRecent } = room.changes;
+  room.changes.readRecent = async (since) => {
+    room.changes.readRecent = readRecent;
     // This tick reads the new epoch; a feed that opens during it reads another snapshot without the epoch.
-    const found = { ...(await compareHeads(known)), epoch: NEW_EPOCH };
+    const found = { ...(await readRecent(since)), epoch: NEW_EPOCH };
     await released;
     return found;
   };

@@ -40,6 +40,7 @@ const room: Room = {
   topic: 'A topic',
   createdAt,
   lastActivityAt: createdAt,
+  listedAt: createdAt,
   memberCount: 1,
 };
 const message: Message = {

@@ -1,0 +1,23 @@
+CREATE TABLE "recent_changes" (
+	"xid" "xid8" DEFAULT pg_current_xact_id() NOT NULL,
+	"room_id" uuid,
+	"seq" integer,
+	"rev" bigint,
+	"at" timestamp (3) with time zone NOT NULL,
+	"user_id" uuid
+);
+--> statement-breakpoint
+CREATE INDEX "recent_changes_by_xid" ON "recent_changes" USING btree ("xid");
+--> statement-breakpoint
+-- The start replaces it by src/storage/functions/record_profile_change.sql.
+CREATE FUNCTION "record_profile_change"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+--> statement-breakpoint
+CREATE TRIGGER "users_profile_change" AFTER UPDATE OF "display_name", "avatar_url" ON "users"
+FOR EACH ROW WHEN ((OLD.display_name, OLD.avatar_url) IS DISTINCT FROM (NEW.display_name, NEW.avatar_url))
+EXECUTE FUNCTION "record_profile_change"();
+--> statement-breakpoint
+-- The release before reads the heads of rooms from "rooms": they are kept there for it, but only in a database that it has
+-- served. A new database can only be served by this release or a later one.
+INSERT INTO "meta" ("key", "value") SELECT 'heads_in_rooms', 'true' WHERE EXISTS (SELECT FROM "function_releases");
+--> statement-breakpoint
+INSERT INTO "meta" ("key", "value") SELECT 'required_migrations', '8' WHERE NOT EXISTS (SELECT FROM "function_releases");
