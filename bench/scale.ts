@@ -20,6 +20,8 @@ export interface Scale {
   readonly idle: number;
   /** The number of messages in the short and in the long history. */
   readonly replay: { readonly short: number; readonly long: number };
+  /** The number of sends under a held snapshot. */
+  readonly snapshot: number;
 }
 
 export const FULL: Scale = {
@@ -32,6 +34,7 @@ export const FULL: Scale = {
   sends: 4,
   idle: 5000,
   replay: { short: 10_000, long: 100_000 },
+  snapshot: 20_000,
 };
 export const QUICK: Scale = {
   rounds: 1,
@@ -43,6 +46,7 @@ export const QUICK: Scale = {
   sends: 2.5,
   idle: 2000,
   replay: { short: 1000, long: 10_000 },
+  snapshot: 5000,
 };
 
 /**
@@ -61,6 +65,7 @@ const TESTBED_SECONDS = 7;
 const START_SECONDS = 3;
 const SECONDS_PER_SUBSCRIBER = 0.002;
 const SECONDS_PER_REPLAYED_MESSAGE = 0.0003;
+const SECONDS_PER_SEND = 0.002;
 
 /** Estimates how long a run takes on an ordinary machine, in seconds. */
 export function estimateSeconds(
@@ -85,5 +90,6 @@ export function estimateSeconds(
   if (parts.has('idle')) seconds += 8 * START_SECONDS + scale.idle * SECONDS_PER_SUBSCRIBER;
   if (parts.has('replay'))
     seconds += START_SECONDS + (2 * scale.replay.short + scale.replay.long) * SECONDS_PER_REPLAYED_MESSAGE;
+  if (parts.has('snapshot')) seconds += START_SECONDS + scale.snapshot * SECONDS_PER_SEND;
   return seconds;
 }

@@ -47,6 +47,7 @@ const REQUIREMENTS = {
   replay: [],
   burst: [],
   restart: [],
+  snapshot: [],
 } as const satisfies Record<string, readonly Requirement[]>;
 
 /** A part of the bench that can be run alone; each has one or two rows. */

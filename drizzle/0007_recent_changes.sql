@@ -16,8 +16,8 @@ CREATE TRIGGER "users_profile_change" AFTER UPDATE OF "display_name", "avatar_ur
 FOR EACH ROW WHEN ((OLD.display_name, OLD.avatar_url) IS DISTINCT FROM (NEW.display_name, NEW.avatar_url))
 EXECUTE FUNCTION "record_profile_change"();
 --> statement-breakpoint
--- The release before reads the heads of rooms from "rooms": they are kept there for it, but only in a database that it has
--- served. A new database can only be served by this release or a later one.
-INSERT INTO "meta" ("key", "value") SELECT 'heads_in_rooms', 'true' WHERE EXISTS (SELECT FROM "function_releases");
---> statement-breakpoint
-INSERT INTO "meta" ("key", "value") SELECT 'required_migrations', '8' WHERE NOT EXISTS (SELECT FROM "function_releases");
+-- The release before reads the heads of rooms from "rooms": they are kept there for it, but only in a database that an older
+-- release has served. A new database can only be served by this release or a later one.
+INSERT INTO "meta" ("key", "value")
+SELECT CASE WHEN "is_served" THEN 'heads_in_rooms' ELSE 'required_migrations' END, CASE WHEN "is_served" THEN 'true' ELSE '8' END
+FROM (SELECT EXISTS (SELECT FROM "rooms") OR EXISTS (SELECT FROM "function_releases") AS "is_served") AS "state";

@@ -2,6 +2,7 @@ import { catchUp } from './catch-up.js';
 import type { Answer, Call, Commands } from './commands.js';
 import { type Crowd, openCrowd } from './crowd.js';
 import { sendMessages } from './send-messages.js';
+import { sendSeries } from './send-series.js';
 import { atRate, saturated } from './windows.js';
 
 /** The load generator: a separate process, so that it can run on another core. It runs one command at a time. */
@@ -27,6 +28,7 @@ const commands: Commands = {
   atRate: ({ perSecond, timing }) => atRate(openedCrowd(), rooms, perSecond, timing),
   saturated: ({ outstanding, timing }) => saturated(openedCrowd(), rooms, outstanding, timing),
   sendMessages,
+  sendSeries,
   catchUp,
 };
 

@@ -41,6 +41,7 @@ export function startLoad(core: number | null): Load {
     atRate: remote('atRate'),
     saturated: remote('saturated'),
     sendMessages: remote('sendMessages'),
+    sendSeries: remote('sendSeries'),
     catchUp: remote('catchUp'),
     stop: () => void child.kill('SIGKILL'),
   };

@@ -10,6 +10,7 @@ import { measureReplays, type Replays } from './replays.js';
 import { measureRestarts, type Restarts } from './restarts.js';
 import { createResults } from './results.js';
 import { measureSends, SENDS_PARTS } from './sends.js';
+import { measureSnapshot, type SnapshotSeries } from './snapshots.js';
 
 /** Everything that was measured, and one line for each measurement that failed. */
 export interface Outcome {
@@ -30,6 +31,7 @@ export async function measureAll(
   const replays: Replays[] = [];
   const bursts: Bursts[] = [];
   const restarts: Restarts[] = [];
+  const snapshots: SnapshotSeries[] = [];
   const failures: string[] = [];
 
   const attempt = async (name: string, measure: () => Promise<void>): Promise<void> => {
@@ -57,5 +59,7 @@ export async function measureAll(
   if (parts.has('burst')) await attempt('burst', async () => void bursts.push(await measureBursts(context)));
   if (parts.has('restart'))
     await attempt('restart', async () => void restarts.push(await measureRestarts(context)));
-  return { measured: { results, idle, sends, replays, bursts, restarts }, failures };
+  if (parts.has('snapshot'))
+    await attempt('snapshot', async () => void snapshots.push(await measureSnapshot(context)));
+  return { measured: { results, idle, sends, replays, bursts, restarts, snapshots }, failures };
 }

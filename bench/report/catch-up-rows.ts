@@ -1,6 +1,7 @@
 import { BURST, type Bursts } from '../measure/bursts.js';
 import { type Replays, SELECTING_COUNT } from '../measure/replays.js';
 import { RESTART, type Restarts } from '../measure/restarts.js';
+import type { SnapshotSeries } from '../measure/snapshots.js';
 import { cpuMicrosOf } from '../measure/transactions.js';
 import { median } from '../statistics.js';
 import { faultIn } from './figures.js';
@@ -118,4 +119,20 @@ export function restartRows(restarts: readonly Restarts[]): readonly Row[] {
       note: 'without the comparison of heads',
     },
   ];
+}
+
+export function snapshotRow(snapshots: readonly SnapshotSeries[]): Row {
+  const count = snapshots[0]?.count.toLocaleString('en') ?? 'many';
+  const times = ({ first, last }: SnapshotSeries) => `${first.toFixed(2)} ms, then ${last.toFixed(2)} ms`;
+  return {
+    part: 'snapshot',
+    workload: `${count} sends to one room under a held snapshot: growth of the time per send`,
+    value: medianOf(snapshots, ({ first, last }) => last / first),
+    unit: 'x',
+    better: 'less',
+    must: 2,
+    aim: 1.5,
+    note: snapshots.map(times).join('; '),
+    ...faultIn(snapshots.flatMap(({ faults }) => faults)),
+  };
 }

@@ -5,9 +5,10 @@ import type { Replays } from '../measure/replays.js';
 import type { Restarts } from '../measure/restarts.js';
 import type { Results } from '../measure/results.js';
 import { SENDERS } from '../measure/sends.js';
+import type { SnapshotSeries } from '../measure/snapshots.js';
 import { median } from '../statistics.js';
 import type { Part, SendsPart } from '../workloads.js';
-import { burstRows, replayRows, restartRows } from './catch-up-rows.js';
+import { burstRows, replayRows, restartRows, snapshotRow } from './catch-up-rows.js';
 import { fanOutRows, growthRow } from './fan-out-rows.js';
 import { cpuOf, faultIn, foreignNote, speedOf } from './figures.js';
 import type { Row } from './table.js';
@@ -20,6 +21,7 @@ export interface Measured {
   readonly replays: readonly Replays[];
   readonly bursts: readonly Bursts[];
   readonly restarts: readonly Restarts[];
+  readonly snapshots: readonly SnapshotSeries[];
 }
 
 /** The rows of the bench's table that belong to these parts. */
@@ -27,7 +29,7 @@ export function rowsOf(measured: Measured, parts: ReadonlySet<Part>): readonly R
   return allRows(measured).filter(({ part }) => parts.has(part));
 }
 
-function allRows({ results, idle, sends, replays, bursts, restarts }: Measured): readonly Row[] {
+function allRows({ results, idle, sends, replays, bursts, restarts, snapshots }: Measured): readonly Row[] {
   const [senders, stored] = [`${SENDERS} connections`, 'stored and published'];
   return [
     ...fanOutRows(results),
@@ -45,6 +47,7 @@ function allRows({ results, idle, sends, replays, bursts, restarts }: Measured):
     ...replayRows(replays),
     ...burstRows(bursts),
     ...restartRows(restarts),
+    snapshotRow(snapshots),
   ];
 }
 

@@ -109,7 +109,9 @@ test('a start takes over the functions of a database that only migrations have c
   await sql`insert into rooms (id, kind) values (${roomId}, 'PUBLIC')`;
   await sql`select from join_room(${roomId}, ${author}, ${newId()})`;
 
-  expect(await start()).toEqual([['create_user', ...before.keys(), 'server_identity']]);
+  const ours = (await readFunctions()).map(({ name }) => name);
+  expect([...before.keys()].every((name) => ours.includes(name))).toBe(true);
+  expect(await start()).toEqual([ours]);
   expect(await bodies()).toEqual(await definedBodies());
   const { messages, close } = openStores(database);
   const { change } = await messages.send(roomId, [

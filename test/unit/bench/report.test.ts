@@ -81,6 +81,7 @@ function measured(
     replays: [],
     bursts: [],
     restarts: [],
+    snapshots: [],
   };
 }
 

@@ -12,6 +12,7 @@ const nothing = {
   replays: [],
   bursts: [],
   restarts: [],
+  snapshots: [],
 };
 
 /** `1 x 1000: floor rate+saturated, …`, for each workload. */
