@@ -7,6 +7,8 @@ export interface BatcherOptions<Item, Result> {
   readonly costOf?: (item: Item) => number;
   /** Number of batches that may run at once. */
   readonly maxRunning: number;
+  /** Time after which a batch no longer counts among them, in ms; unlimited by default. */
+  readonly slotMs?: number;
   /** Minimum time between the starts of two batches, in ms: the first of many items waits for nothing, the others for this. */
   readonly intervalMs: number;
 }
@@ -26,7 +28,7 @@ interface Pending<Item, Result> {
 
 /** Runs items together that arrive within a short time, or while as many batches run as may. Those that arrive first go first. */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
-  const { run, maxCost, costOf = () => 1, maxRunning, intervalMs } = options;
+  const { run, maxCost, costOf = () => 1, maxRunning, slotMs = Infinity, intervalMs } = options;
   let waiting: Pending<Item, Result>[] = [];
   let running = 0;
   let startedAt = Number.NEGATIVE_INFINITY;
@@ -44,10 +46,15 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     isScheduled = false;
     startedAt = performance.now();
     running += 1;
-    void execute(takeBatch()).finally(() => {
-      running -= 1;
+    let isCounted = true;
+    const free = (): void => {
+      clearTimeout(timer);
+      if (isCounted) running -= 1;
+      isCounted = false;
       schedule();
-    });
+    };
+    const timer = Number.isFinite(slotMs) ? setTimeout(free, slotMs) : undefined;
+    void execute(takeBatch()).finally(free);
     schedule();
   }
 

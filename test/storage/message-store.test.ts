@@ -327,7 +327,7 @@ test('nothing of a call with data that the database rejects is stored, but every
   const roomId = await createRoom();
   await expect(store.send(roomId, [draft('a'), draft('b\0')])).rejects.toThrow(InvalidDataError);
   expect((await read(roomId, 'start', 10)).head.seq).toBe(0);
-  const queue = createSendQueue(store, () => {}, log);
+  const queue = createSendQueue(store.send, () => {}, log);
   const results = await Promise.allSettled(
     ['a', 'b', 'c\0', 'd'].map((text) => queue.send(roomId, draft(text))),
   );

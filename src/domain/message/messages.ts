@@ -16,6 +16,7 @@ import { assertValid, TEXT_RULES, textIssues } from '../text/text.js';
 import type { Viewer } from '../user.js';
 import { type MessageEdge, messageEdge } from './message.js';
 import { createSendQueue } from './send-queue.js';
+import { createSendTogether } from './send-together.js';
 import type { MessageStore } from './store.js';
 
 export interface MessagePage extends Page<MessageEdge> {
@@ -33,7 +34,7 @@ export interface MessageServices {
 }
 
 export function createMessages({ messages, memberships, limits, history, publish, log }: MessageServices) {
-  const queue = createSendQueue(messages, publish, log);
+  const queue = createSendQueue(createSendTogether(messages), publish, log);
 
   return {
     /** Messages that wait to be stored. */

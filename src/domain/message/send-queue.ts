@@ -3,7 +3,7 @@ import { ServiceUnavailableError } from '../errors.js';
 import { type PublishChange, withErrorLogging } from '../events.js';
 import type { Log } from '../ports.js';
 import type { MessageDraft } from './message.js';
-import type { MessageStore, SendOutcome } from './store.js';
+import type { MessageStore, SendOutcome, Sent } from './store.js';
 
 /** Maximum number of drafts per call of the store, which keeps the room's lock short. */
 const MAX_BATCH_SIZE = 100;
@@ -43,7 +43,7 @@ interface RoomQueue {
  * draft of the author who has the most.
  */
 export function createSendQueue(
-  messages: MessageStore,
+  send: MessageStore['send'],
   publish: PublishChange,
   log: Log,
   limits = DEFAULT_LIMITS,
@@ -74,9 +74,9 @@ export function createSendQueue(
   }
 
   async function sendBatch(room: RoomQueue, batch: PendingDraft[]): Promise<void> {
-    let stored: Awaited<ReturnType<MessageStore['send']>>;
+    let stored: Sent;
     try {
-      stored = await messages.send(
+      stored = await send(
         room.id,
         batch.map(({ draft }) => draft),
       );

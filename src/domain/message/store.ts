@@ -13,6 +13,17 @@ export type SendOutcome =
   | { readonly kind: 'conflict'; readonly existingId: string }
   | { readonly kind: 'not-found' | 'not-a-member' | 'full' };
 
+/** What a call of `send` has stored: one outcome per draft, and the change to publish; null if nothing was stored. */
+export interface Sent {
+  readonly outcomes: readonly SendOutcome[];
+  readonly change: RoomChanged | null;
+}
+
+export interface RoomDrafts {
+  readonly roomId: string;
+  readonly drafts: readonly MessageDraft[];
+}
+
 /** Messages of a room with their authors, and its head, all read in one snapshot. */
 export interface RoomMessages {
   readonly head: Head;
@@ -49,13 +60,16 @@ export interface MessageStore {
    * Stores drafts for one room in their order, in one transaction that locks the room. A draft whose id is stored already
    * counts as sent, so the whole call can be retried after a lost connection.
    *
-   * @returns one outcome per draft, in the same order, and the change to publish; null if nothing was stored.
+   * @returns one outcome per draft, in the same order.
    * @throws InvalidDataError if the database rejects the data of a draft. Nothing is stored then.
    */
-  send(
-    roomId: string,
-    drafts: readonly MessageDraft[],
-  ): Promise<{ outcomes: SendOutcome[]; change: RoomChanged | null }>;
+  send(roomId: string, drafts: readonly MessageDraft[]): Promise<Sent>;
+  /**
+   * Stores drafts for several rooms, in one transaction that waits for no room: `busy` if another transaction writes to it.
+   *
+   * @throws InvalidDataError, as `send` does. Nothing is stored in any room then.
+   */
+  sendToRooms(rooms: readonly RoomDrafts[]): Promise<readonly (Sent | 'busy')[]>;
   /** Changes the text of a message. Only its author may do so, and only as a member of the room. */
   edit(input: { roomId: string; messageId: string; editorId: string; text: string }): Promise<EditOutcome>;
   /** Reads messages by `seq`, for all who want the same. Null if the room does not exist. */

@@ -1,7 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
-import type { MessageDraft } from '../../domain/message/message.js';
-import type { MessageStore, SendOutcome } from '../../domain/message/store.js';
-import type { User } from '../../domain/user.js';
+import type { MessageStore } from '../../domain/message/store.js';
 import { compareHeads, readAccess, readHeads } from '../head.js';
 import type { Pool } from '../pool.js';
 import { arrayOf, runPrepared } from '../prepared.js';
@@ -9,10 +7,12 @@ import { type CallPolicies, createStore } from '../store.js';
 import { messages } from '../tables.js';
 import { PAGES, readPage, readSince } from './page.js';
 import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf, messagesOf } from './row.js';
+import { sendToRoom, sendToRooms } from './send.js';
 
 const POLICIES: CallPolicies<MessageStore> = {
   // A retry finds the messages that were stored by the ids of their drafts.
   send: { retry: 'idempotent', turn: 'write', userOf: (_roomId, [first]) => first?.authorId },
+  sendToRooms: { retry: 'idempotent', turn: 'write' },
   // A retry would count as a second edit.
   edit: { retry: 'at-most-once', turn: 'write', userOf: ({ editorId }) => editorId },
   read: { retry: 'idempotent', turn: 'page', userOf: onlyOne },
@@ -30,13 +30,6 @@ function onlyOne(_roomId: string, [first, ...others]: readonly string[]): string
   return others.length === 0 ? first : undefined;
 }
 
-const SEND = `
-  select outcome, epoch, last_seq, last_rev, ${MESSAGE_COLUMNS}
-  from send_messages($1::uuid, $2::jsonb)
-    with ordinality as sent(outcome, epoch, last_seq, last_rev, message, place)
-  ${JOIN_AUTHOR}
-  order by place`;
-
 const FIND_BY_IDS = `
   select ${MESSAGE_COLUMNS} from messages as message ${JOIN_AUTHOR}
   join members on members.room_id = message.room_id and members.user_id = $2::uuid
@@ -47,23 +40,8 @@ const MAX_SEQ = 2_147_483_647;
 
 export function createMessageStore(pool: Pool): MessageStore {
   return createStore<MessageStore>(pool, POLICIES, (db) => ({
-    async send(roomId, drafts) {
-      const rows = await runPrepared<SendRow>(db, SEND, [roomId, JSON.stringify(drafts.map(draftRow))]);
-      const authors = new Map<string, User>();
-      const outcomes = rows.map((row) => sendOutcome(row, authors));
-      const sent = outcomes.flatMap((outcome) => (outcome.kind === 'sent' ? [outcome.message] : []));
-      const last = rows.at(-1);
-      const change =
-        sent.length > 0 && last
-          ? {
-              roomId,
-              epoch: last.epoch,
-              head: { seq: last.last_seq, rev: Number(last.last_rev) },
-              messages: sent,
-            }
-          : null;
-      return { outcomes, change };
-    },
+    send: (roomId, drafts) => sendToRoom(db, roomId, drafts),
+    sendToRooms: (rooms) => sendToRooms(db, rooms),
 
     async edit({ roomId, messageId, editorId, text }) {
       const [row] = await db.execute<EditRow>(
@@ -107,36 +85,8 @@ export function createMessageStore(pool: Pool): MessageStore {
   }));
 }
 
-type SendRow = MessageRow & {
-  outcome: SendOutcome['kind'];
-  epoch: string;
-  last_seq: number;
-  last_rev: string;
-};
-
 type EditRow = MessageRow & {
   outcome: 'edited' | 'not-found' | 'not-author' | 'full';
   epoch: string;
   last_seq: number;
 };
-
-function draftRow(draft: MessageDraft) {
-  return {
-    id: draft.id,
-    author_id: draft.authorId,
-    text: draft.text,
-    client_message_id: draft.clientMessageId,
-  };
-}
-
-function sendOutcome(row: SendRow, authors: Map<string, User>): SendOutcome {
-  switch (row.outcome) {
-    case 'sent':
-    case 'repeated':
-      return { kind: row.outcome, message: messageOf(row, authors) };
-    case 'conflict':
-      return { kind: row.outcome, existingId: row.id };
-    default:
-      return { kind: row.outcome };
-  }
-}

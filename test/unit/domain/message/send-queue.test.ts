@@ -76,7 +76,7 @@ function setUp({ limits, failPublish = false }: { limits?: SendQueueLimits; fail
     error: (_, message) => void logged.push(message),
   };
   // The queue uses no other method of the store.
-  const queue = createSendQueue({ send } as MessageStore, publish, log, limits);
+  const queue = createSendQueue(send, publish, log, limits);
 
   return {
     calls,
