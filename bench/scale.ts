@@ -46,7 +46,7 @@ export const QUICK: Scale = {
   sends: 2.5,
   idle: 2000,
   replay: { short: 1000, long: 10_000 },
-  snapshot: 5000,
+  snapshot: 3000,
 };
 
 /**
@@ -66,6 +66,8 @@ const START_SECONDS = 3;
 const SECONDS_PER_SUBSCRIBER = 0.002;
 const SECONDS_PER_REPLAYED_MESSAGE = 0.0003;
 const SECONDS_PER_SEND = 0.002;
+const BURST_SECONDS = 12;
+const RESTART_SECONDS = 8;
 
 /** Estimates how long a run takes on an ordinary machine, in seconds. */
 export function estimateSeconds(
@@ -90,6 +92,8 @@ export function estimateSeconds(
   if (parts.has('idle')) seconds += 8 * START_SECONDS + scale.idle * SECONDS_PER_SUBSCRIBER;
   if (parts.has('replay'))
     seconds += START_SECONDS + (2 * scale.replay.short + scale.replay.long) * SECONDS_PER_REPLAYED_MESSAGE;
+  if (parts.has('burst')) seconds += BURST_SECONDS;
+  if (parts.has('restart')) seconds += RESTART_SECONDS;
   if (parts.has('snapshot')) seconds += START_SECONDS + scale.snapshot * SECONDS_PER_SEND;
   return seconds;
 }

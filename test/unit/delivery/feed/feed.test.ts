@@ -241,6 +241,92 @@ test('reports a message with a known `seq` and another id as a contradiction', (
   expect(contradictions).toHaveLength(1);
 });
 
+test('repairs many missing events in several reads, of which readers take each before the next', async () => {
+  const { room, feed } = setUp(1500);
+  const taken: number[] = [];
+  let position: Position = head(0);
+  feed.watch(() => {
+    for (let step = feed.next(position); typeof step !== 'string'; step = feed.next(position)) {
+      for (const { message } of step.events) taken.push(message.seq);
+      position = step.to;
+    }
+  });
+  feed.observeHead(head(1500));
+  await vi.advanceTimersByTimeAsync(10 * REPAIR_MS);
+  expect(taken).toEqual(numbers(1, 1500));
+  expect(room.reads).toBe(6);
+});
+
+test('a burst that is larger than the ring reaches readers who take it as it comes', async () => {
+  const { room, feed } = setUp();
+  const text = 'x'.repeat(4000);
+  const taken: number[] = [];
+  let position: Position = head(0);
+  feed.watch(() => {
+    for (let step = feed.next(position); typeof step !== 'string'; step = feed.next(position)) {
+      for (const { message } of step.events) taken.push(message.seq);
+      position = step.to;
+    }
+  });
+  for (const _ of numbers(1, 400)) room.add({ text });
+  feed.apply({ roomId: MODEL_ROOM_ID, epoch: MODEL_EPOCH, head: head(400), messages: room.messages });
+  expect(taken).toEqual(numbers(1, 400));
+  for (const _ of numbers(1, 400)) room.add({ text });
+  feed.observeHead(head(800));
+  await vi.advanceTimersByTimeAsync(10 * REPAIR_MS);
+  expect(taken).toEqual(numbers(1, 800));
+});
+
+test('a message that was changed after thousands of others is repaired in one block, if that fits', async () => {
+  const { room, feed, changeOf } = setUp(3);
+  feed.apply(changeOf(1, 2, 3));
+  for (const _ of numbers(4, 600)) room.add();
+  room.edit(4);
+  feed.observeHead(room.head);
+  await vi.advanceTimersByTimeAsync(10 * REPAIR_MS);
+  expect(feed.head).toEqual({ seq: 600, rev: 601 });
+  expect(seqs(feed, 3)).toEqual(numbers(4, 600));
+});
+
+test('fills its ring again for a reader who is a little behind, with one read for all of them', async () => {
+  const { room, feed } = setUp(200, 200);
+  expect(summaries(feed, head(180))).toBeNull();
+  const recalls = numbers(1, 5).map(() => feed.recall(head(180)));
+  // What happens during the read is kept.
+  feed.apply(room.add());
+  expect(await Promise.all(recalls)).toEqual([true, true, true, true, true]);
+  expect(room.reads).toBe(1);
+  expect(seqs(feed, 180)).toEqual(numbers(181, 201));
+  expect(seqs(feed, 150)).toEqual(numbers(151, 201));
+  // Further back than what was read.
+  expect(await feed.recall(head(100))).toBe(false);
+  expect(room.reads).toBe(1);
+});
+
+test('readers of changes get what was changed meanwhile from a ring that was filled again', async () => {
+  const { room, feed } = setUp(30);
+  room.edit(5);
+  room.edit(30);
+  feed.observeHead(room.head);
+  await vi.advanceTimersByTimeAsync(REPAIR_MS + 61_000);
+  feed.evictOld();
+  expect(summaries(feed, { seq: 29, rev: 29 })).toBeNull();
+  expect(await feed.recall({ seq: 29, rev: 29 })).toBe(true);
+  expect(summaries(feed, { seq: 29, rev: 29 })).toEqual(['added 30 at 30/29', 'changed 5 at 30/32']);
+  expect(summaries(feed, { seq: 30, rev: 30 })).toEqual(['changed 5 at 30/31', 'changed 30 at 30/32']);
+  expect(summaries(feed, { seq: 30, rev: 31 })).toEqual(['changed 30 at 30/32']);
+});
+
+test('a feed that has ended wakes everyone who waits, and nobody waits again', async () => {
+  const { feed } = setUp(3, 3);
+  const { signal } = new AbortController();
+  const waiting = feed.changed(signal);
+  feed.fail(new Error('over'));
+  await waiting;
+  await feed.changed(signal);
+  expect(await feed.recall(head(1))).toBe(false);
+});
+
 test('holds no position inside a gap that is larger than the ring, and continues after it', async () => {
   const { room, feed, changeOf } = setUp(5000);
   feed.apply(changeOf(1, 2, 3));
