@@ -7,13 +7,13 @@ import type { Config } from './config/index.js';
 import { describeDatabase, openConfiguredDatabase } from './database.js';
 import { createFeeds } from './delivery/feed/feeds.js';
 import { createSubscriptions } from './delivery/subscription.js';
-import { createActivityWriter } from './domain/activity.js';
 import type { Bus } from './domain/bus.js';
 import { createDeliveryCounters } from './domain/counters.js';
 import type { History } from './domain/history.js';
 import { createMemberships } from './domain/memberships.js';
 import { createMessages } from './domain/message/messages.js';
-import { createProfiles } from './domain/profiles.js';
+import { createActivityWriter } from './domain/recent/activity.js';
+import { createProfiles } from './domain/recent/profiles.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
@@ -155,7 +155,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         tokens,
         limits,
         throttle: limiter.logins,
-        profiles,
+        onProfileChange: profiles.remember,
         onSignUp: async (user) => {
           if (config.lobby !== null) await rooms.joinLobby(user);
         },

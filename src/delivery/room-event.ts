@@ -3,7 +3,7 @@ import type { HistoryGapReason } from '../domain/errors.js';
 import type { MessageEvent } from '../domain/events.js';
 import { type Message, type MessageEdge, messageEdge } from '../domain/message/message.js';
 import type { Position } from '../domain/position.js';
-import type { Profiles } from '../domain/profiles.js';
+import type { Profiles } from '../domain/recent/profiles.js';
 
 /** A subscription's output: an event of the room, or a change of the stream itself. */
 export type Delivery =

@@ -4,7 +4,7 @@ import { HistoryGapError, ServiceUnavailableError } from '../domain/errors.js';
 import type { History } from '../domain/history.js';
 import type { MessageEdge } from '../domain/message/message.js';
 import type { MessageStore } from '../domain/message/store.js';
-import type { Profiles } from '../domain/profiles.js';
+import type { Profiles } from '../domain/recent/profiles.js';
 import type { Viewer } from '../domain/user.js';
 import { createAccessReader } from './access.js';
 import type { Feeds } from './feed/feeds.js';

@@ -7,7 +7,6 @@ import {
 } from './errors.js';
 import { newId } from './id.js';
 import type { LoginThrottle, RateLimiter } from './ports.js';
-import type { ChangedProfile, Profiles } from './profiles.js';
 import { nameIssues } from './text/names.js';
 import { passwordIssues, preparePassword } from './text/password.js';
 import { assertValid, avatarUrlIssues, TEXT_RULES, textIssues } from './text/text.js';
@@ -96,6 +95,12 @@ export interface TokenIssuer {
   issue(viewer: Viewer): Promise<AccessToken>;
 }
 
+/** A user's profile, and when it was changed, by the clock of the database. */
+export interface ChangedProfile {
+  readonly user: User;
+  readonly changedAt: Date;
+}
+
 /** An absent field is kept; null clears it. */
 export interface ProfileChange {
   readonly displayName?: string;
@@ -108,7 +113,7 @@ export interface UserServices {
   readonly tokens: TokenIssuer;
   readonly limits: RateLimiter;
   readonly throttle: LoginThrottle;
-  readonly profiles: Profiles;
+  readonly onProfileChange: (profile: ChangedProfile) => void;
   /** Called with each new user before `signUp` returns: joins them to the lobby. */
   readonly onSignUp: (user: User) => Promise<void>;
 }
@@ -119,7 +124,7 @@ export function createUsers({
   tokens,
   limits,
   throttle,
-  profiles,
+  onProfileChange,
   onSignUp,
 }: UserServices) {
   async function signedIn(user: User): Promise<SignedIn> {
@@ -210,7 +215,7 @@ export function createUsers({
         ...(displayName === undefined ? {} : { displayName }),
         ...(change.avatarUrl === undefined ? {} : { avatarUrl: change.avatarUrl }),
       });
-      profiles.remember(changed);
+      onProfileChange(changed);
       return changed.user;
     },
 

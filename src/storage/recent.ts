@@ -1,6 +1,6 @@
-import type { ChangedProfile } from '../domain/profiles.js';
-import type { ChangeLog, RecentChanges, Snapshot } from '../domain/recent-changes.js';
-import { epochOf, IDENTITY_COLUMNS } from './head.js';
+import type { ChangeLog, RecentChanges, Snapshot } from '../domain/recent/changes.js';
+import type { ChangedProfile } from '../domain/user.js';
+import { epochOf, IDENTITY_COLUMNS } from './message/head.js';
 import type { Database, Pool } from './pool.js';
 import { runPrepared } from './prepared.js';
 import { createStore } from './store.js';

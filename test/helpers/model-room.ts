@@ -2,7 +2,7 @@ import type { RoomChanged } from '../../src/domain/events.js';
 import type { Message } from '../../src/domain/message/message.js';
 import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Head } from '../../src/domain/position.js';
-import { type ChangeLog, EMPTY_SNAPSHOT } from '../../src/domain/recent-changes.js';
+import { type ChangeLog, EMPTY_SNAPSHOT } from '../../src/domain/recent/changes.js';
 
 export const MODEL_ROOM_ID = '01976b3a-0000-7000-8000-000000000001';
 export const MODEL_EPOCH = '00ff00ff00ff00ff';

@@ -8,7 +8,7 @@ import { encodeMessageCursor } from '../../src/domain/cursor.js';
 import type { EpochStore } from '../../src/domain/history.js';
 import type { MessageStore } from '../../src/domain/message/store.js';
 import type { Log } from '../../src/domain/ports.js';
-import { createProfiles } from '../../src/domain/profiles.js';
+import { createProfiles } from '../../src/domain/recent/profiles.js';
 import { createModelRoom, MODEL_EPOCH, MODEL_ROOM_ID } from './model-room.js';
 
 export const NEW_EPOCH = 'ffffffffffffffff';

@@ -2,7 +2,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { newId } from '../../src/domain/id.js';
 import type { MessageDraft } from '../../src/domain/message/message.js';
-import { EMPTY_SNAPSHOT } from '../../src/domain/recent-changes.js';
+import { EMPTY_SNAPSHOT } from '../../src/domain/recent/changes.js';
 import { prepareDatabase } from '../../src/storage/database.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { openStoresAt, type Stores } from '../helpers/stores.js';

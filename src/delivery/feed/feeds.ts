@@ -6,7 +6,7 @@ import type { MessageStore } from '../../domain/message/store.js';
 import { createMissWatch } from '../../domain/misses.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head } from '../../domain/position.js';
-import type { ChangeLog, RecentChanges } from '../../domain/recent-changes.js';
+import type { ChangeLog, RecentChanges } from '../../domain/recent/changes.js';
 import { settledWithin } from '../../lib/timeout.js';
 import { createDoubts } from './doubts.js';
 import { createFeed, type Feed } from './feed.js';

@@ -3,7 +3,7 @@ import type { EpochStore, History } from '../../domain/history.js';
 import type { MessageStore } from '../../domain/message/store.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head } from '../../domain/position.js';
-import { type ChangeLog, EMPTY_SNAPSHOT, type RecentChanges } from '../../domain/recent-changes.js';
+import { type ChangeLog, EMPTY_SNAPSHOT, type RecentChanges } from '../../domain/recent/changes.js';
 import type { Feed } from './feed.js';
 
 /** The database remembers changes for twice as long, in ms: see `domain/activity.ts`. */

@@ -1,7 +1,7 @@
 import type { MessageSnapshot, MessageStore, RoomMessages } from '../../domain/message/store.js';
-import { HEAD_COLUMNS, type HeadRow, headOf, JOIN_HEAD } from '../head.js';
 import type { Database } from '../pool.js';
 import { arrayOf, runPrepared } from '../prepared.js';
+import { HEAD_COLUMNS, type HeadRow, headOf, JOIN_HEAD } from './head.js';
 import { JOIN_AUTHOR, type MaybeMessageRow, MESSAGE_COLUMNS, messagesOf } from './row.js';
 
 /** Where a page begins and ends: two numbers, exclusive and inclusive or exclusive, as its statement says. */

@@ -1,10 +1,10 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { MessageStore } from '../../domain/message/store.js';
-import { compareHeads, readAccess, readHeads } from '../head.js';
 import type { Pool } from '../pool.js';
 import { arrayOf, runPrepared } from '../prepared.js';
 import { type CallPolicies, createStore } from '../store.js';
 import { messages } from '../tables.js';
+import { compareHeads, readAccess, readHeads } from './head.js';
 import { PAGES, readPage, readSince } from './page.js';
 import { JOIN_AUTHOR, MESSAGE_COLUMNS, type MessageRow, messageOf, messagesOf } from './row.js';
 import { sendToRoom, sendToRooms } from './send.js';

@@ -1,5 +1,5 @@
-import type { Head } from './position.js';
-import type { ChangedProfile } from './profiles.js';
+import type { Head } from '../position.js';
+import type { ChangedProfile } from '../user.js';
 
 /** A transaction of the database, as a number in text. Those that begin later have higher numbers. */
 export type TransactionId = string;

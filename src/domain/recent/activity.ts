@@ -1,10 +1,5 @@
-import type { Log } from './ports.js';
-import {
-  type ChangeLog,
-  FIRST_TRANSACTION,
-  type RecentChanges,
-  type TransactionId,
-} from './recent-changes.js';
+import type { Log } from '../ports.js';
+import { type ChangeLog, FIRST_TRANSACTION, type RecentChanges, type TransactionId } from './changes.js';
 
 /** Time for which every instance finds a change among the recent ones, in ms. */
 const KEEP_MS = 60_000;

@@ -1,14 +1,8 @@
-import type { Message } from './message/message.js';
-import type { User } from './user.js';
+import type { Message } from '../message/message.js';
+import type { ChangedProfile } from '../user.js';
 
 /** Longer than messages stay in memory, in ms: see `delivery/feed/timeline.ts`. */
 const KEEP_MS = 90_000;
-
-/** A user's profile, and when it was changed, by the clock of the database. */
-export interface ChangedProfile {
-  readonly user: User;
-  readonly changedAt: Date;
-}
 
 /** The profiles that were changed lately: messages in memory hold their authors as they were. */
 export interface Profiles {

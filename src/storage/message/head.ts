@@ -1,9 +1,9 @@
-import type { RoomAccess } from '../domain/memberships.js';
-import type { MessageStore } from '../domain/message/store.js';
-import type { Head } from '../domain/position.js';
-import { EPOCH, epochMissing, IS_MOVED } from './epoch.js';
-import type { Database } from './pool.js';
-import { arrayOf, runPrepared } from './prepared.js';
+import type { RoomAccess } from '../../domain/memberships.js';
+import type { MessageStore } from '../../domain/message/store.js';
+import type { Head } from '../../domain/position.js';
+import { EPOCH, epochMissing, IS_MOVED } from '../epoch.js';
+import type { Database } from '../pool.js';
+import { arrayOf, runPrepared } from '../prepared.js';
 
 /**
  * Joins its head to a row of `rooms`: that of the newest message and the newest change. `offset 0` lets Postgres look it up

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Message } from '../../../src/domain/message/message.js';
-import { createProfiles } from '../../../src/domain/profiles.js';
-import type { User } from '../../../src/domain/user.js';
+import type { Message } from '../../../../src/domain/message/message.js';
+import { createProfiles } from '../../../../src/domain/recent/profiles.js';
+import type { User } from '../../../../src/domain/user.js';
 
 const named = (displayName: string, id = 'ada'): User => ({
   id,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createActivityWriter } from '../../../src/domain/activity.js';
-import type { Log } from '../../../src/domain/ports.js';
-import type { ChangeLog, RecentChanges } from '../../../src/domain/recent-changes.js';
+import type { Log } from '../../../../src/domain/ports.js';
+import { createActivityWriter } from '../../../../src/domain/recent/activity.js';
+import type { ChangeLog, RecentChanges } from '../../../../src/domain/recent/changes.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
