@@ -12,8 +12,7 @@ import { createDeliveryCounters } from './domain/counters.js';
 import type { History } from './domain/history.js';
 import { createMemberships } from './domain/memberships.js';
 import { createMessages } from './domain/message/messages.js';
-import { createActivityWriter } from './domain/recent/activity.js';
-import { createProfiles } from './domain/recent/profiles.js';
+import { createRecent } from './domain/recent/recent.js';
 import { createRooms, LOBBY_ID } from './domain/room.js';
 import { createUsers } from './domain/user.js';
 import type { PipelineHooks } from './graphql/hooks.js';
@@ -121,18 +120,15 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     const history: History = { epoch: await database.run(readEpoch) };
     const stores = createStores(database);
     const counters = createDeliveryCounters();
-    const profiles = createProfiles();
-    const activity = createActivityWriter(stores.changes, log);
+    const recent = await createRecent(stores, 1000 * config.accessTokenTtlSeconds, log);
+    const { endedAccounts, profiles } = recent;
     const feeds = createFeeds({
       ...stores,
       bus,
       history,
       log,
       counters,
-      onRecent(recent) {
-        for (const profile of recent.profiles) profiles.remember(profile);
-        void activity.apply(recent);
-      },
+      onRecent: recent.apply,
     });
     resources.add(() => feeds.close());
     const { publish } = feeds;
@@ -146,7 +142,7 @@ export async function createApp(config: Config, log: Logger, overrides: Override
     });
     if (config.lobby !== null) await rooms.ensureLobby(config.lobby);
 
-    const tokens = createTokens(secret, config.accessTokenTtlSeconds);
+    const tokens = createTokens(secret, config.accessTokenTtlSeconds, endedAccounts.has);
     const passwords = await createPasswordHasher(config.rateLimits ? MAX_WAITING_HASHES : Infinity);
     const services = {
       users: createUsers({
@@ -192,7 +188,14 @@ export async function createApp(config: Config, log: Logger, overrides: Override
         ...(tracing ? [tracing.hooks] : []),
       ],
     });
-    const webSockets = createWebSockets({ pipeline, tokens, log, stallTimeoutMs, shares });
+    const webSockets = createWebSockets({
+      pipeline,
+      tokens,
+      isEnded: endedAccounts.has,
+      log,
+      stallTimeoutMs,
+      shares,
+    });
     resources.add(() => webSockets.close(0));
     const clientOf = createClientOf(tokens, shares.addresses);
     const yoga = createYogaAdapter({ pipeline, log });

@@ -30,9 +30,14 @@ const claims = z.object({ sub: z.guid(), sid: z.guid(), exp: z.number(), jti: z.
  * are required of a token and verified.
  *
  * @param ttlSeconds lifetime of an issued token.
+ * @param isEnded whether the account of a user has ended: its tokens are no longer valid.
  * @throws Error if the secret is shorter than 32 bytes.
  */
-export function createTokens(secret: string, ttlSeconds: number): Tokens {
+export function createTokens(
+  secret: string,
+  ttlSeconds: number,
+  isEnded: (userId: string) => boolean = () => false,
+): Tokens {
   const bytes = new TextEncoder().encode(secret);
   if (bytes.length < MIN_SECRET_BYTES)
     throw new Error(`The secret for access tokens must be at least ${MIN_SECRET_BYTES} bytes long.`);
@@ -40,7 +45,7 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
     'sign',
     'verify',
   ]);
-  // By the tokens' hashes. A verified token stays valid until it expires: tokens cannot be revoked.
+  // By the tokens' hashes. A verified token stays valid until it expires, or the account ends.
   const cache = new LRUCache<string, ViewerAuthentication>({ max: MAX_CACHED_TOKENS });
 
   async function verify(token: string): Promise<Authentication> {
@@ -57,6 +62,17 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
       // jose checks `exp` only after the signature, so an expired token was once valid.
       return { kind: error instanceof errors.JWTExpired ? 'expired' : 'invalid' };
     }
+  }
+
+  async function verifyOnce(token: string): Promise<Authentication> {
+    const key = hash('sha256', token, 'base64url');
+    const cached = cache.get(key);
+    if (cached && cached.expiresAt > Date.now()) return cached;
+    cache.delete(key);
+    if (!isCanonical(token)) return { kind: 'invalid' };
+    const authentication = await verify(token);
+    if (authentication.kind === 'viewer') cache.set(key, authentication);
+    return authentication;
   }
 
   return {
@@ -82,14 +98,9 @@ export function createTokens(secret: string, ttlSeconds: number): Tokens {
 
     async authenticate(token) {
       if (token.length > MAX_TOKEN_CHARACTERS) return { kind: 'invalid' };
-      const key = hash('sha256', token, 'base64url');
-      const cached = cache.get(key);
-      if (cached && cached.expiresAt > Date.now()) return cached;
-      cache.delete(key);
-      if (!isCanonical(token)) return { kind: 'invalid' };
-      const authentication = await verify(token);
-      if (authentication.kind === 'viewer') cache.set(key, authentication);
-      return authentication;
+      const authentication = await verifyOnce(token);
+      const isOfEnded = authentication.kind === 'viewer' && isEnded(authentication.viewer.userId);
+      return isOfEnded ? { kind: 'invalid' } : authentication;
     },
   };
 }

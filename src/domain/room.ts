@@ -45,15 +45,17 @@ export interface RoomStore extends MembershipStore {
     change: RoomChanged | null;
   } | null>;
   /**
-   * Ends a membership on behalf of the member or of another user, the actor. Null if the user was not a member. Does not
-   * check whether the actor may do this.
+   * Ends a membership on behalf of the member or of another user, the actor; of nobody if the account has ended. Null if the
+   * user was not a member. Does not check whether the actor may do this.
    */
   removeMember(input: {
     roomId: string;
     userId: string;
-    actorId: string;
+    actorId: string | null;
     messageId: string;
   }): Promise<RoomChanged | null>;
+  /** The ids of some rooms of which the user is a member; none if there are no more. */
+  findRoomIds(userId: string): Promise<string[]>;
   /** Does not check access. */
   findByIds(ids: readonly string[]): Promise<Room[]>;
   /** Returns those of the rooms that the user may see, and whether they are a member. */

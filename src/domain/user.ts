@@ -72,6 +72,10 @@ export interface UserStore {
   /** Replaces a hash, unless it has changed meanwhile. */
   replacePasswordHash(id: string, from: string, to: string): Promise<void>;
   update(id: string, change: { displayName?: string; avatarUrl?: string | null }): Promise<ChangedProfile>;
+  /** Ends an account: nobody can use it again, or take its username. Returns the user's id; null if there is none. Idempotent. */
+  end(username: string): Promise<string | null>;
+  /** The ids of the users whose accounts have ended since then. */
+  findEnded(since: Date): Promise<string[]>;
 }
 
 /**

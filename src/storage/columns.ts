@@ -9,6 +9,7 @@ export const {
   usernameKey: _usernameKey,
   usernameSkeleton: _usernameSkeleton,
   passwordHash: _passwordHash,
+  deletedAt: _deletedAt,
   ...userColumns
 } = getTableColumns(users);
 const { lastSeq: _lastSeq, lastRev: _lastRev, ...columnsOfRoom } = getTableColumns(rooms);

@@ -23,17 +23,18 @@ const READ_RECENT = `
   from (values (true)) as one
   left join (
     select recent.room_id, max(recent.seq) as seq, max(recent.rev) as rev, null::uuid as user_id, null as username,
-      null as display_name, null as avatar_url, null::timestamptz as created_at, null::timestamptz as changed_at
+      null as display_name, null as avatar_url, null::timestamptz as created_at,
+      null::timestamptz as changed_at, false as is_ended
     from recent_changes as recent where ${IS_NEW} and recent.room_id is not null
     group by recent.room_id
     union all
     select null, null, null, users.id, users.username, users.display_name, users.avatar_url, users.created_at,
-      profile.changed_at
+      changed_user.changed_at, users.deleted_at is not null
     from (
       select recent.user_id, max(recent.at) as changed_at from recent_changes as recent
       where ${IS_NEW} and recent.user_id is not null
       group by recent.user_id
-    ) as profile join users on users.id = profile.user_id
+    ) as changed_user join users on users.id = changed_user.user_id
   ) as changed on true`;
 
 async function readRecent(db: Database, since: Snapshot): Promise<RecentChanges> {
@@ -49,7 +50,10 @@ async function readRecent(db: Database, since: Snapshot): Promise<RecentChanges>
     heads: new Map(
       rows.flatMap(({ room_id: id, seq, rev }) => (id === null ? [] : [[id, { seq, rev: Number(rev) }]])),
     ),
-    profiles: rows.flatMap((row) => (row.user_id === null ? [] : [profileOf(row, row.user_id)])),
+    profiles: rows.flatMap((row) =>
+      row.user_id === null || row.is_ended ? [] : [profileOf(row, row.user_id)],
+    ),
+    endedUserIds: rows.flatMap((row) => (row.user_id === null || !row.is_ended ? [] : [row.user_id])),
   };
 }
 
@@ -68,6 +72,7 @@ interface RecentRow {
   avatar_url: string | null;
   created_at: string;
   changed_at: string;
+  is_ended: boolean;
 }
 
 function profileOf(row: RecentRow, id: string): ChangedProfile {

@@ -18,8 +18,9 @@ const POLICIES: CallPolicies<RoomStore> = {
   // heads.
   join: { retry: 'idempotent', turn: 'write', userOf: ({ userId }) => userId },
   // A retry would find no membership to end.
-  removeMember: { retry: 'at-most-once', turn: 'write', userOf: ({ actorId }) => actorId },
+  removeMember: { retry: 'at-most-once', turn: 'write', userOf: ({ actorId }) => actorId ?? undefined },
   findMembership: { retry: 'idempotent', turn: 'page', userOf: (_roomId, userId) => userId },
+  findRoomIds: { retry: 'idempotent', turn: 'page', userOf: (userId) => userId },
   findByIds: { retry: 'idempotent', turn: 'page' },
   findVisible: { retry: 'idempotent', turn: 'page', userOf: (_ids, userId) => userId },
   listPublic: { retry: 'idempotent', turn: 'page' },
@@ -142,6 +143,15 @@ export function createRoomStore(pool: Pool): RoomStore {
         .where(eq(rooms.id, roomId));
       if (row?.memberId) return 'member';
       return row?.kind === 'PUBLIC' ? 'not-a-member' : 'not-found';
+    },
+
+    async findRoomIds(userId) {
+      const found = await db
+        .select({ id: members.roomId })
+        .from(members)
+        .where(eq(members.userId, userId))
+        .limit(1000);
+      return found.map(({ id }) => id);
     },
 
     findByIds: (ids) =>

@@ -53,6 +53,8 @@ export const users = pgTable(
     avatarUrl: text('avatar_url'),
     passwordHash: text('password_hash').notNull(),
     createdAt: instant('created_at').notNull().defaultNow(),
+    /** When the account ended: see `functions/end_account.sql`. The row stays, so that nobody takes the username. */
+    deletedAt: instant('deleted_at'),
   },
   (table) => [
     uniqueIndex('users_username_key').on(table.usernameKey),
@@ -101,7 +103,7 @@ export const recentChanges = pgTable(
     seq: integer('seq'),
     rev: bigint('rev', { mode: 'number' }),
     at: instant('at').notNull(),
-    /** The user whose profile was changed; null if a room was written to. */
+    /** The user whose profile was changed, or whose account has ended; null if a room was written to. */
     userId: uuid('user_id'),
   },
   (table) => [index('recent_changes_by_xid').on(table.xid)],

@@ -1,4 +1,4 @@
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { UnauthenticatedError } from '../domain/errors.js';
 import { usernameKey, usernameSkeleton } from '../domain/text/username.js';
 import type { User, UserStore } from '../domain/user.js';
@@ -14,6 +14,8 @@ const POLICIES: CallPolicies<UserStore> = {
   findByIds: { retry: 'idempotent', turn: 'page' },
   replacePasswordHash: { retry: 'idempotent', turn: 'write', userOf: (id) => id },
   update: { retry: 'idempotent', turn: 'write', userOf: (id) => id },
+  end: { retry: 'idempotent', turn: 'write' },
+  findEnded: { retry: 'idempotent', turn: 'page' },
 };
 
 export function createUserStore(pool: Pool): UserStore {
@@ -29,14 +31,14 @@ export function createUserStore(pool: Pool): UserStore {
       const [row] = await db
         .select({ user: userColumns, passwordHash: users.passwordHash })
         .from(users)
-        .where(eq(users.usernameKey, usernameKey(username)));
+        .where(and(eq(users.usernameKey, usernameKey(username)), isNull(users.deletedAt)));
       return row ?? null;
     },
     findByIds: (ids) =>
       db
         .select(userColumns)
         .from(users)
-        .where(inArray(users.id, [...ids])),
+        .where(and(inArray(users.id, [...ids]), isNull(users.deletedAt))),
     async replacePasswordHash(id, from, to) {
       await db
         .update(users)
@@ -44,16 +46,30 @@ export function createUserStore(pool: Pool): UserStore {
         .where(and(eq(users.id, id), eq(users.passwordHash, from)));
     },
     async update(id, change) {
+      const isActive = and(eq(users.id, id), isNull(users.deletedAt));
       const returned = {
         user: userColumns,
         changedAt: sql<Date>`clock_timestamp()`.mapWith(users.createdAt),
       };
       const [updated] = isEmpty(change)
-        ? await db.select(returned).from(users).where(eq(users.id, id))
-        : await db.update(users).set(change).where(eq(users.id, id)).returning(returned);
-      // The account was deleted while its token is still valid.
+        ? await db.select(returned).from(users).where(isActive)
+        : await db.update(users).set(change).where(isActive).returning(returned);
+      // The account has ended while its token is still valid.
       if (!updated) throw new UnauthenticatedError('INVALID');
       return updated;
+    },
+    async end(username) {
+      const [ended] = await db
+        .update(users)
+        // A repeated call ends nothing anew, and finds the user again.
+        .set({ deletedAt: sql`coalesce(${users.deletedAt}, clock_timestamp())`, passwordHash: '' })
+        .where(eq(users.usernameKey, usernameKey(username)))
+        .returning({ id: users.id });
+      return ended?.id ?? null;
+    },
+    async findEnded(since) {
+      const ended = await db.select({ id: users.id }).from(users).where(gt(users.deletedAt, since));
+      return ended.map(({ id }) => id);
     },
   }));
 }

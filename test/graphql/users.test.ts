@@ -7,6 +7,7 @@ import postgres from 'postgres';
 import { beforeAll, expect, test } from 'vitest';
 import { rowId } from '../../src/graphql/schema/global-id.js';
 import { LOBBY, type Person, type Result, request, signUp } from '../helpers/client.js';
+import { openStores } from '../helpers/database.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 
 let parley: TestParley;
@@ -441,11 +442,13 @@ test('User and Viewer are separate nodes of one person, and only that person can
   });
 });
 
-test('the token of a deleted user is INVALID', async () => {
+test('the token of a user whose account has ended is INVALID', async () => {
   const gone = await signUp(parley.url);
-  const sql = postgres(parley.database.url, { max: 1 });
-  await sql`delete from users where username = ${gone.username}`;
-  await sql.end();
+  const stores = openStores(parley.database);
+  expect(await stores.users.end(gone.username)).toBe(rowId('User', gone.userId));
+  await expect
+    .poll(async () => (await gone.request('{ viewer { id } }')).errors, { timeout: 5000 })
+    .toBeDefined();
 
   for (const operation of [
     '{ viewer { id } }',
@@ -456,4 +459,35 @@ test('the token of a deleted user is INVALID', async () => {
     expect((await gone.request(operation)).errors, operation).toMatchObject([
       { extensions: { code: 'UNAUTHENTICATED', reason: 'INVALID' } },
     ]);
+  // Nobody can use the account again, find it, or take its name.
+  const input = { username: gone.username, password: 'correct horse battery' };
+  const typename = '{ __typename }';
+  expect(
+    await alice.request(
+      `mutation ($login: LoginInput!, $signUp: SignUpInput!) { login(input: $login) ${typename} signUp(input: $signUp) ${typename} }`,
+      { login: input, signUp: input },
+    ),
+  ).toEqual({
+    data: { login: { __typename: 'InvalidCredentialsError' }, signUp: { __typename: 'UsernameTakenError' } },
+  });
+  expect(
+    await alice.request(
+      'query ($name: String!, $id: ID!) { user(username: $name) { id } node(id: $id) { id } }',
+      {
+        name: gone.username,
+        id: gone.userId,
+      },
+    ),
+  ).toEqual({ data: { user: null, node: null } });
+  await stores.close();
+});
+
+test('an account cannot be deleted by hand, and the refusal names the command that ends it', async () => {
+  const person = await signUp(parley.url);
+  const sql = postgres(parley.database.url, { max: 1 });
+  await expect(sql`delete from users where username = ${person.username}`).rejects.toThrow(
+    `run \`npm run end-account -- ${person.username}\``,
+  );
+  await sql.end();
+  expect((await person.request('{ viewer { id } }')).errors).toBeUndefined();
 });

@@ -110,6 +110,7 @@ export function createModelRoom(stored = 0): ModelRoom {
           incarnation: String(restarts),
           heads: new Map(newest ? [[MODEL_ROOM_ID, newest]] : []),
           profiles: [],
+          endedUserIds: [],
         };
       },
     },

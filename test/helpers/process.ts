@@ -21,7 +21,9 @@ export interface ParleyOptions {
    */
   cwd?: string;
   /** The program in `dist/bin/` to run; the server by default. Other commands never become `ready`: await `exited`. */
-  script?: 'server.js' | 'new-epoch.js';
+  script?: 'server.js' | 'new-epoch.js' | 'end-account.js';
+  /** Its arguments. */
+  args?: readonly string[];
 }
 
 export interface ParleyExit {
@@ -100,11 +102,15 @@ export async function runParley(
   options: ParleyOptions = {},
 ): Promise<ParleyProcess> {
   const folder = temporaryFolder('process');
-  const child = spawn(process.execPath, [join(DIST, 'bin', options.script ?? 'server.js')], {
-    cwd: options.cwd ?? folder.path,
-    env: { ...cleanEnvironment(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(DIST, 'bin', options.script ?? 'server.js'), ...(options.args ?? [])],
+    {
+      cwd: options.cwd ?? folder.path,
+      env: { ...cleanEnvironment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const { pid } = child;
   if (pid === undefined) throw (await once(child, 'error'))[0];
   child.once('exit', folder.owns('parley', pid));

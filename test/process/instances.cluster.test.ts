@@ -5,7 +5,18 @@ import { connect as connectTcp, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { expect, inject, test } from 'vitest';
-import { at, connect, LOBBY, page, request, send, signUp, subscribe } from '../helpers/client.js';
+import {
+  at,
+  connect,
+  createRoom,
+  joinRoom,
+  LOBBY,
+  page,
+  request,
+  send,
+  signUp,
+  subscribe,
+} from '../helpers/client.js';
 import { createTestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { startParley } from '../helpers/parley.js';
@@ -146,4 +157,58 @@ test('the new-epoch command ends subscriptions on running instances with HISTORY
 
   expect(await subscription.ended).toMatchObject([{ extensions: { code: 'HISTORY_GAP', reason: 'RESET' } }]);
   await parley.stop();
+}, 60_000);
+
+test('the end-account command refuses tokens, closes sockets, and removes the user from each room', async () => {
+  const parley = await startParley();
+  const [gone, bob] = [await signUp(parley.url), await signUp(parley.url)];
+  const room = await createRoom(gone);
+  await joinRoom(bob, room);
+  await send(gone, room, 'before');
+  const socket = await openSocketOf(gone, parley.webSocketUrl);
+  socket.subscribe('1', { roomId: room });
+  const watching = subscribe(
+    connect(parley.webSocketUrl, { token: bob.token }),
+    room,
+    (await page(bob, room)).liveCursor,
+  );
+
+  const environment = { DATABASE_URL: parley.database.url };
+  const refused = await runParley(environment, { script: 'end-account.js' });
+  expect(await refused.exited).toEqual({ code: 1, signal: null });
+  expect(refused.output()).toContain('npm run end-account -- <username>');
+  const unknown = await runParley(environment, { script: 'end-account.js', args: ['nobody-of-this-name'] });
+  expect(await unknown.exited).toEqual({ code: 1, signal: null });
+  expect(unknown.output()).toContain('There is no account with the username nobody-of-this-name');
+
+  const command = await runParley(environment, { script: 'end-account.js', args: [gone.username] });
+  expect(await socket.closed).toMatchObject({ code: 4401, reason: 'The account has ended' });
+  expect(await command.exited, command.output()).toEqual({ code: 0, signal: null });
+  expect(command.output()).toContain('"rooms":2');
+
+  // The subscription of the user has ended with the message that removes them, which others receive.
+  await watching.received(1);
+  const { edges } = await page(bob, room);
+  expect(edges.map(({ node: { type, author } }) => [type, author?.username ?? null])).toEqual([
+    ['MEMBER_JOINED', bob.username],
+    ['TEXT', null],
+    ['MEMBER_REMOVED', null],
+  ]);
+  await send(bob, room, 'after');
+  await watching.received(2);
+  expect(JSON.stringify(socket.frames)).not.toContain('after');
+  expect((await gone.request('{ viewer { id } }')).errors).toMatchObject([
+    { extensions: { code: 'UNAUTHENTICATED', reason: 'INVALID' } },
+  ]);
+  // An instance that starts later knows it, too.
+  await parley.stop();
+  const again = await startParley({ database: parley.database });
+  expect((await request(again.url, '{ viewer { id } }', {}, gone.token)).errors).toMatchObject([
+    { extensions: { code: 'UNAUTHENTICATED' } },
+  ]);
+  // The command can be repeated.
+  const repeated = await runParley(environment, { script: 'end-account.js', args: [gone.username] });
+  expect(await repeated.exited, repeated.output()).toEqual({ code: 0, signal: null });
+  expect(repeated.output()).toContain('"rooms":0');
+  await again.stop();
 }, 60_000);

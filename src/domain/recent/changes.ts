@@ -26,6 +26,8 @@ export interface RecentChanges {
   /** The heads of the rooms that were written to. Possibly older ones than an instance has seen before. */
   readonly heads: ReadonlyMap<string, Head>;
   readonly profiles: readonly ChangedProfile[];
+  /** The users whose accounts have ended. */
+  readonly endedUserIds: readonly string[];
 }
 
 /** What the database remembers of the last minutes, however many rooms there are. */

@@ -34,8 +34,9 @@ export const MESSAGE_COLUMNS = [
     .map(({ name }) => `author.${name} as author_${name}`),
 ].join(', ');
 
-/** Joins the author to the `message`. */
-export const JOIN_AUTHOR = 'left join users as author on author.id = (message).author_id';
+/** Joins the author to the `message`, unless their account has ended. */
+export const JOIN_AUTHOR =
+  'left join users as author on author.id = (message).author_id and author.deleted_at is null';
 
 /** The messages of a page. Each author is one object, however many messages are theirs. */
 export function messagesOf(rows: readonly MaybeMessageRow[]): Message[] {

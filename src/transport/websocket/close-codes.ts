@@ -29,6 +29,8 @@ export const CLOSE = {
   },
   /** The token is invalid. The client gives up; the user must sign in again. */
   invalidToken: { code: 4401, reason: 'The access token is not valid: sign in again' },
+  /** The user's account has ended. The client gives up. */
+  accountEnded: { code: 4401, reason: 'The account has ended' },
   /** The credentials do not contain a token, a bug in the client. It gives up. */
   malformedCredentials: {
     code: 4401,

@@ -42,6 +42,8 @@ const INIT_TIMEOUT_MS = 3000;
 export interface WebSocketServices {
   readonly pipeline: Pipeline;
   readonly tokens: Tokens;
+  /** Whether the account of a user has ended. */
+  readonly isEnded: (userId: string) => boolean;
   readonly log: Log;
   /** How long a client may read nothing while data waits for it, in ms. */
   readonly stallTimeoutMs: number;
@@ -52,6 +54,7 @@ export interface WebSocketServices {
 export function createWebSockets({
   pipeline,
   tokens,
+  isEnded,
   log,
   stallTimeoutMs,
   shares: { budget, addresses, connections: counts },
@@ -130,6 +133,9 @@ export function createWebSockets({
         void connection.end(CLOSE.tooSlow);
       } else if (connection.isInitialized) {
         connection.closeIfExpired();
+        const { authentication } = connection;
+        if (authentication.kind === 'viewer' && isEnded(authentication.viewer.userId))
+          connection.close(CLOSE.accountEnded.code, CLOSE.accountEnded.reason);
         if (checks % CHECKS_PER_PING === 0) connection.ping();
       } else if (performance.now() - connection.openedAt >= INIT_TIMEOUT_MS)
         connection.close(CLOSE.initTimeout.code, CLOSE.initTimeout.reason);

@@ -16,6 +16,7 @@ const recent = (oldestRunning: number, hasChanges: boolean): RecentChanges => ({
   incarnation: '',
   heads: new Map(hasChanges ? [['room', { seq: 1, rev: 1 }]] : []),
   profiles: [],
+  endedUserIds: [],
 });
 
 function setUp(...results: Awaited<ReturnType<ChangeLog['applyActivity']>>[]) {

@@ -1,7 +1,7 @@
 -- release: 1
 
--- The trigger of `users`: records that a profile has changed, for instances that hold messages of this user in memory.
-CREATE OR REPLACE FUNCTION record_profile_change()
+-- A trigger of `users`: records that a profile has changed, or that an account has ended, for the ticks of all instances.
+CREATE OR REPLACE FUNCTION record_user_change()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
