@@ -22,6 +22,7 @@ export async function whenAvailable<Result>(
 /** Resolves after the given time, or as soon as the signal aborts. */
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const done = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);

@@ -72,3 +72,23 @@ test('senders on both instances produce one sequence without gaps, the same for 
   const own = (await page(bob, roomId, { last: 40 })).edges;
   for (const { edges } of subscriptions) expect(edges.slice(-40)).toEqual(own);
 });
+
+test('messages that an instance holds in memory show the new profile of their author, changed on the other', async () => {
+  const author = await signUp(here.url);
+  const roomId = await createRoom(author);
+  const { liveCursor } = await page(author, roomId);
+  const watching = subscribe(connect(here.webSocketUrl, { token: author.token }), roomId, liveCursor);
+  await send(author, roomId, 'before');
+  await watching.received(1);
+  await at(there.url, author).request(
+    'mutation { updateProfile(input: { displayName: "Countess" }) { __typename } }',
+  );
+  // A second after the change at the latest, with the next tick.
+  const name = async () => {
+    const again = subscribe(connect(here.webSocketUrl, { token: author.token }), roomId, liveCursor);
+    const [edge] = await again.received(1);
+    return edge?.node.author?.displayName;
+  };
+  await expect.poll(name, { timeout: 3000 }).toBe('Countess');
+  expect((await page(author, roomId)).edges[0]?.node.author?.displayName).toBe('Countess');
+});

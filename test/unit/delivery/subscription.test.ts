@@ -12,6 +12,7 @@ import {
   by,
   cursor,
   fakeTimers,
+  NEW_EPOCH,
   soon,
   subscribeToModel,
   take,
@@ -578,4 +579,65 @@ test('a reader resumed after its removal receives nothing later than that', asyn
   expect(await takeSeqs(again, 1)).toEqual([3]);
   await expect(again.next()).rejects.toThrow('Only members');
   await expect.poll(() => feeds.size).toBe(0);
+});
+
+test('without a cursor, the start is fixed when the promise resolves, however long the database takes', async () => {
+  fakeTimers();
+  const { room, subscriptions, send } = subscribeToModel(3);
+  const { readAccess } = room.store;
+  room.store.readAccess = async () => {
+    throw new ServiceUnavailableError();
+  };
+  let isAccepted = false;
+  const subscribing = subscriptions.messages(by(null)).then((edges) => {
+    isAccepted = true;
+    return edges;
+  });
+  await vi.advanceTimersByTimeAsync(5000);
+  // Nobody knows yet what is new, so nothing was promised.
+  expect(isAccepted).toBe(false);
+  send();
+  room.store.readAccess = readAccess;
+  await vi.advanceTimersByTimeAsync(1000);
+  const edges = await subscribing;
+  send();
+  send();
+  expect(await takeSeqs(edges, 2)).toEqual([5, 6]);
+  await edges.return();
+});
+
+test('a client that goes away ends the wait for the database', async () => {
+  fakeTimers();
+  const { room, feeds, subscriptions } = subscribeToModel(3);
+  room.store.readAccess = async () => {
+    throw new ServiceUnavailableError();
+  };
+  let isGone = false;
+  const refused = expect(subscriptions.messages({ ...by(null), isGone: () => isGone })).rejects.toThrow(
+    ServiceUnavailableError,
+  );
+  await vi.advanceTimersByTimeAsync(3000);
+  isGone = true;
+  await vi.advanceTimersByTimeAsync(1000);
+  await refused;
+  expect(feeds.size).toBe(0);
+});
+
+test('a feed that fails while a page of a replay is read ends `messages`, and resets `events`', async () => {
+  const { room, feeds, subscriptions } = subscribeToModel(300);
+  const edges = await subscriptions.messages(by(cursor(0)));
+  const events = await subscriptions.events(by(cursor(0, 0)));
+  await Promise.all([take(edges, 100), take(events, 100)]);
+  const { begun, release } = heldRead(room);
+  const next = expect(edges.next()).rejects.toMatchObject({ reason: 'RESET' });
+  const rest = takeBriefs(events, 2);
+  await begun;
+  // A backup was restored: the database holds less than what was delivered, and has another epoch.
+  room.restore(50);
+  room.epoch = NEW_EPOCH;
+  await expect.poll(() => feeds.size, { timeout: 5000 }).toBe(0);
+  release();
+  await next;
+  expect(await rest).toContain('gap RESET');
+  await events.return();
 });

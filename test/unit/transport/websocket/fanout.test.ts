@@ -55,7 +55,7 @@ const change = (messages: Message[]): RoomChanged => ({
 });
 
 /** @param isGated the messages whose execution waits for the gate. */
-function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
+function setUp(isGated: (seq: number) => boolean, stored: Message[] = [], isAvailable = () => true) {
   const feed: Feed = createFeed(
     ROOM,
     { seq: 4, rev: 4 },
@@ -67,7 +67,8 @@ function setUp(isGated: (seq: number) => boolean, stored: Message[] = []) {
   );
   const fanout = createFanout({
     hooks: null,
-    executeShared: (args, event) => executeShared({ schema, ...args }, event),
+    executeShared: (args, event) =>
+      isAvailable() ? executeShared({ schema, ...args }, event) : 'unavailable',
   });
   const gate = createGate();
   const args = { document, contextValue: { services: { stores: {} } } as unknown as Context };
@@ -145,4 +146,38 @@ test('a subscriber that joins while a block is being delivered misses none of it
   expect(alice.received).toEqual([5, 6]);
   // Bob either receives both events or is released at his old position.
   expect(bob.released.length > 0 ? [5, 6] : bob.received).toEqual([5, 6]);
+});
+
+test('a group waits while an event needs a database that is away, and then goes on in order', async () => {
+  let isAvailable = false;
+  const { feed, subscribe } = setUp(
+    () => false,
+    [],
+    () => isAvailable,
+  );
+  const readers = [subscribe('alice'), subscribe('bob')];
+  for (const { join } of readers) join();
+  feed.apply(change([message(5), message(6)]));
+  await turn();
+  isAvailable = true;
+  feed.apply(change([message(7)]));
+  await expect.poll(() => readers[0]?.received.length, { timeout: 3000 }).toBe(3);
+  for (const { received, released } of readers) {
+    expect(received).toEqual([5, 6, 7]);
+    expect(released).toEqual([]);
+  }
+});
+
+test('a group that waits releases its subscribers when its feed ends', async () => {
+  const { feed, subscribe } = setUp(
+    () => false,
+    [],
+    () => false,
+  );
+  const alice = subscribe('alice');
+  alice.join();
+  feed.apply(change([message(5)]));
+  feed.fail(new Error('over'));
+  await expect.poll(() => alice.released, { timeout: 3000 }).toEqual([4]);
+  expect(alice.received).toEqual([]);
 });
