@@ -24,7 +24,7 @@ export async function openConfiguredDatabase(
 ): Promise<Pool> {
   const target = address ?? (await databaseAddress(config, log, resources));
   const session = await prepareDatabase(target, log, signal);
-  const database = openDatabase(target, session);
+  const database = openDatabase(target, { ...session, size: config.databaseConnections });
   resources.add(() => database.close());
   const indexes = buildIndexes(target, session.isPooled, log);
   resources.add(() => indexes.close());

@@ -15,6 +15,8 @@ export interface Config {
   readonly dataDir: string;
   /** URL of the Postgres to use; null runs the embedded one in `dataDir`. */
   readonly databaseUrl: string | null;
+  /** Connections to the database at most. */
+  readonly databaseConnections: number;
   /** URL of the Redis that carries events between instances; null keeps events in this process. */
   readonly redisUrl: string | null;
   /** Prefix of every Redis key and channel, so that several deployments can share one Redis. */
@@ -119,6 +121,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: data.HOST,
     dataDir: data.DATA_DIR,
     databaseUrl: data.DATABASE_URL,
+    databaseConnections: data.DATABASE_CONNECTIONS,
     redisUrl: data.REDIS_URL,
     redisPrefix: data.REDIS_PREFIX,
     jwtSecret: data.JWT_SECRET,

@@ -45,6 +45,7 @@ export const settings = z.object({
   HOST: z.string().default('::'),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: secret(z.string().superRefine(refineBy(parsePostgresUrl, PostgresUrlError))),
+  DATABASE_CONNECTIONS: integer(2, 200, 'a whole number from 2 to 200').default(10),
   REDIS_URL: secret(z.string().superRefine(refineBy(parseRedisUrl, RedisUrlError))),
   REDIS_PREFIX: z
     .string()

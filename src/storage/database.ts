@@ -10,13 +10,16 @@ import { databaseErrorCode, isConnectionError } from './errors.js';
 import { applyFunctions, readFunctions } from './functions.js';
 import { applyMigrations } from './migration/migrations.js';
 import { checkServer, toStartupError } from './migration/requirements.js';
-import { createPool, POOL_SIZE, type Pool } from './pool.js';
+import { createPool, DEFAULT_POOL_SIZE, type Pool } from './pool.js';
 
 export type { DatabaseAddress };
 
 /** Opens a pool, which connects at its first query. */
-export function openDatabase(address: DatabaseAddress, { isPooled } = { isPooled: false }): Pool {
-  return createPool(() => createClient(address, { max: POOL_SIZE, isPooled, hasTimeouts: true }));
+export function openDatabase(
+  address: DatabaseAddress,
+  { isPooled = false, size = DEFAULT_POOL_SIZE }: { isPooled?: boolean; size?: number } = {},
+): Pool {
+  return createPool(() => createClient(address, { max: size, isPooled, hasTimeouts: true }), { size });
 }
 
 const CONNECT_RETRY_INTERVAL_MS = 1_000;

@@ -41,10 +41,10 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** The connections of one instance. */
-export const POOL_SIZE = 10;
-/** The connections that one user's calls may take, so that slow ones leave some to others. */
-const CONNECTIONS_PER_USER = POOL_SIZE / 2;
+/** The connections of one instance. More of them made no measurement faster. */
+export const DEFAULT_POOL_SIZE = 10;
+/** The share of the connections that one user's calls may take, so that slow ones leave some to others. */
+const SHARE_PER_USER = 1 / 2;
 /** How long a call waits for a free connection. */
 const ACQUIRE_TIMEOUT_MS = 5_000;
 /**
@@ -55,6 +55,12 @@ const CALL_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 /** How long idle connections may take to disconnect, in seconds. */
 const DISCONNECT_TIMEOUT_S = 0.5;
+
+export interface PoolOptions {
+  /** Calls at once: the connections of a client of the driver. */
+  readonly size?: number;
+  readonly callTimeoutMs?: number;
+}
 
 /** The connections of one client of the driver. */
 interface Generation {
@@ -72,10 +78,13 @@ interface Generation {
  *   next query, or never writes again. The pool replaces the whole client after a loss, and ends the old one when its
  *   other calls have finished.
  */
-export function createPool(connect: () => postgres.Sql, callTimeoutMs = CALL_TIMEOUT_MS): Pool {
+export function createPool(
+  connect: () => postgres.Sql,
+  { size = DEFAULT_POOL_SIZE, callTimeoutMs = CALL_TIMEOUT_MS }: PoolOptions = {},
+): Pool {
   const semaphore = createSemaphore({
-    permits: POOL_SIZE,
-    permitsPerKey: CONNECTIONS_PER_USER,
+    permits: size,
+    permitsPerKey: Math.floor(size * SHARE_PER_USER),
     classes: TURNS.length,
     timeout: { ms: ACQUIRE_TIMEOUT_MS, error: unavailable },
   });

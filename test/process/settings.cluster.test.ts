@@ -98,6 +98,23 @@ const effects: Record<string, [effect: string, check: () => Promise<void>]> = {
       await sql.end();
     },
   ],
+  DATABASE_CONNECTIONS: [
+    'limits the connections to the database',
+    async () => {
+      const own = await createTestDatabase();
+      const parley = await start({ DATABASE_URL: own.url, DATABASE_CONNECTIONS: '2' });
+      const alice = await signUp(parley.url);
+      const sql = postgres(own.url, { max: 1, connection: { application_name: 'test' } });
+      await Promise.all(Array.from({ length: 20 }, () => alice.request('{ rooms { nodes { id } } }')));
+      const [row] = await sql<{ count: number }[]>`
+        select count(*)::int as count from pg_stat_activity
+        where datname = current_database() and application_name = 'parley'`;
+      // The connection that migrates may still be closing.
+      expect(row?.count).toBeLessThanOrEqual(3);
+      expect(row?.count).toBeGreaterThanOrEqual(2);
+      await sql.end();
+    },
+  ],
   REDIS_URL: [
     'is the Redis of the bus',
     async () => {

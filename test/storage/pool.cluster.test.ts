@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ServiceUnavailableError } from '../../src/domain/errors.js';
 import { openDatabase } from '../../src/storage/database.js';
-import { createPool, type Database, POOL_SIZE, type Pool } from '../../src/storage/pool.js';
+import { createPool, type Database, DEFAULT_POOL_SIZE, type Pool } from '../../src/storage/pool.js';
 import { createStore } from '../../src/storage/store.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js';
@@ -75,8 +75,8 @@ function notes() {
 test('a call that waits five seconds for a free connection is rejected, and later calls succeed once one is free', async () => {
   await hold();
   const longer = sql`select set_config('lock_timeout', '0', true), pg_advisory_xact_lock(${LOCK})`;
-  const taken = Array.from({ length: POOL_SIZE }, () => pool.run((db) => db.execute(longer)));
-  await expect.poll(waiting, { timeout: 5000 }).toBe(POOL_SIZE);
+  const taken = Array.from({ length: DEFAULT_POOL_SIZE }, () => pool.run((db) => db.execute(longer)));
+  await expect.poll(waiting, { timeout: 5000 }).toBe(DEFAULT_POOL_SIZE);
   const late = await millisecondsOf(() => expect(pool.ping()).rejects.toThrow(ServiceUnavailableError));
   expect(late).toBeLessThan(6500);
   await direct`select pg_advisory_unlock_all()`;
@@ -100,8 +100,8 @@ test('an idempotent call whose connection is lost is retried, and an at-most-onc
 test('at-most-once calls run right after connections were lost during calls', async () => {
   const { atMostOnce } = notes();
   await hold();
-  const lost = Array.from({ length: POOL_SIZE }, () => pool.run(wait).catch(() => {}));
-  await expect.poll(waiting, { timeout: 5000 }).toBe(POOL_SIZE);
+  const lost = Array.from({ length: DEFAULT_POOL_SIZE }, () => pool.run(wait).catch(() => {}));
+  await expect.poll(waiting, { timeout: 5000 }).toBe(DEFAULT_POOL_SIZE);
   proxy.cut();
   await Promise.all(lost);
   await direct`select pg_advisory_unlock_all()`;
@@ -112,18 +112,18 @@ test('at-most-once calls run right after connections were lost during calls', as
 
 test('idempotent calls on idle connections that the server has just closed are retried', async () => {
   const { idempotent } = notes();
-  const texts = Array.from({ length: POOL_SIZE }, (_, index) => `${index}`);
+  const texts = Array.from({ length: DEFAULT_POOL_SIZE }, (_, index) => `${index}`);
   await Promise.all(texts.map(idempotent));
   await direct`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`;
   await Promise.all(texts.map(idempotent));
-  expect(await direct`select text from notes`).toHaveLength(2 * POOL_SIZE);
+  expect(await direct`select text from notes`).toHaveLength(2 * DEFAULT_POOL_SIZE);
 });
 
 test('the pool gives up on a database that stops answering, and opens new connections', async () => {
   const quick = createPool(
-    () => postgres(throughProxy(), { max: POOL_SIZE, fetch_types: false, connect_timeout: 1 }),
-    500,
+    () => postgres(throughProxy(), { max: DEFAULT_POOL_SIZE, fetch_types: false, connect_timeout: 1 }),
+    { callTimeoutMs: 500 },
   );
   await quick.ping();
   proxy.swallow();
