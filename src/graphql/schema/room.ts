@@ -99,7 +99,8 @@ builder.queryFields((t) => ({
   rooms: t.field({
     type: RoomConnection,
     nullable: true,
-    description: 'Lists public rooms, most recent activity first.',
+    description:
+      'Lists public rooms, most recent activity first. A room moves up within two seconds after a message.',
     args: connectionArguments(t.arg, 'returns the first 50'),
     resolve: async (_root, args, { services, work }) =>
       roomPage(await work.read(() => services.rooms.listPublic(listRange(args)))),

@@ -36,7 +36,8 @@ export const Viewer = builder.node(builder.objectRef<UserRow>('Viewer'), {
     }),
     rooms: t.field({
       type: RoomConnection,
-      description: 'Lists the rooms of which the viewer is a member, most recent activity first.',
+      description:
+        'Lists the rooms of which the viewer is a member, most recent activity first. A room moves up within two seconds after a message.',
       args: connectionArguments(t.arg, 'returns the first 50'),
       resolve: async (user, args, { services, work }) =>
         roomPage(await work.read(() => services.rooms.listJoined(user.id, listRange(args)))),
