@@ -15,6 +15,11 @@ export const LEVELS = {
     name: 'parley_viewer_groups',
     help: 'Groups of subscriptions of one viewer each: they select a field that depends on the viewer.',
   },
+  ringBytes: {
+    name: 'parley_ring_bytes',
+    help: 'Recent messages in memory, from which readers who come back are served.',
+  },
+  heldBytes: { name: 'parley_held_bytes', help: 'Pages of replays that readers go through.' },
   unsentBytes: { name: 'parley_unsent_bytes', help: 'Data that slow clients have not read yet.' },
   pendingMessages: { name: 'parley_pending_messages', help: 'Messages that wait to be stored.' },
   waitingHashes: { name: 'parley_waiting_hashes', help: 'Logins and sign-ups that wait to be hashed.' },

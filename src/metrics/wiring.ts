@@ -10,9 +10,12 @@ export interface ObservedParts {
     readonly groups: { readonly shared: number; readonly ofViewers: number };
   };
   readonly admission: Pick<Admission, 'operations' | 'subscriptions'>;
-  readonly feeds: { readonly size: number };
+  readonly feeds: { readonly size: number; readonly ringBytes: number };
   readonly shares: { readonly budget: { unsentBytes(): number } };
-  readonly services: { readonly messages: { readonly pending: number } };
+  readonly services: {
+    readonly messages: { readonly pending: number };
+    readonly subscriptions: { readonly heldBytes: number };
+  };
   readonly passwords: { readonly waiting: number };
   readonly database: { readonly load: { readonly running: number; readonly waiting: number } };
   readonly bus: Bus;
@@ -29,6 +32,8 @@ export function sourcesOf(parts: ObservedParts): Sources {
       rooms: () => feeds.size,
       sharedGroups: () => webSockets.groups.shared,
       viewerGroups: () => webSockets.groups.ofViewers,
+      ringBytes: () => feeds.ringBytes,
+      heldBytes: () => services.subscriptions.heldBytes,
       unsentBytes: () => shares.budget.unsentBytes(),
       pendingMessages: () => services.messages.pending,
       waitingHashes: () => passwords.waiting,

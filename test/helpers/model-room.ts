@@ -15,8 +15,9 @@ export interface ModelRoom {
   hold(): Promise<void>;
   /** The same for `readHeads`. */
   holdHeads(): Promise<void>;
-  /** Whether everybody is a member. */
+  /** Whether everybody is a member, except those who were removed. */
   isMember: boolean;
+  readonly removed: Set<string>;
   epoch: string;
   /** Whether the database is on another server than the one that its epoch was created on. */
   isMoved: boolean;
@@ -54,6 +55,7 @@ export function createModelRoom(stored = 0): ModelRoom {
     hold: async () => {},
     holdHeads: async () => {},
     isMember: true,
+    removed: new Set(),
     epoch: MODEL_EPOCH,
     isMoved: false,
     reads: 0,
@@ -66,7 +68,8 @@ export function createModelRoom(stored = 0): ModelRoom {
       const seq = messages.length + 1;
       rev += 1;
       const message = {
-        id: `message ${seq}`,
+        // Another one after a restore.
+        id: restarts === 0 ? `message ${seq}` : `message ${seq} of copy ${restarts}`,
         roomId: MODEL_ROOM_ID,
         seq,
         rev,
@@ -121,7 +124,7 @@ export function createModelRoom(stored = 0): ModelRoom {
         return respond({
           head: head(),
           ...access(readerIds),
-          messages: room.isMember ? messages.slice(after ?? 0, end).slice(0, size) : [],
+          messages: isReadable(readerIds) ? messages.slice(after ?? 0, end).slice(0, size) : [],
         });
       },
       async readChanges(_roomId, readerIds, { seq, after, upTo, size }) {
@@ -131,7 +134,7 @@ export function createModelRoom(stored = 0): ModelRoom {
         return respond({
           head: head(),
           ...access(readerIds),
-          messages: room.isMember ? byRev(found).slice(0, size) : [],
+          messages: isReadable(readerIds) ? byRev(found).slice(0, size) : [],
         });
       },
       async readSince(rooms) {
@@ -142,8 +145,11 @@ export function createModelRoom(stored = 0): ModelRoom {
         return respond(new Map(found));
       },
       async readAccess(pairs) {
-        const membership = room.isMember ? 'member' : 'not-a-member';
-        return respond({ epoch: room.epoch, found: pairs.map(() => ({ head: head(), membership })) });
+        const found = pairs.map(({ userId }) => ({
+          head: head(),
+          membership: isMember(userId) ? ('member' as const) : ('not-a-member' as const),
+        }));
+        return respond({ epoch: room.epoch, found });
       },
       async findId(_roomId, seq) {
         return messages[seq - 1]?.id ?? null;
@@ -162,9 +168,11 @@ export function createModelRoom(stored = 0): ModelRoom {
     },
   };
 
+  const isMember = (userId: string): boolean => room.isMember && !room.removed.has(userId);
+  const isReadable = (readerIds: readonly string[]): boolean => readerIds.some(isMember);
   const access = (readerIds: readonly string[]) => ({
     isPublic: true,
-    memberIds: new Set(room.isMember ? readerIds : []),
+    memberIds: new Set(readerIds.filter(isMember)),
   });
 
   function change(message: Message): RoomChanged {
