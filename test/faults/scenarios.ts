@@ -7,12 +7,15 @@ import { databaseRestored } from './scenarios/database-restored.js';
 import { joins } from './scenarios/joins.js';
 import { killInstance } from './scenarios/kill-instance.js';
 import { killSender } from './scenarios/kill-sender.js';
+import { longBurst } from './scenarios/long-burst.js';
 import { manySenders } from './scenarios/many-senders.js';
+import { massRestart } from './scenarios/mass-restart.js';
 import { postgresFast, postgresImmediate } from './scenarios/postgres-restart.js';
 import { randomSchedules } from './scenarios/random-schedules.js';
 import { redisDownAtStart } from './scenarios/redis-down-at-start.js';
 import { redisHalfOpen } from './scenarios/redis-half-open.js';
 import { redisKilledBriefly, redisKilledLong } from './scenarios/redis-killed.js';
+import { restoredInReplays } from './scenarios/restored-in-replays.js';
 import { rollingRestart } from './scenarios/rolling-restart.js';
 import { rowLock } from './scenarios/row-lock.js';
 import { subscribeComplete } from './scenarios/subscribe-complete.js';
@@ -29,8 +32,11 @@ export const scenarios: readonly Scenario[] = [
   postgresFast,
   postgresImmediate,
   databaseRestored,
+  restoredInReplays,
   rowLock,
   manySenders,
+  longBurst,
+  massRestart,
   joins,
   subscribeComplete,
   randomSchedules,
