@@ -22,6 +22,8 @@ export interface Scale {
   readonly replay: { readonly short: number; readonly long: number };
   /** The number of sends under a held snapshot. */
   readonly snapshot: number;
+  /** The number of rooms with a message each while Redis is away. */
+  readonly outage: number;
 }
 
 export const FULL: Scale = {
@@ -35,6 +37,7 @@ export const FULL: Scale = {
   idle: 5000,
   replay: { short: 10_000, long: 100_000 },
   snapshot: 20_000,
+  outage: 3000,
 };
 export const QUICK: Scale = {
   rounds: 1,
@@ -47,6 +50,7 @@ export const QUICK: Scale = {
   idle: 2000,
   replay: { short: 1000, long: 10_000 },
   snapshot: 3000,
+  outage: 500,
 };
 
 /**
@@ -68,6 +72,7 @@ const SECONDS_PER_REPLAYED_MESSAGE = 0.0003;
 const SECONDS_PER_SEND = 0.002;
 const BURST_SECONDS = 12;
 const RESTART_SECONDS = 8;
+const OUTAGE_SECONDS = 12;
 
 /** Estimates how long a run takes on an ordinary machine, in seconds. */
 export function estimateSeconds(
@@ -94,6 +99,7 @@ export function estimateSeconds(
     seconds += START_SECONDS + (2 * scale.replay.short + scale.replay.long) * SECONDS_PER_REPLAYED_MESSAGE;
   if (parts.has('burst')) seconds += BURST_SECONDS;
   if (parts.has('restart')) seconds += RESTART_SECONDS;
+  if (parts.has('outage')) seconds += OUTAGE_SECONDS;
   if (parts.has('snapshot')) seconds += START_SECONDS + scale.snapshot * SECONDS_PER_SEND;
   return seconds;
 }

@@ -1,9 +1,10 @@
 import postgres from 'postgres';
+import { encodeGlobalId } from '../src/graphql/schema/global-id.js';
 import { type Instance, startInstance } from '../test/faults/environment/instance.js';
 import { createRoom, joinRoom, type Person, page, send, signUp } from '../test/helpers/client.js';
 import { freePort } from '../test/helpers/free-port.js';
 import { startPostgres } from '../test/helpers/postgres-server.js';
-import { startRedis } from '../test/helpers/redis-server.js';
+import { type PrivateRedis, startRedis } from '../test/helpers/redis-server.js';
 
 /** Shared by all servers under test: one Redis, one Postgres, and the instance that messages are sent through. */
 export interface Testbed {
@@ -19,6 +20,9 @@ export interface Testbed {
   readonly rooms: readonly string[];
   /** Creates another room with `count` messages, and returns the place of the first one. */
   history(count: number): Promise<Place>;
+  /** Creates rooms of the author and the first subscriber, and returns their global ids. */
+  manyRooms(count: number): Promise<readonly string[]>;
+  readonly redis: PrivateRedis;
   /** Creates another room, and returns the place of its last message, which is a join. */
   newRoom(): Promise<Place>;
 }
@@ -81,6 +85,8 @@ export async function openTestbed(rooms: number): Promise<Testbed> {
       await fill(databaseUrl, roomId, count);
       return placeIn(roomId, { first: 1 });
     },
+    manyRooms: (count) => fillRooms(databaseUrl, count),
+    redis,
     newRoom: async () => placeIn(await openRoom(), { last: 1 }),
   };
 }
@@ -98,6 +104,26 @@ async function fill(databaseUrl: string, roomId: string, count: number): Promise
       from (select max(seq) as seq, max(rev) as rev from messages where room_id = ${id}::uuid) as head,
         generate_series(1, ${count}::integer - head.seq) as n`;
     await sql`analyze messages`;
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Writes rooms into the database: creating them would take minutes. */
+async function fillRooms(databaseUrl: string, count: number): Promise<readonly string[]> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    const rows = await sql<{ id: string }[]>`
+      with made as (
+        insert into rooms (id, kind, name, member_count)
+        select gen_random_uuid(), 'PRIVATE', 'one of many', 2 from generate_series(1, ${count}::integer)
+        returning id
+      ), joined as (
+        insert into members (room_id, user_id)
+        select made.id, users.id from made, users where username in ('writer', 'subscriber-1')
+      )
+      select id from made`;
+    return rows.map(({ id }) => encodeGlobalId('Room', id));
   } finally {
     await sql.end();
   }

@@ -48,6 +48,7 @@ const REQUIREMENTS = {
   burst: [],
   restart: [],
   snapshot: [],
+  outage: [],
 } as const satisfies Record<string, readonly Requirement[]>;
 
 /** A part of the bench that can be run alone; each has one or two rows. */

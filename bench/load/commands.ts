@@ -2,6 +2,7 @@ import type { CatchUp, CatchUpOptions } from './catch-up.js';
 import type { CrowdOptions } from './crowd.js';
 import type { SendsOptions } from './send-messages.js';
 import type { Series, SeriesOptions } from './send-series.js';
+import type { SendToEachOptions, SentToEach, WatchOptions } from './watch.js';
 import type { Timing, Window } from './windows.js';
 
 /** The commands that the load process takes, and their results. */
@@ -13,6 +14,8 @@ export interface Commands {
   /** Keeps a constant number of messages outstanding in each room. */
   saturated(options: { readonly outstanding: number; readonly timing: Timing }): Promise<Window>;
   sendMessages(options: SendsOptions): Promise<Window>;
+  openWatch(options: WatchOptions): Promise<null>;
+  sendToEach(options: SendToEachOptions): Promise<SentToEach>;
   sendSeries(options: SeriesOptions): Promise<Series>;
   catchUp(options: CatchUpOptions): Promise<CatchUp>;
 }

@@ -3,11 +3,13 @@ import type { Answer, Call, Commands } from './commands.js';
 import { type Crowd, openCrowd } from './crowd.js';
 import { sendMessages } from './send-messages.js';
 import { sendSeries } from './send-series.js';
+import { openWatch, type Watch } from './watch.js';
 import { atRate, saturated } from './windows.js';
 
 /** The load generator: a separate process, so that it can run on another core. It runs one command at a time. */
 let crowd: Crowd | null = null;
 let rooms = 0;
+let watch: Watch | null = null;
 
 function openedCrowd(): Crowd {
   if (!crowd) throw new Error('No crowd is open');
@@ -28,6 +30,14 @@ const commands: Commands = {
   atRate: ({ perSecond, timing }) => atRate(openedCrowd(), rooms, perSecond, timing),
   saturated: ({ outstanding, timing }) => saturated(openedCrowd(), rooms, outstanding, timing),
   sendMessages,
+  async openWatch(options) {
+    watch = await openWatch(options);
+    return null;
+  },
+  async sendToEach(options) {
+    if (!watch) throw new Error('No rooms are watched');
+    return watch.sendToEach(options);
+  },
   sendSeries,
   catchUp,
 };

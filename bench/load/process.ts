@@ -41,6 +41,8 @@ export function startLoad(core: number | null): Load {
     atRate: remote('atRate'),
     saturated: remote('saturated'),
     sendMessages: remote('sendMessages'),
+    openWatch: remote('openWatch'),
+    sendToEach: remote('sendToEach'),
     sendSeries: remote('sendSeries'),
     catchUp: remote('catchUp'),
     stop: () => void child.kill('SIGKILL'),

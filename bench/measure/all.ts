@@ -6,6 +6,7 @@ import type { Part, SendsPart, Workload } from '../workloads.js';
 import { type Bursts, measureBursts } from './bursts.js';
 import { runWorkload } from './fan-out.js';
 import { type Idle, measureIdle } from './idle.js';
+import { measureOutage, type Outage } from './outages.js';
 import { measureReplays, type Replays } from './replays.js';
 import { measureRestarts, type Restarts } from './restarts.js';
 import { createResults } from './results.js';
@@ -32,6 +33,7 @@ export async function measureAll(
   const bursts: Bursts[] = [];
   const restarts: Restarts[] = [];
   const snapshots: SnapshotSeries[] = [];
+  const outages: Outage[] = [];
   const failures: string[] = [];
 
   const attempt = async (name: string, measure: () => Promise<void>): Promise<void> => {
@@ -61,5 +63,7 @@ export async function measureAll(
     await attempt('restart', async () => void restarts.push(await measureRestarts(context)));
   if (parts.has('snapshot'))
     await attempt('snapshot', async () => void snapshots.push(await measureSnapshot(context)));
-  return { measured: { results, idle, sends, replays, bursts, restarts, snapshots }, failures };
+  if (parts.has('outage'))
+    await attempt('outage', async () => void outages.push(await measureOutage(context)));
+  return { measured: { results, idle, sends, replays, bursts, restarts, snapshots, outages }, failures };
 }

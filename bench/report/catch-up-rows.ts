@@ -1,4 +1,5 @@
 import { BURST, type Bursts } from '../measure/bursts.js';
+import type { Outage } from '../measure/outages.js';
 import { type Replays, SELECTING_COUNT } from '../measure/replays.js';
 import { RESTART, type Restarts } from '../measure/restarts.js';
 import type { SnapshotSeries } from '../measure/snapshots.js';
@@ -135,4 +136,32 @@ export function snapshotRow(snapshots: readonly SnapshotSeries[]): Row {
     note: snapshots.map(times).join('; '),
     ...faultIn(snapshots.flatMap(({ faults }) => faults)),
   };
+}
+
+export function outageRows(outages: readonly Outage[]): readonly Row[] {
+  const rooms = outages[0]?.rooms.toLocaleString('en') ?? 'many';
+  const common = {
+    part: 'outage',
+    unit: 'ms',
+    better: 'less',
+    note: 'sent as fast as possible, 100 at once, through another instance',
+    ...faultIn(outages.flatMap(({ faults }) => faults)),
+  } as const;
+  const outage = `Redis away, ${rooms} rooms with a message each`;
+  return [
+    {
+      ...common,
+      workload: `${outage}: from the first send to the last delivery`,
+      value: medianOf(outages, ({ lastDelivery }) => lastDelivery),
+      must: 2000,
+      aim: 1200,
+    },
+    {
+      ...common,
+      workload: `${outage}: worst send`,
+      value: medianOf(outages, ({ worstSend }) => worstSend),
+      must: 300,
+      aim: 100,
+    },
+  ];
 }

@@ -1,6 +1,7 @@
 import type { Window } from '../load/windows.js';
 import type { Bursts } from '../measure/bursts.js';
 import type { Idle } from '../measure/idle.js';
+import type { Outage } from '../measure/outages.js';
 import type { Replays } from '../measure/replays.js';
 import type { Restarts } from '../measure/restarts.js';
 import type { Results } from '../measure/results.js';
@@ -8,7 +9,7 @@ import { SENDERS } from '../measure/sends.js';
 import type { SnapshotSeries } from '../measure/snapshots.js';
 import { median } from '../statistics.js';
 import type { Part, SendsPart } from '../workloads.js';
-import { burstRows, replayRows, restartRows, snapshotRow } from './catch-up-rows.js';
+import { burstRows, outageRows, replayRows, restartRows, snapshotRow } from './catch-up-rows.js';
 import { fanOutRows, growthRow } from './fan-out-rows.js';
 import { cpuOf, faultIn, foreignNote, speedOf } from './figures.js';
 import type { Row } from './table.js';
@@ -22,6 +23,7 @@ export interface Measured {
   readonly bursts: readonly Bursts[];
   readonly restarts: readonly Restarts[];
   readonly snapshots: readonly SnapshotSeries[];
+  readonly outages: readonly Outage[];
 }
 
 /** The rows of the bench's table that belong to these parts. */
@@ -29,7 +31,16 @@ export function rowsOf(measured: Measured, parts: ReadonlySet<Part>): readonly R
   return allRows(measured).filter(({ part }) => parts.has(part));
 }
 
-function allRows({ results, idle, sends, replays, bursts, restarts, snapshots }: Measured): readonly Row[] {
+function allRows({
+  results,
+  idle,
+  sends,
+  replays,
+  bursts,
+  restarts,
+  snapshots,
+  outages,
+}: Measured): readonly Row[] {
   const [senders, stored] = [`${SENDERS} connections`, 'stored and published'];
   return [
     ...fanOutRows(results),
@@ -48,6 +59,7 @@ function allRows({ results, idle, sends, replays, bursts, restarts, snapshots }:
     ...burstRows(bursts),
     ...restartRows(restarts),
     snapshotRow(snapshots),
+    ...outageRows(outages),
   ];
 }
 

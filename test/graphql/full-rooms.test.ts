@@ -57,7 +57,7 @@ afterAll(async () => {
 const rowOf = (id: string) => decodeGlobalId(id)?.id ?? '';
 const sendAs = (person: Person, text: string, clientMessageId?: string) =>
   person.request(SEND, { input: { roomId, text, ...(clientMessageId ? { clientMessageId } : {}) } });
-const headOf = async () => (await stores.messages.readHeads([rowOf(roomId)])).heads.get(rowOf(roomId));
+const headOf = async () => (await stores.messages.readHeads([rowOf(roomId)])).heads.get(rowOf(roomId))?.head;
 
 /** Moves a room's head to this point, by the numbers of its newest message. */
 async function moveTo(

@@ -155,14 +155,20 @@ export function createModelRoom(stored = 0): ModelRoom {
         return messages[seq - 1]?.id ?? null;
       },
       async readHeads(roomIds) {
-        const heads = new Map(roomIds.map((roomId) => [roomId, head()]));
+        const newestId = messages.at(-1)?.id ?? null;
+        const heads = new Map(roomIds.map((roomId) => [roomId, { head: head(), newestId }]));
         const found = { epoch: room.epoch, heads };
         await room.holdHeads();
         return found;
       },
       async compareHeads(known) {
-        const found = known.some((each) => each.head.seq !== head().seq || each.head.rev !== head().rev);
-        const heads = new Map(found ? [[MODEL_ROOM_ID, head()]] : []);
+        const [each] = known;
+        const stored = messages[(each?.head.seq ?? 0) - 1];
+        const isReplaced = each?.newestId != null && stored !== undefined && stored.id !== each.newestId;
+        const isOther = each && (each.head.seq !== head().seq || each.head.rev !== head().rev);
+        const heads = new Map(
+          isReplaced || isOther ? [[MODEL_ROOM_ID, isReplaced ? ('replaced' as const) : head()]] : [],
+        );
         return { epoch: room.epoch, isMoved: room.isMoved, heads };
       },
     },

@@ -80,7 +80,7 @@ async function edited(message: Message | undefined, text: string): Promise<RoomC
   return outcome.change;
 }
 
-const headOf = async (roomId: string) => (await messages.readHeads([roomId])).heads.get(roomId);
+const headOf = async (roomId: string) => (await messages.readHeads([roomId])).heads.get(roomId)?.head;
 
 test("an edited message gets the room's next `rev` and keeps its `seq`", async () => {
   const { roomId, sent } = await roomWith(3);
@@ -211,10 +211,10 @@ test('the heads of more rooms than a statement has parameters are compared, and 
   const [same, behind, ahead] = rooms.map(({ roomId }) => roomId);
   const missing = numbers(1, 70_000).map(() => newId());
   const known = [
-    ...missing.map((roomId) => ({ roomId, head: { seq: 1, rev: 1 } })),
-    { roomId: same ?? '', head: { seq: 2, rev: 2 } },
-    { roomId: behind ?? '', head: { seq: 1, rev: 1 } },
-    { roomId: ahead ?? '', head: { seq: 3, rev: 2 } },
+    ...missing.map((roomId) => ({ roomId, head: { seq: 1, rev: 1 }, newestId: null })),
+    { roomId: same ?? '', head: { seq: 2, rev: 2 }, newestId: null },
+    { roomId: behind ?? '', head: { seq: 1, rev: 1 }, newestId: null },
+    { roomId: ahead ?? '', head: { seq: 3, rev: 2 }, newestId: null },
   ];
   const epoch = await opened.run(readEpoch);
   const found = await messages.compareHeads(known);

@@ -61,8 +61,8 @@ export function createDoubts({ messages, readHead, history, bus, tick, log }: Do
     async receiveHint(roomId: string, feed: Feed): Promise<void> {
       if (!isDue(hintedAt, feed)) return;
       try {
-        const { epoch, head } = await readHead(roomId);
-        if (epoch === history.epoch && head) feed.observeHead(head);
+        const { epoch, found } = await readHead(roomId);
+        if (epoch === history.epoch && found) feed.observeHead(found.head);
       } catch (error) {
         log.debug({ roomId, error: String(error) }, 'Could not look at a room: the tick does');
       }

@@ -1,7 +1,7 @@
 import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
 import type { RoomChanged } from '../../domain/events.js';
 import type { Message } from '../../domain/message/message.js';
-import type { RoomMessages } from '../../domain/message/store.js';
+import type { NamedHead, RoomMessages } from '../../domain/message/store.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head, Position } from '../../domain/position.js';
 import { type Step, stepsOf } from '../step.js';
@@ -26,6 +26,8 @@ const REPAIR_LIMIT = 256;
  */
 export interface Feed {
   readonly head: Head;
+  /** The id of the message at the head; null if it is not known. */
+  readonly newestId: string | null;
   /**
    * Returns the step after a position. `at-head`: there is none yet. `not-held`: the ring does not reach back to the
    * position, or does not contain it, so the reader has to read from the database.
@@ -68,7 +70,7 @@ export interface FeedServices {
 
 export function createFeed(
   roomId: string,
-  start: Head,
+  start: NamedHead,
   {
     readMissing,
     log,
@@ -82,7 +84,7 @@ export function createFeed(
   /** Messages ahead of the head, by `rev`, until their predecessors arrive. */
   const outOfOrder = new Map<number, Message>();
   /** The highest `rev` that the room is known to have. */
-  let target = start.rev;
+  let target = start.head.rev;
   /** The highest `rev` that the tick has found. */
   let overdue = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -187,6 +189,9 @@ export function createFeed(
   return {
     get head() {
       return timeline.head;
+    },
+    get newestId() {
+      return timeline.newestId;
     },
     get failure() {
       return failure;

@@ -2,7 +2,7 @@ import type { Bus } from '../../domain/bus.js';
 import { createDeliveryCounters, type DeliveryCounters } from '../../domain/counters.js';
 import { type BusEvent, isHint, type RoomChanged } from '../../domain/events.js';
 import type { EpochStore, History } from '../../domain/history.js';
-import type { MessageStore } from '../../domain/message/store.js';
+import type { MessageStore, NamedHead } from '../../domain/message/store.js';
 import { createMissWatch } from '../../domain/misses.js';
 import type { Log } from '../../domain/ports.js';
 import type { Head } from '../../domain/position.js';
@@ -150,9 +150,9 @@ export function createFeeds({
       await settledWithin(subscription.confirmed, SUBSCRIBE_TIMEOUT_MS);
       // Read once the subscription is in place: the head includes everything that was published before, and everything
       // published later is received.
-      const head = await readCurrentHead(roomId);
-      if (!head) return null;
-      const feed: Feed = createFeed(roomId, head, {
+      const start = await readCurrentHead(roomId);
+      if (!start) return null;
+      const feed: Feed = createFeed(roomId, start, {
         readMissing,
         ringBudget,
         log,
@@ -169,11 +169,11 @@ export function createFeeds({
   }
 
   /** Reads a room's head, and switches the epoch if the database has another one. */
-  async function readCurrentHead(roomId: string): Promise<Head | null> {
+  async function readCurrentHead(roomId: string): Promise<NamedHead | null> {
     for (;;) {
       const known = history.epoch;
-      const { epoch, head } = await readHead(roomId);
-      if (epoch === history.epoch) return head;
+      const { epoch, found } = await readHead(roomId);
+      if (epoch === history.epoch) return found;
       tick.switchEpoch(known, epoch);
     }
   }

@@ -111,13 +111,13 @@ export function createTick(services: TickServices): Tick {
       // The heads as of before the query: its result does not include events that arrive during it.
       const rooms = all
         .slice(start, start + MAX_COMPARED)
-        .map(({ roomId, feed }) => ({ roomId, head: feed.head }));
+        .map(({ roomId, feed: { head, newestId } }) => ({ roomId, head, newestId }));
       const { epoch, isMoved, heads } = await messages.compareHeads(rooms);
       if (isMoved || epoch !== known) return false;
       for (const { roomId, head } of rooms) {
         const found = heads.get(roomId);
         if (found === null) feeds.reset(roomId, roomNotFound());
-        else if (found && isBehind(found, head)) {
+        else if (found === 'replaced' || (found && isBehind(found, head))) {
           renewEpoch(roomId);
           return false;
         } else if (found) feeds.observeHead(roomId, found);

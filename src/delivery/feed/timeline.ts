@@ -1,4 +1,5 @@
 import type { Message } from '../../domain/message/message.js';
+import type { NamedHead } from '../../domain/message/store.js';
 import type { Head, Position } from '../../domain/position.js';
 import type { Step } from '../step.js';
 import { createListeners } from './listeners.js';
@@ -13,6 +14,8 @@ const MAX_RING_AGE_MS = 60_000;
 /** A room's head, the latest steps that led to it, and those who follow them. */
 export interface Timeline {
   readonly head: Head;
+  /** The id of the message at the head; null if it is not known. */
+  readonly newestId: string | null;
   /**
    * Returns the step after a position. `at-head`: there is none yet. `not-held`: the ring does not reach back to the
    * position, or does not contain it, so the reader has to read from the database.
@@ -39,8 +42,8 @@ export interface Timeline {
   clear(): void;
 }
 
-export function createTimeline(start: Head, budget: RingBudget): Timeline {
-  let head = start;
+export function createTimeline(start: NamedHead, budget: RingBudget): Timeline {
+  let { head, newestId } = start;
   const ring = createRing(budget);
   const listeners = createListeners();
   /** Size of the events since the readers were notified. */
@@ -51,9 +54,17 @@ export function createTimeline(start: Head, budget: RingBudget): Timeline {
     listeners.notify();
   }
 
+  function moveTo(step: Step): void {
+    head = step.to;
+    for (const { message } of step.events) if (message.seq === head.seq) newestId = message.id;
+  }
+
   return {
     get head() {
       return head;
+    },
+    get newestId() {
+      return newestId;
     },
     next(position) {
       const { seq, rev } = position;
@@ -65,7 +76,7 @@ export function createTimeline(start: Head, budget: RingBudget): Timeline {
     advance(steps) {
       for (const step of steps) {
         ring.push(step);
-        head = step.to;
+        moveTo(step);
         unseenBytes += sizeOf(step);
         if (unseenBytes > NOTIFY_BYTES) notify();
       }
@@ -73,6 +84,7 @@ export function createTimeline(start: Head, budget: RingBudget): Timeline {
     jumpTo(to) {
       ring.clear();
       head = to;
+      newestId = null;
     },
     extendBack(step) {
       const { to } = step;
@@ -81,7 +93,7 @@ export function createTimeline(start: Head, budget: RingBudget): Timeline {
       ring.clear();
       for (const each of [step, ...later]) ring.push(each);
       if (to.rev <= head.rev) return;
-      head = to;
+      moveTo(step);
       notify();
     },
     contradicts: ({ seq, id }) => ring.contradicts(seq, id),

@@ -37,6 +37,12 @@ export interface MessageSnapshot extends RoomMessages {
   readonly memberIds: ReadonlySet<string>;
 }
 
+/** A head, and the id of its message; null if that is not known, or if the room is empty. */
+export interface NamedHead {
+  readonly head: Head;
+  readonly newestId: string | null;
+}
+
 /** Selects changes of messages up to `seq`: at most `size` of them, with a `rev` in the given range. */
 export interface ChangeRange {
   readonly seq: number;
@@ -96,15 +102,15 @@ export interface MessageStore {
     pairs: readonly { readonly roomId: string; readonly userId: string }[],
   ): Promise<{ epoch: string; found: readonly (RoomAccess | null)[] }>;
   /** Reads the epoch and the heads of rooms in one snapshot. Rooms that do not exist are missing in the result. */
-  readHeads(roomIds: readonly string[]): Promise<{ epoch: string; heads: ReadonlyMap<string, Head> }>;
+  readHeads(roomIds: readonly string[]): Promise<{ epoch: string; heads: ReadonlyMap<string, NamedHead> }>;
   /**
    * Compares known heads with the database, in one snapshot. `heads` holds only those that differ, with null for a room that
-   * no longer exists. `isMoved` is true if the data is on another server or timeline than the one that the epoch was
-   * created on.
+   * no longer exists. A head is `replaced` if another message has its `seq`. `isMoved` is true if the data is on another
+   * server or timeline than the one that the epoch was created on.
    */
-  compareHeads(known: readonly { readonly roomId: string; readonly head: Head }[]): Promise<{
+  compareHeads(known: readonly (NamedHead & { readonly roomId: string })[]): Promise<{
     epoch: string;
     isMoved: boolean;
-    heads: ReadonlyMap<string, Head | null>;
+    heads: ReadonlyMap<string, Head | 'replaced' | null>;
   }>;
 }

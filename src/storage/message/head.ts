@@ -72,7 +72,9 @@ const READ_HEADS = `
   select ${EPOCH_COLUMN}, found.*
   from (values (true)) as one
   left join (
-    select rooms.id, ${HEAD_COLUMNS} from rooms ${JOIN_HEAD} where rooms.id = any($1::uuid[])
+    select rooms.id, ${HEAD_COLUMNS}, newest.id as newest_id from rooms ${JOIN_HEAD}
+    left join messages as newest on newest.room_id = rooms.id and newest.seq = head.head_seq
+    where rooms.id = any($1::uuid[])
   ) as found on true`;
 
 export async function readHeads(
@@ -80,11 +82,16 @@ export async function readHeads(
   roomIds: readonly string[],
 ): ReturnType<MessageStore['readHeads']> {
   const rows = await runPrepared<HeadOfRow>(db, READ_HEADS, [arrayOf(roomIds)]);
-  const heads = rows.flatMap((row) => (row.id === null ? [] : [[row.id, headOf(row)] as const]));
+  const heads = rows.flatMap((row) =>
+    row.id === null ? [] : [[row.id, { head: headOf(row), newestId: row.newest_id }] as const],
+  );
   return { epoch: epochOf(rows), heads: new Map(heads) };
 }
 
-type HeadOfRow = { epoch: string | null } & ((HeadRow & { id: string }) | { id: null });
+type HeadOfRow = { epoch: string | null } & (
+  | (HeadRow & { id: string; newest_id: string | null })
+  | { id: null }
+);
 
 export function epochOf([first]: readonly { epoch: string | null }[]): string {
   if (!first?.epoch) throw epochMissing();
@@ -98,12 +105,13 @@ const COMPARE_HEADS = `
   select ${IDENTITY_COLUMNS}, changed.*
   from (values (true)) as one
   left join (
-    select known.id, found.head_seq, found.head_rev
-    from unnest($1::uuid[], $2::int[], $3::bigint[]) as known(id, seq, rev)
+    select known.id, found.head_seq, found.head_rev, stored.id <> known.newest_id as is_replaced
+    from unnest($1::uuid[], $2::int[], $3::bigint[], $4::uuid[]) as known(id, seq, rev, newest_id)
     left join lateral (
       select ${HEAD_COLUMNS} from rooms ${JOIN_HEAD} where rooms.id = known.id
     ) as found on true
-    where (found.head_seq, found.head_rev) is distinct from (known.seq, known.rev)
+    left join messages as stored on stored.room_id = known.id and stored.seq = known.seq
+    where (found.head_seq, found.head_rev) is distinct from (known.seq, known.rev) or stored.id <> known.newest_id
   ) as changed on true`;
 
 export async function compareHeads(
@@ -114,11 +122,15 @@ export async function compareHeads(
     arrayOf(known.map(({ roomId }) => roomId)),
     arrayOf(known.map(({ head: { seq } }) => seq)),
     arrayOf(known.map(({ head: { rev } }) => rev)),
+    arrayOf(known.map(({ newestId }) => newestId ?? 'null')),
   ]);
-  const heads = rows.flatMap(({ id, head_seq: seq, head_rev: rev }) =>
-    id === null ? [] : [[id, seq === null || rev === null ? null : { seq, rev: Number(rev) }] as const],
-  );
+  const heads = rows.flatMap((row) => (row.id === null ? [] : [[row.id, differenceOf(row)] as const]));
   return { epoch: epochOf(rows), isMoved: rows[0]?.is_moved ?? false, heads: new Map(heads) };
+}
+
+function differenceOf({ head_seq: seq, head_rev: rev, is_replaced }: ComparedRow): Head | 'replaced' | null {
+  if (seq === null || rev === null) return null;
+  return is_replaced ? 'replaced' : { seq, rev: Number(rev) };
 }
 
 /** All columns of the head are null if no head differs, and the last two if the room is gone. */
@@ -128,4 +140,5 @@ interface ComparedRow {
   id: string | null;
   head_seq: number | null;
   head_rev: string | null;
+  is_replaced: boolean | null;
 }

@@ -82,6 +82,7 @@ function measured(
     bursts: [],
     restarts: [],
     snapshots: [],
+    outages: [],
   };
 }
 

@@ -24,11 +24,15 @@ const head = (count: number): Head => ({ seq: count, rev: count });
 function setUp(stored = 0, start = 0) {
   const room = createModelRoom(stored);
   const contradictions: string[] = [];
-  const feed = createFeed(MODEL_ROOM_ID, head(start), {
-    readMissing: createRepairs(room.store),
-    log: silent,
-    onContradiction: () => contradictions.push(MODEL_ROOM_ID),
-  });
+  const feed = createFeed(
+    MODEL_ROOM_ID,
+    { head: head(start), newestId: null },
+    {
+      readMissing: createRepairs(room.store),
+      log: silent,
+      onContradiction: () => contradictions.push(MODEL_ROOM_ID),
+    },
+  );
   /** The change that the commit of these messages published, for messages that were never changed. */
   const changeOf = (...seqs: number[]): RoomChanged => ({
     roomId: MODEL_ROOM_ID,

@@ -58,7 +58,7 @@ const change = (messages: Message[]): RoomChanged => ({
 function setUp(isGated: (seq: number) => boolean, stored: Message[] = [], isAvailable = () => true) {
   const feed: Feed = createFeed(
     ROOM,
-    { seq: 4, rev: 4 },
+    { head: { seq: 4, rev: 4 }, newestId: null },
     {
       readMissing: async () => ({ head: { seq: 6, rev: 6 }, messages: stored }),
       log,
