@@ -10,6 +10,7 @@ import {
   type Users,
   type Viewer,
 } from '../domain/user.js';
+import type { Client } from './limits/admission.js';
 import { Work } from './limits/work.js';
 import { createLoaders, createSharedLoaders, type Loaders } from './loaders.js';
 
@@ -33,6 +34,8 @@ export interface Context {
   authentication: Authentication;
   /** The client's IP address, for rate limits. */
   readonly address: string;
+  /** The id of the request in the log. */
+  readonly requestId: string;
   /** Whether nobody waits for the result any more. */
   readonly isGone: () => boolean;
   /** Bounds what the operation reads: every read of a resolver goes through it, as the loaders' do. */
@@ -41,16 +44,23 @@ export interface Context {
 }
 
 /** @param isGone whether nobody waits for the result any more. */
-export function createContext(
-  services: Services,
-  authentication: Authentication,
-  address: string,
-  isGone: () => boolean,
-): Context {
+export function createContext(services: Services, client: Client, isGone: () => boolean): Context {
+  const { authentication, address } = client;
   const viewer = authentication.kind === 'viewer' ? authentication.viewer : null;
   const work = new Work(isGone);
   const loaders = createLoaders(services.stores, viewer, work);
-  return { services, authentication, address, isGone, work, loaders };
+  return {
+    services,
+    authentication,
+    address,
+    // That of a WebSocket is made up only if it is asked for.
+    get requestId() {
+      return client.requestId;
+    },
+    isGone,
+    work,
+    loaders,
+  };
 }
 
 /**
@@ -70,6 +80,7 @@ export function createSharedContext(services: Services): Context {
     get address(): string {
       throw new Error('This event is executed for several viewers at once, who have no common address.');
     },
+    requestId: '',
     isGone: () => false,
     work,
     loaders: createSharedLoaders(services.stores, work),

@@ -1,5 +1,6 @@
 import { type DocumentNode, type ExecutionArgs, type GraphQLError, getOperationAST } from 'graphql';
 import type { Log } from '../domain/ports.js';
+import type { Context } from './context.js';
 
 /** An operation of a client. All hook calls for one operation get the same object. */
 export interface Operation {
@@ -9,6 +10,8 @@ export interface Operation {
   readonly kind: 'query' | 'mutation' | 'subscription' | null;
   /** Null if the document was rejected. */
   readonly document: DocumentNode | null;
+  /** The id of the HTTP request, or of the WebSocket; null if it is not known. */
+  readonly requestId: string | null;
 }
 
 export interface OperationOutcome {
@@ -103,7 +106,15 @@ export function combineHooks(registered: readonly PipelineHooks[], log: Log): Ho
 export function operationOf({
   document,
   operationName,
-}: Pick<ExecutionArgs, 'document' | 'operationName'>): Operation {
+  contextValue,
+}: Pick<ExecutionArgs, 'document' | 'operationName'> & {
+  readonly contextValue?: Pick<Context, 'requestId'>;
+}): Operation {
   const node = getOperationAST(document, operationName);
-  return { name: node?.name?.value ?? operationName ?? null, kind: node?.operation ?? null, document };
+  return {
+    name: node?.name?.value ?? operationName ?? null,
+    kind: node?.operation ?? null,
+    document,
+    requestId: contextValue?.requestId ?? null,
+  };
 }

@@ -17,11 +17,12 @@ export function createOperationLog(log: LeveledLog): readonly PipelineHooks[] {
   if (!log.isLevelEnabled('debug')) return [];
   return [
     {
-      operationFinished({ name, kind }, { errors, durationMs }) {
+      operationFinished({ name, kind, requestId }, { errors, durationMs }) {
         log.debug(
           {
             operation: name !== null && NAME.test(name) ? name : null,
             kind,
+            requestId,
             durationMs: Math.round(durationMs * 10) / 10,
             errorCodes: errors.map(({ extensions }) => extensions.code),
           },

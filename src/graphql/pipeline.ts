@@ -63,7 +63,10 @@ export interface Pipeline extends Documents, Pick<Admission, 'admit' | 'subscrip
   /** Subscribes for one client. Never rejects; the stream of results rejects when it cannot continue. */
   subscribe(args: OperationArgs): Promise<Results | ExecutionResult>;
   /** Reports an operation that is rejected before its execution to the hooks, with the errors sent to the client. */
-  reportRejected(operation: { readonly operationName?: unknown }, errors: readonly GraphQLError[]): void;
+  reportRejected(
+    operation: { readonly operationName?: unknown; readonly client?: Client | undefined },
+    errors: readonly GraphQLError[],
+  ): void;
 
   /*
    * The parts of `subscribe`, for a transport that serves subscribers in groups: it observes the subscription itself,
@@ -97,22 +100,28 @@ export function createPipeline({
   const hooks = combineHooks(registered, log);
   const observe = (args: OperationArgs): OperationObserver | null => hooks?.start(operationOf(args)) ?? null;
 
-  function masked(result: ExecutionResult): ExecutionResult {
-    if (!result.errors) return result;
-    return { ...result, errors: result.errors.map((error) => toGraphQLError(error, log)) };
+  /** An error as the client receives it. What is logged about it names the request. */
+  function toError(error: unknown, { contextValue }: OperationArgs): GraphQLError {
+    return toGraphQLError(error, {
+      ...log,
+      error: (fields, message) => log.error({ ...fields, requestId: contextValue.requestId }, message),
+    });
   }
 
-  function deliverable(result: ExecutionResult): ExecutionResult | 'unavailable' | null {
-    if (isUnavailable(result)) return 'unavailable';
-    return result.data == null ? null : masked(result);
+  function masked(result: ExecutionResult, args: OperationArgs): ExecutionResult {
+    if (!result.errors) return result;
+    return { ...result, errors: result.errors.map((error) => toError(error, args)) };
   }
 
   /** Turns a rejection into a result that has only errors. */
-  async function toResult<Result>(run: () => Promise<Result>): Promise<Result | ExecutionResult> {
+  async function toResult<Result>(
+    args: OperationArgs,
+    run: () => Promise<Result>,
+  ): Promise<Result | ExecutionResult> {
     try {
       return await run();
     } catch (error) {
-      return { errors: [toGraphQLError(error, log)] };
+      return { errors: [toError(error, args)] };
     }
   }
 
@@ -123,7 +132,7 @@ export function createPipeline({
     return mapEvents(
       events,
       async (event, isEnded) => {
-        const result = masked(await executeEvent(event, isEnded));
+        const result = masked(await executeEvent(event, isEnded), args);
         if (operation)
           hooks.delivered({
             operation,
@@ -133,15 +142,15 @@ export function createPipeline({
           });
         return result;
       },
-      (error) => toGraphQLError(error, log),
+      (error) => toError(error, args),
     );
   }
 
   function open(args: OperationArgs, onLive?: OnLive): Promise<Results | ExecutionResult> {
-    return toResult(async () => {
+    return toResult(args, async () => {
       await admission.charge(args.contextValue, costs.assertAffordable(args));
       const events = await createSourceEventStream({ schema, ...args });
-      if (!isAsyncIterable(events)) return masked(events);
+      if (!isAsyncIterable(events)) return masked(events, args);
       if (onLive && canHandOff(events)) events.handOff(onLive);
       return resultsOf(args, events);
     });
@@ -153,12 +162,11 @@ export function createPipeline({
     ...createDocuments(schema, introspection, log),
     admit: admission.admit,
     subscriptions: admission.subscriptions,
-    contextOf: ({ authentication, address }, isGone) =>
-      createContext(services, authentication, address, isGone),
+    contextOf: (client, isGone) => createContext(services, client, isGone),
 
     async execute(args) {
       const observer = observe(args);
-      const result = await toResult(() =>
+      const result = await toResult(args, () =>
         admission.operations.during(args.contextValue, async () => {
           const { work } = args.contextValue;
           await admission.charge(args.contextValue, costs.assertAffordable(args));
@@ -168,7 +176,7 @@ export function createPipeline({
           // A query that ended early has no result; what a mutation has done is reported.
           if (work.end && !isMutation) throw work.end;
           assertAnswerSize(executed.data);
-          return masked(executed);
+          return masked(executed, args);
         }),
       );
       // Without `data`, nothing was executed: a variable had the wrong type, for example.
@@ -182,7 +190,7 @@ export function createPipeline({
     async subscribe(args) {
       const observer = observe(args);
       const { subscriptions } = admission;
-      const results = await toResult(async () => {
+      const results = await toResult(args, async () => {
         subscriptions.enter(args.contextValue);
         const opened = await open(args);
         if (!isAsyncIterable(opened)) subscriptions.leave(args.contextValue);
@@ -194,9 +202,11 @@ export function createPipeline({
       return results;
     },
 
-    reportRejected(operation, errors) {
-      const name = typeof operation.operationName === 'string' ? operation.operationName : null;
-      hooks?.start({ name, kind: null, document: null }).finished(errors);
+    reportRejected({ operationName, client }, errors) {
+      const name = typeof operationName === 'string' ? operationName : null;
+      hooks
+        ?.start({ name, kind: null, document: null, requestId: client?.requestId ?? null })
+        .finished(errors);
     },
 
     observe,
@@ -207,6 +217,10 @@ export function createPipeline({
       return resultsOf(args, events);
     },
     executeShared(args, event) {
+      const deliverable = (result: ExecutionResult): ExecutionResult | 'unavailable' | null => {
+        if (isUnavailable(result)) return 'unavailable';
+        return result.data == null ? null : masked(result, args);
+      };
       const result = executeShared({ schema, ...args }, event);
       return result instanceof Promise ? result.then(deliverable) : deliverable(result);
     },

@@ -29,7 +29,7 @@ const CONTEXT_IDLE_MS = 50;
  */
 export function createEventExecution(args: ExecutionArgs): ExecuteEvent {
   // Created by the pipeline's `contextOf`; graphql-js does not type it.
-  const { services, authentication, address } = args.contextValue as Context;
+  const subscribed = args.contextValue as Context;
   let contextValue: Context | null = null;
   let createdAt = 0;
   let usedAt = 0;
@@ -38,7 +38,7 @@ export function createEventExecution(args: ExecutionArgs): ExecuteEvent {
     const now = performance.now();
     if (!contextValue || now - createdAt > CONTEXT_LIFETIME_MS || now - usedAt > CONTEXT_IDLE_MS) {
       // Its subscription ends the stream when the client is gone.
-      contextValue = createContext(services, authentication, address, () => false);
+      contextValue = createContext(subscribed.services, subscribed, () => false);
       createdAt = now;
     } else contextValue.work.restart();
     return contextValue;

@@ -197,17 +197,17 @@ test('a wrong password, an unknown username and an invalid username return the s
 });
 
 test('login takes as long for an unknown username as for a wrong password', async () => {
-  const fastest = async (username: string): Promise<number> => {
-    let best = Infinity;
-    for (let count = 0; count < 5; count += 1) {
-      const start = performance.now();
-      await login(username, 'not the password');
-      best = Math.min(best, performance.now() - start);
-    }
-    return best;
+  const takes = async (username: string): Promise<number> => {
+    const start = performance.now();
+    await login(username, 'not the password');
+    return performance.now() - start;
   };
-  // Verifying the password takes nearly all of the time: without it, the response would arrive in a fraction of it.
-  expect(await fastest('nobody')).toBeGreaterThan((await fastest('Alice')) / 2);
+  // Verifying the password takes nearly all of the time: without it, the response would always arrive in a fraction of it.
+  // On a busy machine one of two requests may wait for something else, so one comparison of ten is enough.
+  let isAlike = false;
+  for (let count = 0; count < 10 && !isAlike; count += 1)
+    isAlike = (await takes('nobody')) > (await takes('Alice')) / 2;
+  expect(isAlike).toBe(true);
 });
 
 test('login ignores an expired or malformed token in the header, and resolves its result for the new viewer', async () => {

@@ -4,6 +4,7 @@ import { openEventStream } from '../helpers/event-stream.js';
 import { exchange } from '../helpers/exchange.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openSocketOf } from '../helpers/raw-socket.js';
+import { replaceResolver } from '../helpers/replace-resolver.js';
 
 let parley: TestParley;
 let alice: Person;
@@ -130,4 +131,67 @@ test('a subscription that fails is logged with its error code', async () => {
   await expect
     .poll(entries)
     .toEqual([{ operation: 'Listen', kind: 'subscription', errorCodes: ['BAD_USER_INPUT'] }]);
+});
+
+const lines = () =>
+  parley.log
+    .slice(start)
+    .filter((line) => line.includes('"Operation finished"'))
+    .map((line) => JSON.parse(line).requestId as unknown);
+
+test('an HTTP request has the id that its proxy has given, or a new one, in its response and in the log', async () => {
+  const ask = async (requestId?: string) => {
+    const response = await fetch(parley.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
+      },
+      body: JSON.stringify({ query: '{ __typename }' }),
+    });
+    await response.text();
+    return response.headers.get('x-request-id');
+  };
+  expect(await ask('0af7651916cd43dd-1')).toBe('0af7651916cd43dd-1');
+  const own = [await ask(), await ask('a secret, by mistake'), await ask('x'.repeat(129))];
+  for (const id of own) expect(id).toMatch(/^[\da-f-]{36}$/);
+  expect(new Set(own).size).toBe(3);
+  expect(lines()).toEqual(['0af7651916cd43dd-1', ...own]);
+});
+
+test('the operations of a WebSocket have the id of its upgrade request, or one of their own', async () => {
+  for (const headers of [{ 'x-request-id': 'upgrade-1' }, {}]) {
+    const socket = await openSocketOf(alice, parley.webSocketUrl, { headers });
+    for (const id of ['1', '2']) socket.send({ type: 'subscribe', id, payload: { query: '{ __typename }' } });
+    for (const id of ['1', '2']) await socket.received('complete', id);
+    // Also of one that is rejected.
+    socket.send({ type: 'subscribe', id: '3', payload: { query: '{ unknown }' } });
+    await socket.received('error', '3');
+    socket.destroy();
+  }
+  const ids = lines();
+  expect(ids.slice(0, 3)).toEqual(['upgrade-1', 'upgrade-1', 'upgrade-1']);
+  expect(ids[3]).toMatch(/^[\da-f-]{36}$/);
+  expect(ids.slice(3)).toEqual([ids[3], ids[3], ids[3]]);
+});
+
+test('a rejected request, and an unexpected error, name their request', async () => {
+  await send(alice, roomId, 'anything');
+  start = parley.log.length;
+  replaceResolver('text', () => () => {
+    throw new Error('unexpected');
+  });
+  for (const query of ['{ unknown }', `{ roomMessages(roomId: "${roomId}", last: 1) { nodes { text } } }`])
+    await fetch(parley.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${alice.token}`,
+        'x-request-id': 'named',
+      },
+      body: JSON.stringify({ query }),
+    });
+  expect(lines()).toEqual(['named', 'named']);
+  const errors = parley.log.slice(start).filter((line) => line.includes('"Unexpected error"'));
+  expect(errors.map((line) => JSON.parse(line).requestId)).toEqual(['named']);
 });

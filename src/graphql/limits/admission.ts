@@ -7,6 +7,8 @@ import { type Exhausted, type Holder, Share, type ShareLimits } from '../../lib/
 export interface Client {
   readonly authentication: Authentication;
   readonly address: string;
+  /** The id of its HTTP request, or of its WebSocket, in the log. */
+  readonly requestId: string;
 }
 
 /** Counts what clients have in progress, up to their share. */

@@ -79,6 +79,7 @@ export function createGraphQLOverHttp({ pipeline, yoga, clientOf }: GraphQLOverH
       if (!single) return sendRefusal(response, REFUSAL.mediaType);
       const admit = async (characters: number): Promise<Client | null> => {
         const client = await clientOf(request);
+        response.setHeader('x-request-id', client.requestId);
         try {
           onClient(client);
           await pipeline.admit(client, characters);

@@ -76,10 +76,14 @@ function throughPipeline(pipeline: Pipeline): Plugin {
 }
 
 /** Reports requests that are rejected before their execution, by Yoga or because of their document, to the hooks. */
-function reportRejections(pipeline: Pipeline): Plugin {
+function reportRejections(pipeline: Pipeline): Plugin<object, YogaContext> {
   const names = new WeakMap<Request, unknown>();
+  const clients = new WeakMap<Request, Client>();
   const executed = new WeakSet<Request>();
   return {
+    onRequest({ request, serverContext }) {
+      clients.set(request, serverContext.client);
+    },
     onParams({ request, params }) {
       names.set(request, params.operationName);
     },
@@ -91,7 +95,8 @@ function reportRejections(pipeline: Pipeline): Plugin {
     },
     onResultProcess({ request, result }) {
       if (executed.has(request) || !('errors' in result) || !result.errors) return;
-      pipeline.reportRejected({ operationName: names.get(request) }, result.errors);
+      const rejected = { operationName: names.get(request), client: clients.get(request) };
+      pipeline.reportRejected(rejected, result.errors);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { WebSocket as GraphQLWebSocket, Server } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -28,6 +29,8 @@ export interface ConnectionParts {
   readonly address: string;
   /** The `Authorization` header of the upgrade request. */
   readonly authorization?: AuthorizationHeader;
+  /** The id that a proxy has given to the upgrade request; null if there is none. */
+  readonly requestId?: string | null;
   readonly log: Log;
   /** Counts the connection by its holder. */
   readonly counts: Connections;
@@ -68,7 +71,10 @@ export class Connection
   /** Set by graphql-ws: ends all operations of the connection. */
   private closed: ((code: number, reason: string) => Promise<void>) | null = null;
 
-  constructor({ socket, tcp, address, authorization, log, counts, connections }: ConnectionParts) {
+  private givenRequestId: string | null;
+
+  constructor({ socket, tcp, address, authorization, log, counts, connections, ...rest }: ConnectionParts) {
+    this.givenRequestId = rest.requestId ?? null;
     this.socket = socket;
     this.tcp = tcp;
     this.address = address;
@@ -191,6 +197,12 @@ export class Connection
 
   onError(error: Error): void {
     this.log.debug({ error: error.message }, 'WebSocket error');
+  }
+
+  /** Its id in the log. Made up at the first use, since most connections never need one. */
+  get requestId(): string {
+    this.givenRequestId ??= randomUUID();
+    return this.givenRequestId;
   }
 
   closeIfExpired(): void {

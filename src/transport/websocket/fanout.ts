@@ -48,13 +48,16 @@ export function createFanout(pipeline: Pick<Pipeline, 'executeShared' | 'hooks'>
   let sharedContext: Context | null = null;
 
   function contextOf({ args, dependsOnViewer }: SharedOperation): Context {
-    const { services, authentication, address } = args.contextValue;
+    const { services, authentication, address, requestId } = args.contextValue;
     // The viewer's tokens may expire at different times: each socket is closed when its own token expires.
     if (dependsOnViewer && authentication.kind === 'viewer')
       return createContext(
         services,
-        { ...authentication, expiresAt: Number.POSITIVE_INFINITY },
-        address,
+        {
+          authentication: { ...authentication, expiresAt: Number.POSITIVE_INFINITY },
+          address,
+          requestId,
+        },
         () => false,
       );
     if (!sharedContext) {

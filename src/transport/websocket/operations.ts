@@ -89,7 +89,7 @@ export function createOperations(services: SubscriptionServices, log: Log): Oper
       const prepared = (await refuse(context, params)) ?? prepare(context, id, params);
       if ('rootValue' in prepared) return prepared;
       const errors = prepared as readonly GraphQLError[];
-      pipeline.reportRejected(params, errors);
+      pipeline.reportRejected({ operationName: params.operationName, client: context.extra }, errors);
       return [...errors];
     },
     // `prepare` has set `rootValue`, since graphql-ws has one `execute` and one `subscribe` for all operations.

@@ -10,6 +10,7 @@ import { authenticateConnection, authenticateHeader, authorizationOf } from '../
 import type { BudgetedConnection } from '../budget.js';
 import { closeEvenly } from '../drain.js';
 import { refuseConnection } from '../http/refusals.js';
+import { givenRequestId } from '../request-id.js';
 import type { Shares } from '../shares.js';
 import { createStallClock } from '../stalls.js';
 import { CLOSE, type CloseReason } from './close-codes.js';
@@ -116,7 +117,17 @@ export function createWebSockets({
     const address = addresses.of(request);
     const authorization = authorizationOf(request);
     const tcp = request.socket;
-    const connection = new Connection({ socket, tcp, address, authorization, log, counts, connections });
+    const requestId = givenRequestId(request);
+    const connection = new Connection({
+      socket,
+      tcp,
+      address,
+      authorization,
+      requestId,
+      log,
+      counts,
+      connections,
+    });
     counts.forget(tcp);
     connection.serve(protocol);
     if (!counts.open(connection, address)) void connection.end(CLOSE.tooManyAnonymous);

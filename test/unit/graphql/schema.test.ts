@@ -38,7 +38,11 @@ async function refusal(kind: string, field: GraphQLField<unknown, unknown>): Pro
   const args = {
     schema,
     document: parse(`${kind} { ${selection(field)} }`),
-    contextValue: createContext(services, { kind: 'missing' }, '::1', () => false),
+    contextValue: createContext(
+      services,
+      { authentication: { kind: 'missing' }, address: '::1', requestId: '' },
+      () => false,
+    ),
   };
   const result = await (kind === 'subscription' ? createSourceEventStream(args) : execute(args));
   const [error] = 'errors' in result ? (result.errors ?? []) : [];
