@@ -224,6 +224,14 @@ test('the heads of more rooms than a statement has parameters are compared, and 
   expect(found.heads.has(same ?? '')).toBe(false);
   expect(found.heads.get(behind ?? '')).toEqual({ seq: 2, rev: 2 });
   expect(found.heads.get(ahead ?? '')).toEqual({ seq: 2, rev: 2 });
+  const { heads } = await messages.readHeads([same ?? '']);
+  const [head] = [...heads.values()];
+  if (!head) throw new Error('There is no head.');
+  const comparing = (newestId: string | null) =>
+    messages.compareHeads([{ roomId: same ?? '', head: head.head, newestId }]);
+  expect(head.newestId).not.toBeNull();
+  expect((await comparing(head.newestId)).heads.size).toBe(0);
+  expect((await comparing(newId())).heads.get(same ?? '')).toBe('replaced');
   expect(await messages.compareHeads([])).toEqual({ epoch, isMoved: false, heads: new Map() });
   expect(await messages.readHeads([newId()])).toEqual({ epoch, heads: new Map() });
 });

@@ -120,6 +120,21 @@ test('resets a reader who is behind when an older copy of the database takes its
   await events.return();
 });
 
+test('an older copy that has grown beyond the former head is recognized by its newest message', async () => {
+  fakeTimers();
+  const { room, history, feeds, subscriptions } = subscribeToModel(5);
+  const edges = await subscriptions.messages(by(null));
+  const ended = expect(take(edges, 100)).rejects.toMatchObject({ reason: 'RESET' });
+  await vi.advanceTimersByTimeAsync(1100);
+  feeds.publish(room.add());
+  room.restore(3);
+  // Nothing of it is announced, and the tick finds higher numbers than before.
+  for (const _ of numbers(1, 9)) room.add();
+  await vi.advanceTimersByTimeAsync(3000);
+  await ended;
+  expect(history.epoch).toBe(NEW_EPOCH);
+});
+
 test('an event of another epoch triggers a tick at once', async () => {
   fakeTimers();
   const { room, feeds, subscriptions } = subscribeToModel(3);
