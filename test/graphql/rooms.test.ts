@@ -365,9 +365,11 @@ test.each<List>(['rooms', 'joined'])(
     const person = await signUp(parley.url);
     const made = await createRooms(person, 200);
     const ways = [{ first: 10 }, { first: 33 }, { last: 10 }, { last: 33 }];
-    const [whole = [], ...others] = await Promise.all(ways.map((way) => walk(list, person, way)));
-    expect(whole.slice(0, 200).sort()).toEqual([...made].sort());
-    expect(new Set(whole).size).toBe(whole.length);
+    // Other rooms may move up meanwhile, because of messages of other tests.
+    const [whole = [], ...others] = await Promise.all(
+      ways.map(async (way) => (await walk(list, person, way)).filter((id) => made.includes(id))),
+    );
+    expect([...whole].sort()).toEqual([...made].sort());
     expect(others).toEqual(others.map(() => whole));
     await removeRooms(made);
   },
@@ -378,9 +380,11 @@ test.each<List>(['rooms', 'joined'])(
   async (list) => {
     const person = await signUp(parley.url);
     const made = await createRooms(person, 5);
-    const forth = await walk(list, person, { first: 1 });
-    expect(forth.slice(0, 5).sort()).toEqual([...made].sort());
-    expect(await walk(list, person, { last: 1 })).toEqual(forth);
+    const walked = async (way: { first?: number; last?: number }) =>
+      (await walk(list, person, way)).filter((id) => made.includes(id));
+    const forth = await walked({ first: 1 });
+    expect([...forth].sort()).toEqual([...made].sort());
+    expect(await walked({ last: 1 })).toEqual(forth);
     await removeRooms(made);
   },
 );
