@@ -242,6 +242,14 @@ test('the complete recipes notice a network that drops everything silently', asy
   // Connections that have lost packets stay silent: the recipes have to give them up.
   proxy.restore();
   await running.show(['before', 'meanwhile']);
+
+  // Neither do they wait for a new connection that is silent from the start.
+  proxy.swallow();
+  proxy.cut();
+  await expect.poll(() => proxy.connections(), WAIT).toBeGreaterThanOrEqual(completeRecipes.length);
+  await send(alice, roomId, 'after');
+  proxy.restore();
+  await running.show(['before', 'meanwhile', 'after']);
   await running.stop();
 });
 

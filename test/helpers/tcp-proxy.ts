@@ -5,6 +5,8 @@ import { stopAtEnd } from './stopping.js';
 /** A network in front of a local server, which can fail like a real one. */
 export interface TcpProxy {
   readonly port: number;
+  /** How many connections are open. */
+  connections(): number;
   /**
    * Drops all packets in both directions from now on, including the end of a connection. New connections are accepted, but
    * carry no data either. Neither side notices, as with a router that has lost its connection table.
@@ -72,6 +74,7 @@ export async function startTcpProxy(targetPort: number, port = 0): Promise<TcpPr
   return {
     // The address of a server that listens on TCP is an AddressInfo.
     port: (server.address() as AddressInfo).port,
+    connections: () => links.size,
     swallow() {
       swallowing = true;
       for (const link of links) link.mute = true;

@@ -8,8 +8,8 @@ import { retryWait } from './retry-wait.js';
 import { hideStatus, showStatus } from './status.js';
 
 const PING_INTERVAL_MS = 10_000;
-/** Time that the server has to answer a ping. */
-const PONG_TIMEOUT_MS = 5000;
+/** Time that the server has to answer a ping, or to accept a connection. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
 const MISSING_EVENTS =
   'Events in the meantime will be missing: only an operation with the variable $after resumes, from its first event on.';
@@ -61,7 +61,7 @@ export function createSubscriber(endpoint) {
           let lostAt = '';
           let attempts = 0;
           /** @type {ReturnType<typeof setTimeout> | undefined} */
-          let pongTimeout;
+          let deadline;
 
           const client = createClient({
             url: endpoint.href.replace(/^http/, 'ws'),
@@ -73,26 +73,32 @@ export function createSubscriber(endpoint) {
             keepAlive: PING_INTERVAL_MS,
             on: {
               connecting: () => {
+                expectAnswer();
                 if (!lostAt) showStatus('waiting', 'Connecting …');
               },
               connected: () => {
+                clearTimeout(deadline);
                 if (signal.aborted) return;
                 lostAt = '';
                 showLive();
               },
               // A network that has gone silent closes no socket.
               ping: (isReceived) => {
-                if (!isReceived) pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
+                if (!isReceived) expectAnswer();
               },
               pong: (isReceived) => {
-                if (isReceived) clearTimeout(pongTimeout);
+                if (isReceived) clearTimeout(deadline);
               },
               closed: (event) => {
-                clearTimeout(pongTimeout);
+                clearTimeout(deadline);
                 if (!signal.aborted) showLost(explainClose(event));
               },
             },
           });
+
+          function expectAnswer() {
+            deadline = setTimeout(() => client.terminate(), ANSWER_TIMEOUT_MS);
+          }
 
           function showLive() {
             showStatus('live', 'Connected. New events appear here, the newest one last.');
