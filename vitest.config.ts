@@ -33,9 +33,13 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    // The modules are loaded once per worker, which takes a second or two. Each file stops what it has started.
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // Nobody relies on the default of 1 s: a small machine needs longer.
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       {
         extends: true,

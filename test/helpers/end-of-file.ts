@@ -6,4 +6,4 @@ afterAll(stopAll);
 
 // If the run is interrupted, vitest leaves its workers running until their tests end, although the servers they use are
 // about to stop. (process.exit does not work here: vitest turns it into an error of the test.)
-process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.removeAllListeners('disconnect').once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
