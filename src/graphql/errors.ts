@@ -41,7 +41,7 @@ function extensionsOf(error: unknown): ({ code: ErrorCode } & Record<string, unk
  * Converts any error to one that clients may see, with a documented code. An unknown error is masked as `INTERNAL`, and
  * logged with the `id` that the client gets.
  */
-export function toGraphQLError(error: unknown, log: Log): GraphQLError {
+export function toGraphQLError(error: unknown, log: Pick<Log, 'error'>): GraphQLError {
   const located = error instanceof GraphQLError ? error : null;
   const original = located?.originalError ? rootCause(located.originalError) : error;
   const location = {

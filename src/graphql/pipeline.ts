@@ -5,6 +5,7 @@ import {
   execute,
   type GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
 } from 'graphql';
 import type { LiveReader } from '../delivery/live.js';
 import type { EventStream, OnLive } from '../delivery/stream.js';
@@ -103,7 +104,6 @@ export function createPipeline({
   /** An error as the client receives it. What is logged about it names the request. */
   function toError(error: unknown, { contextValue }: OperationArgs): GraphQLError {
     return toGraphQLError(error, {
-      ...log,
       error: (fields, message) => log.error({ ...fields, requestId: contextValue.requestId }, message),
     });
   }
@@ -170,7 +170,7 @@ export function createPipeline({
         admission.operations.during(args.contextValue, async () => {
           const { work } = args.contextValue;
           await admission.charge(args.contextValue, costs.assertAffordable(args));
-          const isMutation = operationOf(args).kind === 'mutation';
+          const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
           if (isMutation) work.runToEnd();
           const executed = await execute({ schema, ...args });
           // A query that ended early has no result; what a mutation has done is reported.

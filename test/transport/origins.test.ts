@@ -49,6 +49,9 @@ function preflight(origin: string, requested: string | undefined, url = parley.u
 const corsOf = ({ headers }: HttpResponse) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('access-control-')));
 
+/** A page can tell when to try again, and which request to report. */
+const EXPOSED = { 'access-control-expose-headers': 'Retry-After, X-Request-Id' };
+
 describe('a preflight', () => {
   test.each([
     'content-type',
@@ -64,6 +67,7 @@ describe('a preflight', () => {
       expect(response.status).toBe(204);
       expect(corsOf(response)).toEqual({
         'access-control-allow-origin': origin,
+        ...EXPOSED,
         'access-control-allow-credentials': 'true',
         'access-control-allow-methods': 'GET, POST',
         ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
@@ -91,6 +95,7 @@ describe('a preflight', () => {
       expect(corsOf(response)).not.toHaveProperty('access-control-allow-credentials');
       expect(corsOf(await from(origin, JSON_POST, anyOrigin.url))).toEqual({
         'access-control-allow-origin': origin,
+        ...EXPOSED,
       });
     }
   });
@@ -141,6 +146,7 @@ describe.each(Object.keys(RESPONSES))('the response of %s', (name) => {
     expect(response.headers.vary).toMatch(/\borigin\b/i);
     expect(corsOf(response)).toEqual({
       'access-control-allow-origin': LISTED,
+      ...EXPOSED,
       'access-control-allow-credentials': 'true',
     });
   });
@@ -166,7 +172,10 @@ test('pages of the same host may use the API, without credentials of other sites
     ...JSON_POST,
     headers: { ...JSON_POST.headers, host: 'chat.example.com', origin: 'https://chat.example.com' },
   });
-  expect(corsOf(behindTls)).toEqual({ 'access-control-allow-origin': 'https://chat.example.com' });
+  expect(corsOf(behindTls)).toEqual({
+    'access-control-allow-origin': 'https://chat.example.com',
+    ...EXPOSED,
+  });
 });
 
 describe('a refused origin', () => {

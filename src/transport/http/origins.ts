@@ -25,6 +25,9 @@ export interface Origins {
   logRefused(request: IncomingMessage): void;
 }
 
+/** What a page of another origin may read of a response, besides its body. */
+const EXPOSED_HEADERS = 'Retry-After, X-Request-Id';
+
 /** The response has no CORS headers, but depends on the origin: a shared cache must keep one per origin. */
 const WITHOUT_CORS = { vary: 'Origin' };
 
@@ -43,6 +46,7 @@ export function createOrigins(allowed: AllowedOrigins, log: Log): Origins {
         headers: {
           ...WITHOUT_CORS,
           'access-control-allow-origin': origin,
+          'access-control-expose-headers': EXPOSED_HEADERS,
           ...(mayUseCredentials(allowed, origin) ? { 'access-control-allow-credentials': 'true' } : {}),
           ...(request.method === 'OPTIONS' ? preflightHeaders(request) : {}),
         },
