@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, watch } from 'node:fs';
 import {
   chmod,
@@ -18,7 +18,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { firstInaccessibleFolder, ROOT_FOLDER } from '../../src/embedded-postgres/account.js';
 import { findBinaryPackage, prepareBinaries } from '../../src/embedded-postgres/binaries.js';
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from '../../src/embedded-postgres/index.js';
@@ -48,6 +48,25 @@ async function temporaryFolder(mode: number): Promise<string> {
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   await chmod(folder, mode);
   return folder;
+}
+
+/** A data folder that a first start has filled. */
+let filledFolder: string | undefined;
+afterAll(async () => {
+  if (filledFolder !== undefined) await rm(filledFolder, { recursive: true, force: true });
+});
+
+/** Fills the data folder as a first start does, which takes seconds. */
+async function fillDataFolder(): Promise<void> {
+  if (filledFolder === undefined) {
+    const folder = await mkdtemp('/tmp/parley-test-');
+    await chmod(folder, 0o755);
+    const first = await startEmbeddedPostgres({ dataDir: folder, log: () => undefined });
+    await first.stop();
+    filledFolder = folder;
+  }
+  // With owners, which `fs.cp` does not copy.
+  execFileSync('cp', ['-a', filledFolder, dataDir]);
 }
 
 /** Starts a server in this process. After the test, it or the one that replaced it is stopped. */
@@ -166,6 +185,7 @@ describe('a first start', () => {
   });
 
   test('other users cannot access the socket', async () => {
+    await fillDataFolder();
     const { connection } = await start();
     const folder = await stat(connection.host);
     expect(folder.mode & 0o777).toBe(0o700);
@@ -193,6 +213,7 @@ describe('a first start', () => {
   });
 
   test('a start passes settings to the server', async () => {
+    await fillDataFolder();
     const sql = connect((await start({ settings: { work_mem: '7MB' } })).connection);
     expect(await sql`show work_mem`).toEqual([{ work_mem: '7MB' }]);
   });
@@ -216,6 +237,8 @@ describe('a first start', () => {
 });
 
 describe('a stop', () => {
+  beforeEach(fillDataFolder);
+
   test('a stop leaves no process, socket folder or pid file, and is idempotent', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
@@ -254,6 +277,8 @@ describe('a stop', () => {
 });
 
 describe('a second process', () => {
+  beforeEach(fillDataFolder);
+
   test('a second process is rejected with the name of the folder while the first one runs', async () => {
     await start();
     const { outcome } = otherProcess();
@@ -264,6 +289,7 @@ describe('a second process', () => {
   });
 
   test('exactly one of several processes that start on an empty folder at once succeeds', async () => {
+    await rm(dataDir, { recursive: true });
     const others = [otherProcess(), otherProcess(), otherProcess()];
     const outcomes = await Promise.all(others.map(({ outcome }) => outcome));
     const started = outcomes.flatMap((outcome) => ('started' in outcome ? [outcome.started] : []));
@@ -293,6 +319,8 @@ describe('a second process', () => {
 });
 
 describe('a server that dies', () => {
+  beforeEach(fillDataFolder);
+
   test('a server that dies is reported to its owner once, and replaced by the next start', async () => {
     const gone = signal();
     const onLost = vi.fn(gone.give);
@@ -336,6 +364,8 @@ describe('a server that dies', () => {
 });
 
 describe('a server without its socket folder', () => {
+  beforeEach(fillDataFolder);
+
   test('a server without its socket folder is stopped and replaced, and the data is kept', async () => {
     const { child, outcome } = otherProcess();
     const { started } = await outcome;
@@ -385,6 +415,8 @@ describe('a start that fails', () => {
 });
 
 describe('the log', () => {
+  beforeEach(fillDataFolder);
+
   test('a start appends to the log, and empties it if it is larger than 10 MB', async () => {
     await (await start()).stop();
     const path = join(dataDir, 'postgres.log');

@@ -3,6 +3,7 @@ import { beforeAll, expect, inject, test } from 'vitest';
 import type { LimitedAction } from '../../src/domain/ports.js';
 import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, type Person, type Result, signUp } from '../helpers/client.js';
+import { lowerLimits } from '../helpers/lower-limits.js';
 import { startParley, startSibling, type TestParley } from '../helpers/parley.js';
 
 /** Low, because many of these calls hash a password. The unit tests of the rate limiter use the real limits. */
@@ -94,7 +95,7 @@ async function outcome(
 }
 
 beforeAll(async () => {
-  for (const action of actions) Object.assign(ACTION_LIMITS[action], { points: POINTS });
+  lowerLimits(actions, POINTS);
   const env = { RATE_LIMITS: 'on', TRUSTED_PROXIES: '1' };
   open = await startParley();
   [limited, sibling] = await Promise.all([startSibling(open, { env }), startSibling(open, { env })]);

@@ -6,11 +6,11 @@ import postgres from 'postgres';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.js';
 import { settingNames } from '../../src/config/index.js';
-import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import { createRoom, page, type Result, request, send, signUp } from '../helpers/client.js';
 import { startCollector } from '../helpers/collector.js';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
+import { lowerLimits } from '../helpers/lower-limits.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { runParley } from '../helpers/process.js';
 import { openRawHttp } from '../helpers/raw-http.js';
@@ -27,7 +27,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
   // As low as possible: each login hashes a password.
-  Object.assign(ACTION_LIMITS.loginByAddress, { points: 2 });
+  lowerLimits(['loginByAddress'], 2);
 });
 
 const start = (env: Record<string, string>): Promise<TestParley> => startParley({ env, database });

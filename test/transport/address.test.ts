@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { ACTION_LIMITS } from '../../src/redis/rate-limiter.js';
 import type { Result } from '../helpers/client.js';
+import { lowerLimits } from '../helpers/lower-limits.js';
 import { startParley, type TestParley } from '../helpers/parley.js';
 import { openRawSocket } from '../helpers/raw-socket.js';
 
@@ -42,7 +42,7 @@ const transports: Record<string, LogIn> = {
 const all = Object.values(transports);
 
 beforeAll(() => {
-  Object.assign(ACTION_LIMITS.loginByAddress, { points });
+  lowerLimits(['loginByAddress'], points);
 });
 
 test('behind a proxy each forwarded address has one counter of its own, over HTTP and WebSocket', async () => {

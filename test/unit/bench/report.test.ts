@@ -4,7 +4,7 @@ import { barChart } from '../../../bench/report/chart.js';
 import type { RoundWindow } from '../../../bench/report/figures.js';
 import { type Measured, rowsOf } from '../../../bench/report/rows.js';
 import { type Row, tableRow, verdictOf } from '../../../bench/report/table.js';
-import { FLOOR, PARLEY, YOGA } from '../../../bench/servers/targets.js';
+import { FLOOR, NATIVE, PARLEY, PARLEY_TWICE, YOGA } from '../../../bench/servers/targets.js';
 import { type LoadKind, PARTS, room, workloadsOf } from '../../../bench/workloads.js';
 
 const all = new Set(PARTS);
@@ -47,6 +47,12 @@ test('a row shows its figure and its bounds with their unit', () => {
   );
 });
 
+const NO_SENDS = {
+  'sends-websocket': { ours: [], theirs: [] },
+  'sends-http': { ours: [], theirs: [] },
+  'sends-rooms': { ours: [], theirs: [] },
+};
+
 function measured(
   cpuMicros: (kind: LoadKind, name: string) => number,
   loadBusy = 0.5,
@@ -69,6 +75,7 @@ function measured(
           loadBusy,
           p50: 2,
           p99: 12,
+          writeP99: 8,
           faults,
           isSettled: true,
         };
@@ -77,26 +84,28 @@ function measured(
   return {
     results,
     idle: [],
-    sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
+    sends: NO_SENDS,
     replays: [],
     bursts: [],
     restarts: [],
     snapshots: [],
     outages: [],
+    watched: [],
+    heads: [],
   };
 }
 
 const cheap = (_kind: LoadKind, name: string) =>
-  ({ [PARLEY.name]: 3, [FLOOR.name]: 10, [YOGA.name]: 48 })[name] ?? 0;
+  ({ [PARLEY.name]: 3, [PARLEY_TWICE.name]: 3, [FLOOR.name]: 10, [YOGA.name]: 48 })[name] ?? 0;
 
 test('rows compare the servers by CPU per delivery, and the flood has a bound on its latency', () => {
-  const fanOut = rows(measured(cheap)).slice(0, 8);
-  expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 0.3, 16, 16]);
-  expect(fanOut.map(verdictOf)).toEqual(Array(8).fill('ok'));
+  const fanOut = rows(measured(cheap)).slice(0, 10);
+  expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 8, 0.3, 1, 16, 16]);
+  expect(fanOut.flatMap((each) => (verdictOf(each) === 'ok' ? [] : [each.part]))).toEqual(['saturated']);
 });
 
 test('speed is not compared if the load was the limit', () => {
-  const [, , , , , , , alone] = rows(measured(cheap, 0.99));
+  const alone = rows(measured(cheap, 0.99))[9];
   expect(alone?.value).toBe(16);
   expect(alone?.workload).toContain('less CPU');
   expect(alone?.note).toContain('speed not compared');
@@ -104,7 +113,7 @@ test('speed is not compared if the load was the limit', () => {
 
 test('every row with a fault falls short', () => {
   const table = rows(measured(cheap, 0.5, ['message 9 came after 7']));
-  expect(table.slice(0, 8).map(verdictOf)).toEqual(Array(8).fill('FALLS SHORT'));
+  expect(table.slice(0, 10).map(verdictOf)).toEqual(Array(10).fill('FALLS SHORT'));
 });
 
 test('a flood that is not sustained falls short, however low its latency', () => {
@@ -134,7 +143,9 @@ test('servers are compared within single rounds, and only within rounds that bot
 });
 
 test("if other processes used the server's core, the row says so, and speed is not compared", () => {
-  const disturbed = rows(measured(cheap, 0.5, [], 0.12)).slice(0, 8);
+  const disturbed = rows(measured(cheap, 0.5, [], 0.12))
+    .filter(({ unit }) => unit === 'x')
+    .slice(0, 8);
   for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core in");
   expect(disturbed[7]?.note).toContain('speed not compared');
   for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
@@ -165,7 +176,7 @@ test("a window in which other processes used the server's core counts only if th
 });
 
 test('speed is compared if only the servers limited it', () => {
-  expect(rows(measured(cheap))[7]).toMatchObject({
+  expect(rows(measured(cheap))[9]).toMatchObject({
     value: 16,
     note: 'Parley 333,333/s, ordinary pipeline 20,833/s',
   });
@@ -175,8 +186,8 @@ test('a window that could not be measured makes its row fall short, and the row 
   const everything = measured(cheap);
   everything.results.addFault(room(1000), 'saturated', YOGA, 'not measured');
   const table = rows(everything);
-  expect(table[7]).toMatchObject({ part: 'yoga', fault: 'yoga: not measured' });
-  expect(verdictOf(table[7] ?? row)).toBe('FALLS SHORT');
+  expect(table[9]).toMatchObject({ part: 'yoga', fault: 'yoga: not measured' });
+  expect(verdictOf(table[9] ?? row)).toBe('FALLS SHORT');
   expect(table[3]?.fault).toBeUndefined();
 });
 
@@ -186,7 +197,6 @@ test('the memory of a long replay has a bound, that of a short one has none', ()
     startedAt: 0,
     deliveries: count,
     bytes: 100 * count,
-    transactions: 10,
     cpuSeconds: count / 1e5,
     seconds: 1,
     peakBytes,
@@ -195,12 +205,44 @@ test('the memory of a long replay has a bound, that of a short one has none', ()
   const verdicts = (length: number) =>
     rows({
       ...measured(cheap),
-      replays: [{ short: replay(10, 100e6), long: replay(length, 200e6), selecting: replay(1000, 100e6) }],
+      replays: [
+        {
+          short: replay(10, 100e6),
+          long: replay(length, 200e6),
+          floor: replay(length, 100e6),
+          selecting: { ...replay(1000, 100e6), transactions: 10 },
+        },
+      ],
     })
       .filter(({ part }) => part === 'replay')
       .map(verdictOf);
-  expect(verdicts(100_000)).toEqual(['ok', 'ok', 'FALLS SHORT']);
-  expect(verdicts(20_000)).toEqual(['ok', 'ok', '']);
+  expect(verdicts(100_000)).toEqual(['ok', 'ok', 'ok', 'FALLS SHORT']);
+  expect(verdicts(20_000)).toEqual(['ok', 'ok', 'ok', '']);
+});
+
+test('sends are compared with the floor within single rounds', () => {
+  const everything = measured(cheap);
+  const [window] = everything.results.of(room(1000), 'rate', PARLEY);
+  if (!window) throw new Error('No window was measured');
+  const inRound = (round: number, cpuMicros: number) => ({ ...window, round, cpuMicros });
+  const sends = {
+    ...NO_SENDS,
+    'sends-websocket': {
+      ours: [inRound(1, 90), inRound(2, 200), inRound(3, 900)],
+      theirs: [inRound(1, 100), inRound(2, 200), inRound(3, 100)],
+    },
+  };
+  const [row] = rowsOf({ ...everything, sends }, new Set(['sends-websocket'] as const));
+  expect(row).toMatchObject({ value: 1, unit: 'x' });
+  expect(row?.note).toContain('CPU per message: Parley 200 µs, floor 100 µs');
+});
+
+test('the native limit is shown beside the floor, if it was measured', () => {
+  const everything = measured(cheap);
+  expect(rows(everything)[0]?.note).not.toContain('native');
+  const [window] = everything.results.of(room(1000), 'rate', FLOOR);
+  if (window) everything.results.add(room(1000), 'rate', NATIVE, { ...window, cpuMicros: 6 });
+  expect(rows(everything)[0]?.note).toContain('native limit 6.00 µs (0.60x)');
 });
 
 test('a chart has a bar for each server, the shortest first, and its text is escaped', () => {

@@ -2,18 +2,24 @@ import { expect, test } from 'vitest';
 import { createResults } from '../../../bench/measure/results.js';
 import { rowsOf } from '../../../bench/report/rows.js';
 import { estimateSeconds, FULL, orderIn, QUICK } from '../../../bench/scale.js';
-import { FLOOR, PARLEY, PEERS, YOGA } from '../../../bench/servers/targets.js';
+import { FLOOR, PARLEY, PARLEY_TWICE, PEERS, YOGA } from '../../../bench/servers/targets.js';
 import { PARTS, parseParts, workloadsOf } from '../../../bench/workloads.js';
 
 const nothing = {
   results: createResults(),
   idle: [],
-  sends: { 'sends-websocket': [], 'sends-http': [], 'sends-rooms': [] },
+  sends: {
+    'sends-websocket': { ours: [], theirs: [] },
+    'sends-http': { ours: [], theirs: [] },
+    'sends-rooms': { ours: [], theirs: [] },
+  },
   replays: [],
   bursts: [],
   restarts: [],
   snapshots: [],
   outages: [],
+  watched: [],
+  heads: [],
 };
 
 /** `1 x 1000: floor rate+saturated, …`, for each workload. */
@@ -59,12 +65,12 @@ test('a workload contains only the loads that the selected parts need', () => {
   ]);
   expect(describeWorkloads('idle,sends,replay')).toEqual([]);
   expect(describeWorkloads(PARTS.join())[0]).toBe(
-    `1 x 1000: ${FLOOR.name} rate+saturated, ${PARLEY.name} rate+saturated+flood, ${YOGA.name} rate+saturated`,
+    `1 x 1000: ${FLOOR.name} rate+saturated, ${PARLEY.name} rate+saturated+flood, ${PARLEY_TWICE.name} rate, ${YOGA.name} rate+saturated`,
   );
 });
 
 test('peers take part wherever the ordinary pipeline does', () => {
-  const peers = PEERS.slice(0, 1);
+  const peers = PEERS.filter(({ name }) => name === 'socket.io');
   expect(describeWorkloads('rate-1000', peers)).toEqual(['1 x 1000: floor rate, parley rate']);
   expect(describeWorkloads('yoga', peers)).toEqual([
     '1 x 1000: parley rate+saturated, yoga rate+saturated, socket.io rate+saturated',
@@ -74,9 +80,9 @@ test('peers take part wherever the ordinary pipeline does', () => {
 test('the second round reverses the order and skips the servers that are far from their bounds', () => {
   const [first, , , , last] = workloadsOf(new Set(PARTS), []);
   if (!first || !last) throw new Error('There are fewer than five workloads');
-  expect(orderIn(1, first)).toEqual([FLOOR, PARLEY, YOGA]);
-  expect(orderIn(2, first)).toEqual([PARLEY, FLOOR]);
-  expect(orderIn(3, first)).toEqual([FLOOR, PARLEY, YOGA]);
+  expect(orderIn(1, first)).toEqual([FLOOR, PARLEY, PARLEY_TWICE, YOGA]);
+  expect(orderIn(2, first)).toEqual([PARLEY_TWICE, PARLEY, FLOOR]);
+  expect(orderIn(3, first)).toEqual([FLOOR, PARLEY, PARLEY_TWICE, YOGA]);
   expect(orderIn(1, last)).toEqual([PARLEY]);
   expect(orderIn(2, last)).toEqual([]);
 });
