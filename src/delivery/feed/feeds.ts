@@ -19,8 +19,10 @@ import { createTick, type OpenFeeds } from './tick.js';
 const SUBSCRIBE_TIMEOUT_MS = 500;
 /** Time for which a feed outlives its last subscriber, in ms, so that a client that reconnects finds it open. */
 const FEED_IDLE_TIMEOUT_MS = 500;
-/** Interval at which all heads are compared with the database, in ms: the maximum delay of a lost event. */
-const TICK_INTERVAL_MS = 1000;
+/** Interval of the comparison with the database while the bus is not ready, in ms. */
+const TICK_INTERVAL_MS = 250;
+/** While the bus is ready, one tick in this many compares: an event that is lost is a second late at most. */
+const TICKS_PER_COMPARISON = 4;
 /** Interval at which old events are evicted, in ms. */
 const EVICTION_INTERVAL_MS = 5000;
 /** Maximum number of changes that are buffered while a feed opens. */
@@ -103,7 +105,14 @@ export function createFeeds({
   };
   const tick = createTick({ messages, changes, epochs, history, log, feeds: openFeeds, onRecent });
   const doubts = createDoubts({ messages, readHead, history, bus, tick, log });
-  const timers = [setInterval(tick.run, TICK_INTERVAL_MS), setInterval(evictOld, EVICTION_INTERVAL_MS)];
+  let ticks = 0;
+  const timers = [
+    setInterval(() => {
+      ticks += 1;
+      if (ticks % TICKS_PER_COMPARISON === 0 || !bus.isReady()) void tick.run();
+    }, TICK_INTERVAL_MS),
+    setInterval(evictOld, EVICTION_INTERVAL_MS),
+  ];
   bus.onRecovered(() => void tick.run());
 
   function evictOld(): void {

@@ -219,6 +219,28 @@ test('a reader reports a newer head to its feed before the next tick', async () 
   await Promise.all([edges.return(), events.return(), watching.return()]);
 });
 
+test.each([
+  ['within a second', true, 1000],
+  ['four times as soon while the bus is not ready', false, 250],
+])('the tick finds a lost event %s', async (_, isReady, ms) => {
+  fakeTimers();
+  const { subscriptions, send, bus } = subscribeToModel(0);
+  bus.isReady = () => isReady;
+  const stream = await soon(subscriptions.messages(by(null)));
+  const received: number[] = [];
+  void takeSeqs(stream, 1).then((seqs) => received.push(...seqs));
+  // The phase of the tick is not known: wait for one.
+  await vi.advanceTimersByTimeAsync(1000 - (performance.now() % 1000));
+
+  send({ lost: true });
+  await vi.advanceTimersByTimeAsync(ms - 100);
+  expect(received).toEqual([]);
+  await vi.advanceTimersByTimeAsync(200);
+
+  expect(received).toEqual([1]);
+  await stream.return();
+});
+
 test('does not lose events that arrive while the feed opens', async () => {
   fakeTimers();
   const { room, subscriptions, send } = subscribeToModel(3);
