@@ -1,4 +1,4 @@
-import { FLOOR, PARLEY, type Target } from './servers/targets.js';
+import { FLOOR, PARLEY, PARLEY_TWICE, type Target } from './servers/targets.js';
 import type { Part, Workload } from './workloads.js';
 
 /** Durations of the measurements in seconds, and their number and size. */
@@ -24,6 +24,10 @@ export interface Scale {
   readonly snapshot: number;
   /** The number of rooms with a message each while Redis is away. */
   readonly outage: number;
+  /** The number of rooms that are watched while nothing happens. */
+  readonly watched: number;
+  /** The numbers of rooms in the database while heads are compared. */
+  readonly heads: { readonly few: number; readonly many: number };
 }
 
 export const FULL: Scale = {
@@ -38,6 +42,8 @@ export const FULL: Scale = {
   replay: { short: 10_000, long: 100_000 },
   snapshot: 20_000,
   outage: 3000,
+  watched: 5000,
+  heads: { few: 40_000, many: 400_000 },
 };
 export const QUICK: Scale = {
   rounds: 1,
@@ -51,6 +57,8 @@ export const QUICK: Scale = {
   replay: { short: 1000, long: 10_000 },
   snapshot: 3000,
   outage: 500,
+  watched: 2000,
+  heads: { few: 10_000, many: 40_000 },
 };
 
 /**
@@ -61,7 +69,8 @@ export const QUICK: Scale = {
 export function orderIn(round: number, { loads, subscribersPerRoom }: Workload): readonly Target[] {
   const all = [...loads.keys()];
   if (round % 2 === 1) return all;
-  return subscribersPerRoom === 5000 ? [] : all.filter((one) => one === FLOOR || one === PARLEY).reverse();
+  const compared = [FLOOR, PARLEY, PARLEY_TWICE];
+  return subscribersPerRoom === 5000 ? [] : all.filter((one) => compared.includes(one)).reverse();
 }
 
 /** Typical durations, in seconds. */
@@ -73,6 +82,8 @@ const SECONDS_PER_SEND = 0.002;
 const BURST_SECONDS = 12;
 const RESTART_SECONDS = 8;
 const OUTAGE_SECONDS = 12;
+const WATCH_SECONDS = 30;
+const SECONDS_PER_QUIET_ROOM = 0.00006;
 
 /** Estimates how long a run takes on an ordinary machine, in seconds. */
 export function estimateSeconds(
@@ -92,14 +103,17 @@ export function estimateSeconds(
         for (const kind of workload.loads.get(target) ?? []) seconds += scale.warmUp + window[kind];
       }
     const sends = [...parts].filter((part) => part.startsWith('sends-')).length;
-    seconds += sends * (START_SECONDS + scale.sendsWarmUp + scale.sends);
+    seconds += sends * 2 * (START_SECONDS + scale.sendsWarmUp + scale.sends);
   }
   if (parts.has('idle')) seconds += 8 * START_SECONDS + scale.idle * SECONDS_PER_SUBSCRIBER;
   if (parts.has('replay'))
-    seconds += START_SECONDS + (2 * scale.replay.short + scale.replay.long) * SECONDS_PER_REPLAYED_MESSAGE;
+    seconds +=
+      2 * (START_SECONDS + (2 * scale.replay.short + scale.replay.long) * SECONDS_PER_REPLAYED_MESSAGE);
   if (parts.has('burst')) seconds += BURST_SECONDS;
   if (parts.has('restart')) seconds += RESTART_SECONDS;
   if (parts.has('outage')) seconds += OUTAGE_SECONDS;
+  if (parts.has('watch')) seconds += WATCH_SECONDS;
+  if (parts.has('heads')) seconds += scale.heads.many * SECONDS_PER_QUIET_ROOM;
   if (parts.has('snapshot')) seconds += START_SECONDS + scale.snapshot * SECONDS_PER_SEND;
   return seconds;
 }

@@ -7,6 +7,11 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
+/** The smallest value that is not below this share (0 to 1) of the values; null if there are none. */
+export function quantile(values: readonly number[], fraction: number): number | null {
+  return [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(values.length * fraction) - 1)] ?? null;
+}
+
 const BUCKETS_PER_MS = 20;
 const MAX_DURATION_MS = 10_000;
 

@@ -22,6 +22,10 @@ export interface Testbed {
   history(count: number): Promise<Place>;
   /** Creates rooms of the author and the first subscriber, and returns their global ids. */
   manyRooms(count: number): Promise<readonly string[]>;
+  /** Writes rooms without members into the database, each with one message. */
+  quietRooms(count: number): Promise<void>;
+  /** The ids of some of them, at random. */
+  sampleOfRooms(count: number): Promise<readonly string[]>;
   readonly redis: PrivateRedis;
   /** Creates another room, and returns the place of its last message, which is a join. */
   newRoom(): Promise<Place>;
@@ -86,6 +90,8 @@ export async function openTestbed(rooms: number): Promise<Testbed> {
       return placeIn(roomId, { first: 1 });
     },
     manyRooms: (count) => fillRooms(databaseUrl, count),
+    quietRooms: (count) => fillQuietRooms(databaseUrl, count),
+    sampleOfRooms: (count) => sampleQuietRooms(databaseUrl, count),
     redis,
     newRoom: async () => placeIn(await openRoom(), { last: 1 }),
   };
@@ -124,6 +130,35 @@ async function fillRooms(databaseUrl: string, count: number): Promise<readonly s
       )
       select id from made`;
     return rows.map(({ id }) => encodeGlobalId('Room', id));
+  } finally {
+    await sql.end();
+  }
+}
+
+async function fillQuietRooms(databaseUrl: string, count: number): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql`
+      with made as (
+        insert into rooms (id, kind, name, member_count)
+        select gen_random_uuid(), 'PRIVATE', 'quiet', 1 from generate_series(1, ${count}::integer)
+        returning id
+      )
+      insert into messages (id, room_id, seq, rev, type, author_id, text, created_at)
+      select gen_random_uuid(), made.id, 1, 1, 'TEXT', users.id, 'The only message', date_trunc('milliseconds', now())
+      from made, users where username = 'writer'`;
+    await sql`vacuum analyze rooms, messages`;
+  } finally {
+    await sql.end();
+  }
+}
+
+async function sampleQuietRooms(databaseUrl: string, count: number): Promise<readonly string[]> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    const rows = await sql<{ id: string }[]>`
+      select id from rooms where name = 'quiet' order by random() limit ${count}`;
+    return rows.map(({ id }) => id);
   } finally {
     await sql.end();
   }

@@ -7,8 +7,8 @@ import { createRoomCheck, type RoomCheck, type Subscriber, textOf } from './room
 import { openSender } from './sender.js';
 
 export interface CrowdOptions {
-  /** The port of the server under test. */
-  readonly port: number;
+  /** The ports of the server's instances, which the subscribers use in turn. */
+  readonly ports: readonly number[];
   readonly protocol: ProtocolName;
   /** Access tokens of members of all rooms; the subscriptions use them in turn. */
   readonly tokens: readonly string[];
@@ -93,11 +93,15 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     }),
   );
 
-  async function subscribe({ id: roomId, subscribers, check }: Room, token: string): Promise<void> {
+  async function subscribe(
+    { id: roomId, subscribers, check }: Room,
+    token: string,
+    port: number,
+  ): Promise<void> {
     const request: SubscribeRequest = { id: randomUUID(), roomId, token, after: null };
     const subscriber: Subscriber = { id: Buffer.from(protocol.namesOperation ? request.id : ''), seq: null };
     const connection = await openConnection({
-      port: options.port,
+      port,
       path: protocol.path,
       subprotocol: protocol.subprotocol,
       onText(bytes, from, to, { send }) {
@@ -174,8 +178,9 @@ export async function openCrowd(options: CrowdOptions): Promise<Crowd> {
     Array.from({ length: OPEN_CONCURRENCY }, async () => {
       for (let room = pending[next]; room; room = pending[next]) {
         const token = options.tokens[next % options.tokens.length] ?? '';
+        const port = options.ports[next % options.ports.length] ?? 0;
         next += 1;
-        await subscribe(room, token);
+        await subscribe(room, token, port);
       }
     }),
   );

@@ -20,6 +20,8 @@ export interface Window {
   /** Latency from sending to arrival, in ms; null if it was not measured. */
   readonly p50: number | null;
   readonly p99: number | null;
+  /** The 99th percentile of the server's time from reading what was published to having written it; see preload.mjs. */
+  readonly writeP99?: number | null;
   readonly faults: readonly string[];
   /** Whether all deliveries arrived before the timeout. If not, late ones would distort the next window. */
   readonly isSettled: boolean;
@@ -32,7 +34,8 @@ type Readings = Pick<
 >;
 
 export interface Timing {
-  readonly pid: number;
+  /** The server's processes. */
+  readonly pids: readonly number[];
   /** The cores of the server and of the load; null if nothing is pinned. */
   readonly cores: { readonly server: number; readonly load: number } | null;
   /** How long the load runs before the window opens, in seconds. */
@@ -47,11 +50,16 @@ const TICK_INTERVAL_MS = 1;
 
 /** Measures one window under load, after the warm-up. `count` returns the number of items counted so far. */
 export async function openWindow(
-  { pid, cores, warmUpSeconds, seconds }: Timing,
+  { pids, cores, warmUpSeconds, seconds }: Timing,
   count: () => number,
   onOpen: () => void = () => {},
 ): Promise<Readings> {
-  const read = () => ({ at: performance.now(), count: count(), cpu: cpuSeconds(pid), cores: coreTimes() });
+  const read = () => ({
+    at: performance.now(),
+    count: count(),
+    cpu: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    cores: coreTimes(),
+  });
   await sleep(warmUpSeconds * 1000);
   onOpen();
   const before = read();

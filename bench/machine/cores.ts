@@ -37,16 +37,17 @@ export function pinTo(core: number): void {
   execFileSync('taskset', ['-acp', String(core), String(process.pid)], { stdio: 'ignore' });
 }
 
-/** Starts Node, pinned to this core. */
+/** Starts a program, Node by default, pinned to this core. */
 export function spawnPinned(
   core: number | null,
   args: readonly string[],
   options: SpawnOptions,
+  program = process.execPath,
 ): ChildProcess {
-  // taskset replaces itself with the program it starts, so the process id is Node's.
+  // taskset replaces itself with the program it starts, so the process id is the program's.
   return core === null
-    ? spawn(process.execPath, args, options)
-    : spawn('taskset', ['-c', String(core), process.execPath, ...args], options);
+    ? spawn(program, args, options)
+    : spawn('taskset', ['-c', String(core), program, ...args], options);
 }
 
 /** Describes the machine in one line. */

@@ -2,9 +2,10 @@ import type { BenchContext } from '../context.js';
 import type { Timing, Window } from '../load/windows.js';
 import { describeWindow } from '../report/figures.js';
 import type { Target } from '../servers/targets.js';
+import { quantile } from '../statistics.js';
 import type { LoadKind, Workload } from '../workloads.js';
 import type { Results } from './results.js';
-import { withServer } from './with-server.js';
+import { withInstances } from './with-server.js';
 
 /** Deliveries per second of the load `rate`. */
 export const RATE = 10_000;
@@ -29,23 +30,26 @@ export function runWorkload(
   const { testbed, cores, scale, log } = context;
   const { rooms, subscribersPerRoom, loads } = workload;
   const kinds = loads.get(target) ?? [];
-  return withServer(context, target, async ({ pid, port }, load) => {
+  return withInstances(context, target, async (servers, load) => {
     const timing = (seconds: number, warmUpSeconds = scale.warmUp): Timing => ({
-      pid,
+      pids: servers.map(({ pid }) => pid),
       cores,
       warmUpSeconds,
       seconds,
     });
-    const measure = (kind: LoadKind): Promise<Window> =>
-      kind === 'saturated'
-        ? load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.saturated) })
-        : load.atRate({
-            perSecond: kind === 'flood' ? FLOOD : RATE / subscribersPerRoom,
-            timing: timing(kind === 'flood' ? scale.saturated : scale.rate),
-          });
+    async function measure(kind: LoadKind): Promise<Window> {
+      if (kind === 'saturated')
+        return load.saturated({ outstanding: OUTSTANDING, timing: timing(scale.saturated) });
+      if (kind === 'rate')
+        return load.atRate({ perSecond: RATE / subscribersPerRoom, timing: timing(scale.rate) });
+      const [server] = servers;
+      await server.takeWriteTimes();
+      const window = await load.atRate({ perSecond: FLOOD, timing: timing(scale.saturated) });
+      return { ...window, writeP99: quantile(await server.takeWriteTimes(), 0.99) };
+    }
 
     await load.openCrowd({
-      port,
+      ports: servers.map(({ port }) => port),
       protocol: target.protocol,
       tokens: testbed.tokens,
       rooms: testbed.rooms.slice(0, rooms),

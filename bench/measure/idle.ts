@@ -21,7 +21,7 @@ export function measureIdle(context: BenchContext): Promise<Idle> {
   return withServer(context, PARLEY, async (server, load) => {
     const { testbed } = context;
     const crowd = {
-      port: server.port,
+      ports: [server.port],
       protocol: PARLEY.protocol,
       tokens: testbed.tokens,
       rooms: testbed.rooms.slice(0, 1),
@@ -29,7 +29,7 @@ export function measureIdle(context: BenchContext): Promise<Idle> {
       concurrency: 10,
     };
     const timing = {
-      pid: server.pid,
+      pids: [server.pid],
       cores: context.cores,
       warmUpSeconds: 0,
       seconds: context.scale.warmUp,

@@ -1,20 +1,22 @@
 import type { BenchContext } from '../context.js';
 import type { CatchUp } from '../load/catch-up.js';
-import { PARLEY } from '../servers/targets.js';
+import { PARLEY, STORE_FLOOR } from '../servers/targets.js';
+import type { Place } from '../testbed.js';
 import { countingTransactions, describeCatchUp } from './transactions.js';
 import { withServer } from './with-server.js';
 
-/** The catch-up of one client, and the transactions of the server during it. */
+/** The catch-up of one client. */
 export interface Replay extends CatchUp {
   readonly count: number;
-  readonly transactions: number;
 }
 
 export interface Replays {
   readonly short: Replay;
   readonly long: Replay;
-  /** Of `SELECTING_COUNT` messages, with their rooms. */
-  readonly selecting: Replay;
+  /** The long history, as the floor reads it. */
+  readonly floor: Replay;
+  /** Of `SELECTING_COUNT` messages, with their rooms, and the server's transactions meanwhile. */
+  readonly selecting: Replay & { readonly transactions: number };
 }
 
 export const SELECTING_COUNT = 1000;
@@ -27,34 +29,48 @@ const SELECTING = `subscription Live($roomId: ID!, $after: String) {
   }
 }`;
 
-/** Measures replays of a short and a long history on one server, after one that warms it up. */
-export function measureReplays(context: BenchContext): Promise<Replays> {
-  return countingTransactions(context, (counting, counter) =>
-    withServer(counting, PARLEY, async (server, load) => {
-      const { short, long } = context.scale.replay;
-      const history = await context.testbed.history(long + 1);
-      const run = async (count: number, room = history, query?: string): Promise<Replay> => {
+type Run = (count: number, place?: Place, query?: string) => Promise<Replay>;
+
+/** Measures replays of a short and a long history, each after one that warms up the server. */
+export async function measureReplays(context: BenchContext): Promise<Replays> {
+  const { testbed, scale, log } = context;
+  const { short, long } = scale.replay;
+  const history = await testbed.history(long + 1);
+
+  const withReplays = <Result>(
+    target: typeof PARLEY,
+    used: BenchContext,
+    measure: (run: Run) => Promise<Result>,
+  ): Promise<Result> =>
+    withServer(used, target, ({ pid, port }, load) =>
+      measure(async (count, place = history, query) => {
+        const clients = { port, pid, tokens: testbed.tokens, clients: 1, spreadMs: 0 };
         const replay = await load.catchUp({
-          port: server.port,
-          pid: server.pid,
-          tokens: context.testbed.tokens,
-          clients: 1,
-          spreadMs: 0,
-          ...room,
+          ...clients,
+          ...place,
           count,
           ...(query === undefined ? {} : { query }),
         });
-        const transactions = counter.transactionsSince(replay.startedAt);
-        context.log(`replay of ${count}: ${describeCatchUp(replay)}, ${transactions} transactions`);
-        return { ...replay, count, transactions };
-      };
+        log(`replay of ${count}, ${target.name}: ${describeCatchUp(replay)}`);
+        return { ...replay, count };
+      }),
+    );
+
+  const selecting = await countingTransactions(context, (counting, counter) =>
+    withReplays(PARLEY, counting, async (run) => {
       await run(short);
-      const room = await context.testbed.history(SELECTING_COUNT + 1);
-      return {
-        selecting: await run(SELECTING_COUNT, room, SELECTING),
-        short: await run(short),
-        long: await run(long),
-      };
+      const place = await testbed.history(SELECTING_COUNT + 1);
+      const replay = await run(SELECTING_COUNT, place, SELECTING);
+      return { ...replay, transactions: counter.transactionsSince(replay.startedAt) };
     }),
   );
+  const ours = await withReplays(PARLEY, context, async (run) => {
+    await run(short);
+    return { short: await run(short), long: await run(long) };
+  });
+  const floor = await withReplays(STORE_FLOOR, context, async (run) => {
+    await run(short);
+    return run(long);
+  });
+  return { ...ours, floor, selecting };
 }

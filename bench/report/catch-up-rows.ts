@@ -1,11 +1,8 @@
 import { BURST, type Bursts } from '../measure/bursts.js';
-import type { Outage } from '../measure/outages.js';
 import { type Replays, SELECTING_COUNT } from '../measure/replays.js';
 import { RESTART, type Restarts } from '../measure/restarts.js';
-import type { SnapshotSeries } from '../measure/snapshots.js';
 import { cpuMicrosOf } from '../measure/transactions.js';
-import { median } from '../statistics.js';
-import { faultIn } from './figures.js';
+import { faultIn, medianOf, rounded } from './figures.js';
 import type { Row } from './table.js';
 
 /** Garbage makes memory vary by less than this; holding a long history in memory would take some 100 MB. */
@@ -13,17 +10,11 @@ const MAX_GROWTH_MB = 32;
 /** A shorter history, even if all of it were held in memory, could not be distinguished from garbage. */
 const MIN_BOUNDED_COUNT = 100_000;
 
-/** Null without results. */
-function medianOf<Result>(results: readonly Result[], figure: (result: Result) => number): number | null {
-  return results.length === 0 ? null : median(results.map(figure));
-}
-
-const rounded = (value: number | null) => (value === null ? '–' : Math.round(value).toLocaleString('en'));
-
 export function replayRows(replays: readonly Replays[]): readonly Row[] {
-  const faults = replays.flatMap(({ short, long, selecting }) => [
+  const faults = replays.flatMap(({ short, long, floor, selecting }) => [
     ...short.faults,
     ...long.faults,
+    ...floor.faults,
     ...selecting.faults,
   ]);
   const common = { part: 'replay', better: 'less', ...faultIn(faults) } as const;
@@ -41,6 +32,15 @@ export function replayRows(replays: readonly Replays[]): readonly Row[] {
       must: 30,
       aim: 15,
       note: `with the comparison of heads, once per second; ${rounded(medianOf(replays, ({ selecting }) => cpuMicrosOf(selecting)))} µs CPU per message`,
+    },
+    {
+      ...common,
+      workload: `replay of ${first?.long.count.toLocaleString('en') ?? 'many'} messages: CPU against the floor`,
+      value: medianOf(replays, ({ long, floor }) => cpuMicrosOf(long) / cpuMicrosOf(floor)),
+      unit: 'x',
+      must: 4,
+      aim: 2,
+      note: `CPU per message: Parley ${rounded(medianOf(replays, ({ long }) => cpuMicrosOf(long)))} µs, floor ${rounded(medianOf(replays, ({ floor }) => cpuMicrosOf(floor)))} µs`,
     },
     {
       ...common,
@@ -118,50 +118,6 @@ export function restartRows(restarts: readonly Restarts[]): readonly Row[] {
       must: clients + 10,
       aim: 60,
       note: 'without the comparison of heads',
-    },
-  ];
-}
-
-export function snapshotRow(snapshots: readonly SnapshotSeries[]): Row {
-  const count = snapshots[0]?.count.toLocaleString('en') ?? 'many';
-  const times = ({ first, last }: SnapshotSeries) => `${first.toFixed(2)} ms, then ${last.toFixed(2)} ms`;
-  return {
-    part: 'snapshot',
-    workload: `${count} sends to one room under a held snapshot: growth of the time per send`,
-    value: medianOf(snapshots, ({ first, last }) => last / first),
-    unit: 'x',
-    better: 'less',
-    must: 2,
-    aim: 1.5,
-    note: snapshots.map(times).join('; '),
-    ...faultIn(snapshots.flatMap(({ faults }) => faults)),
-  };
-}
-
-export function outageRows(outages: readonly Outage[]): readonly Row[] {
-  const rooms = outages[0]?.rooms.toLocaleString('en') ?? 'many';
-  const common = {
-    part: 'outage',
-    unit: 'ms',
-    better: 'less',
-    note: 'sent as fast as possible, 100 at once, through another instance',
-    ...faultIn(outages.flatMap(({ faults }) => faults)),
-  } as const;
-  const outage = `Redis away, ${rooms} rooms with a message each`;
-  return [
-    {
-      ...common,
-      workload: `${outage}: from the first send to the last delivery`,
-      value: medianOf(outages, ({ lastDelivery }) => lastDelivery),
-      must: 2000,
-      aim: 1200,
-    },
-    {
-      ...common,
-      workload: `${outage}: worst send`,
-      value: medianOf(outages, ({ worstSend }) => worstSend),
-      must: 300,
-      aim: 100,
     },
   ];
 }

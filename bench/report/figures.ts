@@ -19,6 +19,18 @@ function isUndisturbed({ foreignBusy }: Window): boolean {
   return foreignBusy === null || foreignBusy <= FOREIGN_THRESHOLD;
 }
 
+/** Null without results. */
+export function medianOf<Result>(
+  results: readonly Result[],
+  figure: (result: Result) => number,
+): number | null {
+  return results.length === 0 ? null : median(results.map(figure));
+}
+
+/** A whole number; a dash without a figure. */
+export const rounded = (value: number | null) =>
+  value === null ? '–' : Math.round(value).toLocaleString('en');
+
 /** CPU per delivery, in µs: the median of the rounds. */
 export function cpuOf(windows: readonly Window[]): number {
   return median(undisturbed(windows).map(({ cpuMicros }) => cpuMicros));
@@ -45,7 +57,7 @@ export function ratio(
   return counted.length === 0 ? null : median(counted.map((pair) => pair.ratio));
 }
 
-export function quantileOf(windows: readonly Window[], name: 'p50' | 'p99'): number | null {
+export function quantileOf(windows: readonly Window[], name: 'p50' | 'p99' | 'writeP99'): number | null {
   const values = undisturbed(windows).flatMap((window) => window[name] ?? []);
   return values.length === 0 ? null : median(values);
 }

@@ -7,7 +7,7 @@ export interface Row {
   readonly workload: string;
   /** Null if it could not be measured, which is a failure if the row has a `must`. */
   readonly value: number | null;
-  readonly unit: 'x' | 'ms' | 'KB' | 'µs' | 'MB' | 'transactions';
+  readonly unit: 'x' | 'ms' | 'KB' | 'MB' | '%' | 'transactions';
   /** Whether a lower or a higher figure is better. */
   readonly better: 'less' | 'more';
   /** The bound that the figure has to meet. */

@@ -23,8 +23,13 @@ export function channelOf(roomId) {
 
 /** The edges that Parley delivers for the messages of an envelope: the same fields, so the same bytes. */
 export function edgesOf(envelope) {
-  const { roomId, epoch, messages } = JSON.parse(envelope);
-  return messages.map(({ id, seq, text, createdAt }) => ({
+  const { messages, ...room } = JSON.parse(envelope);
+  return messages.map((message) => edgeOf(room, message));
+}
+
+/** The edge that Parley delivers for a message. */
+export function edgeOf({ roomId, epoch }, { id, seq, text, createdAt }) {
+  return {
     cursor: encodeMessageCursor({ roomId, epoch, seq, rev: null }),
     node: {
       id: `M${Buffer.from(uuidToBytes(id)).toString('base64url')}`,
@@ -33,7 +38,7 @@ export function edgesOf(envelope) {
       createdAt: new Date(createdAt).toISOString(),
       author: settings.author,
     },
-  }));
+  };
 }
 
 /**

@@ -11,6 +11,10 @@ export interface Target {
   readonly readyPath?: string;
   /** A script that feeds Parley's stream to the server. It runs next to the load and is not measured. */
   readonly bridge?: string;
+  /** The program that runs the script, relative to the repository root; Node by default. */
+  readonly runtime?: string;
+  /** Number of instances that share the subscribers; one by default. */
+  readonly instances?: number;
 }
 
 export const PARLEY: Target = {
@@ -20,10 +24,23 @@ export const PARLEY: Target = {
   readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
+export const PARLEY_TWICE: Target = {
+  ...PARLEY,
+  name: 'parley-twice',
+  title: 'Parley, two instances',
+  instances: 2,
+};
 export const FLOOR: Target = {
   name: 'floor',
   title: 'floor: raw ws, no GraphQL',
   script: 'bench/servers/floor.mjs',
+  protocol: 'graphqlTransportWs',
+};
+/** Stores, publishes and replays messages, with the same statements as Parley. */
+export const STORE_FLOOR: Target = {
+  name: 'store-floor',
+  title: 'floor: raw ws and postgres.js',
+  script: 'bench/servers/store-floor.mjs',
   protocol: 'graphqlTransportWs',
 };
 export const YOGA: Target = {
@@ -32,7 +49,16 @@ export const YOGA: Target = {
   script: 'bench/servers/yoga.mjs',
   protocol: 'graphqlTransportWs',
 };
+/** The native limit: a WebSocket server that is not written in JavaScript, with one send per subscriber. */
+export const NATIVE: Target = {
+  name: 'bun',
+  title: "Bun's WebSocket server, no GraphQL",
+  script: 'bench/peers/bun/server.mjs',
+  runtime: 'bench/peers/bun/node_modules/@oven/bun-linux-x64/bin/bun',
+  protocol: 'graphqlTransportWs',
+};
 export const PEERS: readonly Target[] = [
+  NATIVE,
   {
     name: 'socket.io',
     title: 'socket.io + Redis adapter',

@@ -75,7 +75,7 @@ function measured(
           loadBusy,
           p50: 2,
           p99: 12,
-          writeP99: 8,
+          writeP99: 16,
           faults,
           isSettled: true,
         };
@@ -100,7 +100,7 @@ const cheap = (_kind: LoadKind, name: string) =>
 
 test('rows compare the servers by CPU per delivery, and the flood has a bound on its latency', () => {
   const fanOut = rows(measured(cheap)).slice(0, 10);
-  expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 8, 0.3, 1, 16, 16]);
+  expect(fanOut.map(({ value }) => value)).toEqual([0.3, 0.3, 0.3, 0.3, 12, 1.6, 0.3, 1, 16, 16]);
   expect(fanOut.flatMap((each) => (verdictOf(each) === 'ok' ? [] : [each.part]))).toEqual(['saturated']);
 });
 
@@ -144,10 +144,10 @@ test('servers are compared within single rounds, and only within rounds that bot
 
 test("if other processes used the server's core, the row says so, and speed is not compared", () => {
   const disturbed = rows(measured(cheap, 0.5, [], 0.12))
-    .filter(({ unit }) => unit === 'x')
-    .slice(0, 8);
+    .slice(0, 10)
+    .filter(({ unit }) => unit === 'x');
   for (const { note } of disturbed) expect(note).toContain("others took up to 12% of the server's core in");
-  expect(disturbed[7]?.note).toContain('speed not compared');
+  expect(disturbed.at(-1)?.note).toContain('speed not compared');
   for (const { note } of rows(measured(cheap, 0.5, [], 0.04))) expect(note).not.toContain('others took');
 });
 
