@@ -1,4 +1,4 @@
-import { FLOOR, PARLEY, PARLEY_TWICE, type Target, YOGA } from './servers/targets.js';
+import { FLOOR, FLOOR_TWICE, PARLEY, PARLEY_TWICE, type Target, YOGA } from './servers/targets.js';
 
 /**
  * How messages are sent: at a fixed rate of deliveries, with a constant number of messages in flight, or at a fixed rate that
@@ -37,7 +37,7 @@ const REQUIREMENTS = {
     // One pass of the floor over all subscribers is the measure of the time in the server.
     { shape: room(1000), kinds: ['saturated'], targets: [FLOOR] },
   ],
-  instances: [{ shape: room(1000), kinds: ['rate'], targets: [PARLEY, PARLEY_TWICE] }],
+  instances: [{ shape: room(1000), kinds: ['rate'], targets: [FLOOR, FLOOR_TWICE, PARLEY, PARLEY_TWICE] }],
   rooms: [{ shape: MANY_ROOMS, kinds: ['saturated'], targets: PARLEY_AND_FLOOR }],
   yoga: [{ shape: room(1000), kinds: ['rate', 'saturated'], targets: [PARLEY, YOGA] }],
   idle: [],
@@ -95,7 +95,7 @@ export function workloadsOf(parts: ReadonlySet<Part>, peers: readonly Target[]):
   const required = [...parts].flatMap((part): readonly Requirement[] => REQUIREMENTS[part]);
   return SHAPES.flatMap((shape) => {
     const requiredHere = required.filter((one) => isSameShape(one.shape, shape));
-    const loads = [FLOOR, PARLEY, PARLEY_TWICE, YOGA, ...peers].flatMap((target) => {
+    const loads = [FLOOR, PARLEY, FLOOR_TWICE, PARLEY_TWICE, YOGA, ...peers].flatMap((target) => {
       const role = peers.includes(target) ? YOGA : target;
       const applicable = requiredHere.filter(({ targets }) => targets.includes(role));
       const kinds = KINDS.filter((kind) => applicable.some(({ kinds }) => kinds.includes(kind)));

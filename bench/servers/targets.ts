@@ -24,18 +24,14 @@ export const PARLEY: Target = {
   readyPath: '/ready',
   protocol: 'graphqlTransportWs',
 };
-export const PARLEY_TWICE: Target = {
-  ...PARLEY,
-  name: 'parley-twice',
-  title: 'Parley, two instances',
-  instances: 2,
-};
 export const FLOOR: Target = {
   name: 'floor',
   title: 'floor: raw ws, no GraphQL',
   script: 'bench/servers/floor.mjs',
   protocol: 'graphqlTransportWs',
 };
+export const PARLEY_TWICE: Target = { ...PARLEY, name: 'parley-twice', instances: 2 };
+export const FLOOR_TWICE: Target = { ...FLOOR, name: 'floor-twice', instances: 2 };
 /** Stores, publishes and replays messages, with the same statements as Parley. */
 export const STORE_FLOOR: Target = {
   name: 'store-floor',

@@ -4,7 +4,7 @@ import { barChart } from '../../../bench/report/chart.js';
 import type { RoundWindow } from '../../../bench/report/figures.js';
 import { type Measured, rowsOf } from '../../../bench/report/rows.js';
 import { type Row, tableRow, verdictOf } from '../../../bench/report/table.js';
-import { FLOOR, NATIVE, PARLEY, PARLEY_TWICE, YOGA } from '../../../bench/servers/targets.js';
+import { FLOOR, FLOOR_TWICE, NATIVE, PARLEY, PARLEY_TWICE, YOGA } from '../../../bench/servers/targets.js';
 import { type LoadKind, PARTS, room, workloadsOf } from '../../../bench/workloads.js';
 
 const all = new Set(PARTS);
@@ -96,7 +96,9 @@ function measured(
 }
 
 const cheap = (_kind: LoadKind, name: string) =>
-  ({ [PARLEY.name]: 3, [PARLEY_TWICE.name]: 3, [FLOOR.name]: 10, [YOGA.name]: 48 })[name] ?? 0;
+  ({ [PARLEY.name]: 3, [PARLEY_TWICE.name]: 3, [FLOOR.name]: 10, [FLOOR_TWICE.name]: 10, [YOGA.name]: 48 })[
+    name
+  ] ?? 0;
 
 test('rows compare the servers by CPU per delivery, and the flood has a bound on its latency', () => {
   const fanOut = rows(measured(cheap)).slice(0, 10);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createResults } from '../../../bench/measure/results.js';
 import { rowsOf } from '../../../bench/report/rows.js';
 import { estimateSeconds, FULL, orderIn, QUICK } from '../../../bench/scale.js';
-import { FLOOR, PARLEY, PARLEY_TWICE, PEERS, YOGA } from '../../../bench/servers/targets.js';
+import { FLOOR, FLOOR_TWICE, PARLEY, PARLEY_TWICE, PEERS, YOGA } from '../../../bench/servers/targets.js';
 import { PARTS, parseParts, workloadsOf } from '../../../bench/workloads.js';
 
 const nothing = {
@@ -65,7 +65,7 @@ test('a workload contains only the loads that the selected parts need', () => {
   ]);
   expect(describeWorkloads('idle,sends,replay')).toEqual([]);
   expect(describeWorkloads(PARTS.join())[0]).toBe(
-    `1 x 1000: ${FLOOR.name} rate+saturated, ${PARLEY.name} rate+saturated+flood, ${PARLEY_TWICE.name} rate, ${YOGA.name} rate+saturated`,
+    `1 x 1000: ${FLOOR.name} rate+saturated, ${PARLEY.name} rate+saturated+flood, ${FLOOR_TWICE.name} rate, ${PARLEY_TWICE.name} rate, ${YOGA.name} rate+saturated`,
   );
 });
 
@@ -80,9 +80,9 @@ test('peers take part wherever the ordinary pipeline does', () => {
 test('the second round reverses the order and skips the servers that are far from their bounds', () => {
   const [first, , , , last] = workloadsOf(new Set(PARTS), []);
   if (!first || !last) throw new Error('There are fewer than five workloads');
-  expect(orderIn(1, first)).toEqual([FLOOR, PARLEY, PARLEY_TWICE, YOGA]);
-  expect(orderIn(2, first)).toEqual([PARLEY_TWICE, PARLEY, FLOOR]);
-  expect(orderIn(3, first)).toEqual([FLOOR, PARLEY, PARLEY_TWICE, YOGA]);
+  expect(orderIn(1, first)).toEqual([FLOOR, PARLEY, FLOOR_TWICE, PARLEY_TWICE, YOGA]);
+  expect(orderIn(2, first)).toEqual([PARLEY_TWICE, FLOOR_TWICE, PARLEY, FLOOR]);
+  expect(orderIn(3, first)).toEqual([FLOOR, PARLEY, FLOOR_TWICE, PARLEY_TWICE, YOGA]);
   expect(orderIn(1, last)).toEqual([PARLEY]);
   expect(orderIn(2, last)).toEqual([]);
 });
