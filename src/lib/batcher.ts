@@ -7,6 +7,8 @@ export interface BatcherOptions<Item, Result> {
   readonly costOf?: (item: Item) => number;
   /** Number of batches that may run at once. */
   readonly maxRunning: number;
+  /** The least cost of a batch that starts while others run; any by default. Fewer items wait for one of those to end. */
+  readonly minCostBeside?: number;
   /** Time after which a batch no longer counts among them, in ms; unlimited by default. */
   readonly slotMs?: number;
   /** Minimum time between the starts of two batches, in ms: the first of many items waits for nothing, the others for this. */
@@ -28,14 +30,24 @@ interface Pending<Item, Result> {
 
 /** Runs items together that arrive within a short time, or while as many batches run as may. Those that arrive first go first. */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
-  const { run, maxCost, costOf = () => 1, maxRunning, slotMs = Infinity, intervalMs } = options;
+  const {
+    run,
+    maxCost,
+    costOf = () => 1,
+    maxRunning,
+    minCostBeside = 0,
+    slotMs = Infinity,
+    intervalMs,
+  } = options;
   let waiting: Pending<Item, Result>[] = [];
+  let waitingCost = 0;
   let running = 0;
   let startedAt = Number.NEGATIVE_INFINITY;
   let isScheduled = false;
 
   function schedule(): void {
     if (isScheduled || waiting.length === 0 || running >= maxRunning) return;
+    if (running > 0 && waitingCost < minCostBeside) return;
     isScheduled = true;
     const delay = startedAt + intervalMs - performance.now();
     if (delay <= 0) queueMicrotask(start);
@@ -67,6 +79,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     if (end < 0) end = waiting.length;
     const batch = waiting.slice(0, end);
     waiting = waiting.slice(end);
+    for (const { item } of batch) waitingCost -= costOf(item);
     return batch;
   }
 
@@ -85,6 +98,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     run: (item) =>
       new Promise((resolve, reject) => {
         waiting.push({ item, resolve, reject });
+        waitingCost += costOf(item);
         schedule();
       }),
     get waiting() {

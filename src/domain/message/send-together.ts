@@ -6,8 +6,10 @@ import type { MessageStore, RoomDrafts, Sent } from './store.js';
 const MAX_DRAFTS = 100;
 /** Calls at once; while they run, what arrives for other rooms waits for the next call. */
 const MAX_RUNNING = 4;
+/** Drafts that are worth a call beside others: fewer of them wait for the end of one, and share the next. */
+const MIN_DRAFTS_BESIDE = 50;
 /** Time after which a call no longer counts, in ms: it waits for a room that somebody has locked. */
-const SLOT_MS = 50;
+const SLOT_MS = 20;
 
 /**
  * Sends drafts of several rooms in one call, if they arrive while other calls run: many rooms with few messages each cost as
@@ -31,6 +33,7 @@ export function createSendTogether(
     maxCost: MAX_DRAFTS,
     costOf: ({ drafts }) => drafts.length,
     maxRunning: MAX_RUNNING,
+    minCostBeside: MIN_DRAFTS_BESIDE,
     slotMs: SLOT_MS,
     intervalMs: 0,
   });

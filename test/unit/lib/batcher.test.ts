@@ -53,6 +53,25 @@ test('batches start at intervals, so that items that arrive one after the other 
   expect(batches.at(-1)).toEqual([6]);
 });
 
+test('few items wait for a batch that runs, and many start beside it', async () => {
+  const { batcher, batches } = setUp({ maxRunning: 2, maxCost: 9, minCostBeside: 3 });
+  void batcher.run(1);
+  await vi.advanceTimersByTimeAsync(10);
+  void batcher.run(2);
+  void batcher.run(3);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(batches).toEqual([[1]]);
+  void batcher.run(4);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(batches).toEqual([[1], [2, 3, 4]]);
+  void batcher.run(5);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(batches).toHaveLength(2);
+  // When the first batch ends, the second still runs; when that ends, nothing does.
+  await vi.advanceTimersByTimeAsync(50);
+  expect(batches.at(-1)).toEqual([5]);
+});
+
 test('a failure rejects the items of its batch, and no others', async () => {
   const { batcher } = setUp();
   const all = [1, 13, 2, 3].map((item) => batcher.run(item).catch(String));

@@ -32,22 +32,35 @@ function setUp(sendToRooms: MessageStore['sendToRooms']) {
 
 const together: MessageStore['sendToRooms'] = async (rooms) => rooms.map((room) => stored(room.drafts));
 
-test('rooms are sent to alone while calls are free, and together while all are taken', async () => {
+/** Lets the calls start that need not wait. */
+const started = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a room is sent to alone if no call runs, and together with others after one', async () => {
   const { send, messages, alone, release } = setUp(together);
-  const slow = [];
-  for (const room of ['slow 1', 'slow 2', 'slow 3', 'slow 4']) {
-    slow.push(send(room, drafts('a')));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(alone).toEqual(['slow 1', 'slow 2', 'slow 3', 'slow 4']);
+  const slow = send('slow', drafts('a'));
+  await started();
+  expect(alone).toEqual(['slow']);
   const others = ['one', 'two', 'three'].map((room) => send(room, drafts('a')));
-  await new Promise((resolve) => setImmediate(resolve));
+  await started();
   expect(messages.sendToRooms).not.toHaveBeenCalled();
   release();
-  await Promise.all([...slow, ...others]);
+  await Promise.all([slow, ...others]);
   expect(messages.sendToRooms.mock.calls.map(([rooms]) => rooms.map(({ roomId }) => roomId))).toEqual([
     ['one', 'two', 'three'],
   ]);
+});
+
+test('many drafts do not wait for a call that runs', async () => {
+  const { send, messages, release } = setUp(together);
+  const slow = send('slow', drafts('a'));
+  await started();
+  const texts = Array.from({ length: 30 }, (_, index) => `${index}`);
+  const others = ['one', 'two'].map((room) => send(room, drafts(...texts)));
+  await started();
+  expect(messages.sendToRooms).toHaveBeenCalledTimes(1);
+  await Promise.all(others);
+  release();
+  await slow;
 });
 
 test('rooms that are locked by somebody else do not keep the others waiting', async () => {
@@ -55,7 +68,7 @@ test('rooms that are locked by somebody else do not keep the others waiting', as
   const slow = [];
   for (const room of ['slow 1', 'slow 2', 'slow 3', 'slow 4']) {
     slow.push(send(room, drafts('a')));
-    await new Promise((resolve) => setImmediate(resolve));
+    await started();
   }
   await Promise.all(['one', 'two'].map((room) => send(room, drafts('a'))));
   release();
