@@ -120,6 +120,13 @@ function selectionsOf(
     .map((each) => `{ __typename ... on ${each.name} ${selectionOf(each, isEvent, values, DEPTH)} }`);
 }
 
+/** Selects everything of a type, down to the same depth, except the fields that have arguments. */
+export function selectAll(schema: GraphQLSchema, name: string): string {
+  const type = schema.getType(name);
+  if (!isObjectType(type)) throw new Error(`${name} is not an object type.`);
+  return selectionOf(type, true, { first: [1] }, DEPTH);
+}
+
 /** Selects everything down to a depth; below an event no lists. Arguments get their first value. */
 function selectionOf(type: GraphQLNamedOutputType, isEvent: boolean, values: Values, depth: number): string {
   if (isLeafType(type)) return '';
