@@ -9,13 +9,14 @@ const BATCH_SIZE = 2000;
 const REPEATS = 5;
 
 export interface Heads {
-  /** The number of rooms in the database, and the time to compare the heads of `COMPARED_ROOMS` of them, in ms. */
   readonly few: HeadsTime;
   readonly many: HeadsTime;
 }
 
 export interface HeadsTime {
+  /** The number of rooms in the database. */
   readonly rooms: number;
+  /** The time to compare the heads of `COMPARED_ROOMS` of them, in ms. */
   readonly ms: number;
 }
 

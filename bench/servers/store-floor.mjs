@@ -1,6 +1,7 @@
 /**
- * The least that a server has to do for each message that is sent or replayed: ws or HTTP, postgres.js with the statements
- * that Parley runs, `JSON.stringify`, and a Redis client that publishes. It checks nothing, and trusts every client.
+ * The least that a server has to do for each message that is sent or replayed: ws or HTTP, postgres.js, `JSON.stringify`,
+ * and a Redis client that publishes. Sends call the SQL function that Parley calls; replays select messages with their
+ * authors. It checks nothing, and trusts every client.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';

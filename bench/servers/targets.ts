@@ -32,7 +32,7 @@ export const FLOOR: Target = {
 };
 export const PARLEY_TWICE: Target = { ...PARLEY, name: 'parley-twice', instances: 2 };
 export const FLOOR_TWICE: Target = { ...FLOOR, name: 'floor-twice', instances: 2 };
-/** Stores, publishes and replays messages, with the same statements as Parley. */
+/** Stores, publishes and replays messages. */
 export const STORE_FLOOR: Target = {
   name: 'store-floor',
   title: 'floor: raw ws and postgres.js',

@@ -5,7 +5,7 @@ import { stopAtEnd } from './stopping.js';
 /** A network in front of a local server, which can fail like a real one. */
 export interface TcpProxy {
   readonly port: number;
-  /** How many connections are open. */
+  /** Number of connections since the last `cut`, without those that have closed before they lost packets. */
   connections(): number;
   /**
    * Drops all packets in both directions from now on, including the end of a connection. New connections are accepted, but
